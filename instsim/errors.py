@@ -1,0 +1,94 @@
+"""The errors instsim raises on purpose, and the exit code each one means.
+
+::
+
+    InstsimError                 1
+    ├── UsageError               2   the command line or a call is wrong
+    ├── InputError               1   something the user gave cannot be used
+    │   ├── ImageError               the firmware file
+    │   ├── TableError               a cost table, board file or settings file
+    │   ├── ModelError               a .tflite model
+    │   ├── ProfileError             a saved profile
+    │   └── RunError                 the firmware, while it ran
+    └── IncompleteError          3   an answer exists, but part of it is missing
+
+Every message says what went wrong and where; ``hint`` says what to do about it.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ImageError",
+    "IncompleteError",
+    "InputError",
+    "InstsimError",
+    "ModelError",
+    "ProfileError",
+    "RunError",
+    "TableError",
+    "UsageError",
+]
+
+
+class InstsimError(Exception):
+    """Base of all errors that a user of instsim is meant to see.
+
+    Parameters
+    ----------
+    message : str
+        What went wrong, and where.
+    hint : str, optional
+        What to do about it.
+    details : tuple of str, optional
+        Further lines: one problem each (a table's errors, a backtrace).
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "", details: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+    def __str__(self) -> str:
+        lines = [self.message, *(f"  {line}" for line in self.details)]
+        if self.hint:
+            lines.append(f"hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class UsageError(InstsimError):
+    """The command line, or the arguments of a call, are wrong."""
+
+    exit_code = 2
+
+
+class InputError(InstsimError):
+    """Something the user gave cannot be used."""
+
+
+class ImageError(InputError):
+    """The firmware file cannot be read, or is not one instsim can run."""
+
+
+class TableError(InputError):
+    """A cost table, a board file or a settings file is not valid."""
+
+
+class ModelError(InputError):
+    """A ``.tflite`` model cannot be read."""
+
+
+class ProfileError(InputError):
+    """A saved profile cannot be read."""
+
+
+class RunError(InputError):
+    """The firmware stopped before the region that was to be measured had ended."""
+
+
+class IncompleteError(InstsimError):
+    """An answer exists, but part of it is missing."""
+
+    exit_code = 3

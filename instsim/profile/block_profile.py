@@ -1,0 +1,214 @@
+"""What ran: executions of basic blocks, by kernel, independent of any core's timing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from instsim.isa.instruction import Isa
+
+__all__ = ["BlockProfile", "DividerUse", "FirmwareFacts", "FunctionSpan", "KernelRecord", "RunFacts", "TensorShape"]
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorShape:
+    """Shape and type of one tensor of an operator."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class KernelRecord:
+    """One operator of the network as it was executed; row ``i + 1`` of the profile's counts belongs to kernel ``i``.
+
+    Attributes
+    ----------
+    name : str
+        Operator kind (``CONV_2D``), or the kernel's symbol for engines without a model in the image.
+    model, subgraph, index : int
+        Which model of the image, which subgraph, and the place in its order; -1 where unknown.
+    executions : int
+        How often it ran in the region.
+    parent : int
+        Row's kernel that called it (control flow operators), or -1. Counts are exclusive: a parent's row holds nothing of its children.
+    inputs, outputs : tuple of TensorShape or None
+        None for an absent optional input.
+    macs : int
+        Multiply-accumulates of one execution; 0 where the operator has none or it is unknown.
+    elements : int
+        Output elements of one execution.
+    kernel_address : int
+        Entry of the function that ran it.
+    """
+
+    name: str
+    model: int = -1
+    subgraph: int = -1
+    index: int = -1
+    executions: int = 1
+    parent: int = -1
+    inputs: tuple[TensorShape | None, ...] = ()
+    outputs: tuple[TensorShape, ...] = ()
+    macs: int = 0
+    elements: int = 0
+    kernel_address: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpan:
+    """A function that ran: readable name, start address, size in bytes (0 if unknown)."""
+
+    name: str
+    address: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class DividerUse:
+    """Operands that one divide instruction met in the region.
+
+    Attributes
+    ----------
+    address : int
+        Of the divide instruction.
+    keys : ndarray of int64, shape (n,)
+        Packed operand classes: ``dividend_bits * 128 + divisor_bits * 2 + (1 if the signs differ)`` plus ``1 << 14`` if the divisor is
+        negative, see `instsim.dynamics.divider`.
+    counts : ndarray of int64, shape (n,)
+        How often each occurred.
+    """
+
+    address: int
+    keys: Counts
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class FirmwareFacts:
+    """What a report says of the image, so that a saved profile needs no image.
+
+    Attributes
+    ----------
+    name, format, sha256 : str
+        Of the file.
+    compilers : tuple of str
+        Compiler strings found in the image.
+    attributes : mapping
+        Build attributes.
+    flash_bytes, static_ram_bytes : int
+        Sizes.
+    """
+
+    name: str
+    format: str
+    sha256: str
+    compilers: tuple[str, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    flash_bytes: int = 0
+    static_ram_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """How the run went.
+
+    Attributes
+    ----------
+    region : str
+        What was measured, in words (``call 1 of tflite::MicroInterpreter::Invoke()``).
+    region_rule : {'invoke', 'kernels', 'symbol', 'addresses', 'whole-run'}
+        How the region was chosen.
+    stop_reason : {'region-done', 'exit', 'budget', 'deadlock', 'fault'}
+        Why the run ended.
+    exit_code : int or None
+        Firmware's own exit code by semihosting.
+    total_instructions : int
+        Issued from reset to the stop.
+    executed_on : str
+        Core the emulator ran as.
+    memory_map : str
+        Board or rule whose memory map was used.
+    stack_high_water_bytes, arena_used_bytes, arena_size_bytes : int or None
+        None where not found.
+    timer_reads : int
+        Reads of cycle counters and timers inside the region: if not zero, the path may depend on the cycles the clock was fed with.
+    polled : tuple of (address, reads)
+        Device registers that the region polled without a model behind them.
+    output : str
+        Text the firmware printed.
+    warnings : tuple of str
+        Everything a user should know about this run.
+    """
+
+    region: str
+    region_rule: str
+    stop_reason: str
+    exit_code: int | None = None
+    total_instructions: int = 0
+    executed_on: str = ""
+    memory_map: str = ""
+    stack_high_water_bytes: int | None = None
+    arena_used_bytes: int | None = None
+    arena_size_bytes: int | None = None
+    timer_reads: int = 0
+    polled: tuple[tuple[int, int], ...] = ()
+    output: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BlockProfile:
+    """Executions of every basic block of the region.
+
+    A block is a maximal run of instructions entered at its first and left at its last: it starts where a jump landed or behind a branch
+    and ends at a branch or before the next start. It does not depend on how an emulator cuts code into translation blocks.
+
+    Attributes
+    ----------
+    isa : Isa
+        Instruction set.
+    addresses : ndarray of int64, shape (blocks,)
+        Start addresses, ascending.
+    sizes : ndarray of int64, shape (blocks,)
+        Lengths in bytes.
+    code : bytes
+        The blocks' bytes, one after the other.
+    executions : ndarray of int64, shape (1 + kernels, blocks)
+        How often each block ran; row 0 outside all kernels (dispatch), row ``i + 1`` in kernel ``i``, exclusive of kernels it called.
+    fallthroughs : ndarray of int64, shape (1 + kernels, blocks)
+        How often control then went on to the next address in memory (branch not taken, or no branch at the end).
+    kernels : tuple of KernelRecord
+        In order of first execution.
+    functions : tuple of FunctionSpan
+        Functions that own executed blocks, by address; empty for a stripped image.
+    dividers : tuple of DividerUse
+        Operands of divides, for cores whose dividers depend on them.
+    firmware : FirmwareFacts
+        About the image.
+    run : RunFacts
+        About the run.
+    """
+
+    isa: Isa
+    addresses: Counts
+    sizes: Counts
+    code: bytes
+    executions: Counts
+    fallthroughs: Counts
+    kernels: tuple[KernelRecord, ...]
+    functions: tuple[FunctionSpan, ...]
+    dividers: tuple[DividerUse, ...]
+    firmware: FirmwareFacts
+    run: RunFacts
+
+    @property
+    def block_executions(self) -> Counts:
+        """Executions of each block in the whole region, shape (blocks,)."""
+        total: Counts = self.executions.sum(axis=0)
+        return total

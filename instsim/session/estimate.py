@@ -1,0 +1,236 @@
+"""The answer: what one region of a firmware costs on one board."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from instsim.profile.block_profile import FirmwareFacts, RunFacts, TensorShape
+
+__all__ = ["BoardChoice", "EstimatedClass", "EstimatedEvent", "EstimatedFunction", "EstimatedOperator", "Estimate", "Figure", "Provenance"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A predicted quantity and how far it can be trusted.
+
+    Attributes
+    ----------
+    value : float
+        The prediction.
+    unit : str
+        ``s``, ``J``, ``W``.
+    basis : {'nominal', 'calibrated'}
+        From tables and priors alone, or from a calibration of the board.
+    low, high : float or None
+        Prediction interval; None where nothing supports one.
+    level : float
+        Nominal coverage of the interval.
+    source : str
+        What the figure rests on, in words.
+    """
+
+    value: float
+    unit: str
+    basis: str
+    low: float | None = None
+    high: float | None = None
+    level: float = 0.9
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardChoice:
+    """Which board the answer is for and who chose it.
+
+    Attributes
+    ----------
+    name, title : str
+        Key of the board and its readable name.
+    chosen_by : {'option', 'settings', 'guess', 'profile', 'sample'}
+        Who settled it.
+    reasons : tuple of str
+        What a guess rests on.
+    candidates : tuple of str
+        Other boards that the image would fit, best first.
+    """
+
+    name: str
+    title: str
+    chosen_by: str
+    reasons: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatedOperator:
+    """One operator, or the dispatch between operators.
+
+    Attributes
+    ----------
+    name : str
+        ``CONV_2D``; ``(dispatch)`` for the region's cycles outside all kernels.
+    model, subgraph, index : int
+        Place in the model; -1 for the dispatch row.
+    executions : int
+        How often it ran in the region.
+    inputs, outputs : tuple
+        Shapes and types.
+    macs : int
+        Of all executions.
+    elements : int
+        Output elements of all executions.
+    cycles, instructions : float, int
+        Exclusive: without operators it called. Rows sum to the region.
+    inclusive_cycles : float
+        With the operators it called.
+    share : float
+        Of the region's cycles.
+    cycles_per_mac : float or None
+        None without MACs.
+    latency_s, energy_j : float
+        Energy is the region's energy in proportion to cycles.
+    kernel : str
+        Name of the function that ran it, or its address.
+    """
+
+    name: str
+    model: int
+    subgraph: int
+    index: int
+    executions: int
+    inputs: tuple[TensorShape | None, ...]
+    outputs: tuple[TensorShape, ...]
+    macs: int
+    elements: int
+    cycles: float
+    instructions: int
+    inclusive_cycles: float
+    share: float
+    cycles_per_mac: float | None
+    latency_s: float
+    energy_j: float
+    kernel: str
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatedFunction:
+    """Exclusive cost of one function."""
+
+    name: str
+    address: int
+    cycles: float
+    instructions: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatedClass:
+    """Issued instructions of one class, and the cycles charged to them (stalls and refills included)."""
+
+    name: str
+    instructions: int
+    cycles: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatedEvent:
+    """Cycles of one event of the cost model, with its weight, basis and source."""
+
+    name: str
+    count: int
+    weight_cycles: float
+    cycles: float
+    share: float
+    basis: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What the figures rest on.
+
+    Attributes
+    ----------
+    instsim_version : str
+        Version of the tool.
+    core, core_title, core_digest : str
+        Core table and SHA-256 of its file.
+    board_digest : str
+        SHA-256 of the board's file.
+    clock_hz, supply_v : float
+        Operating point (``supply_v`` 0 if the board names none).
+    clock_source : str
+        ``board`` or ``option``.
+    memory : str
+        Memory model used, in words.
+    cycles_by_basis : dict of str to float
+        Share of cycles by the basis of their weights, sums to 1.
+    calibration : str
+        Name and digest of the calibration, empty when nominal.
+    """
+
+    instsim_version: str
+    core: str
+    core_title: str
+    core_digest: str
+    board_digest: str
+    clock_hz: float
+    supply_v: float
+    clock_source: str
+    memory: str
+    cycles_by_basis: dict[str, float]
+    calibration: str = ""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one region of a firmware costs on one board.
+
+    Attributes
+    ----------
+    firmware : FirmwareFacts
+        The image.
+    run : RunFacts
+        How it ran: region, stop reason, output, sizes of stack and arena.
+    board : BoardChoice
+        The board, and how it was chosen.
+    provenance : Provenance
+        What the figures rest on.
+    cycles : float
+        Cycles of the region.
+    instructions : int
+        Issued instructions of the region.
+    latency, energy, power : Figure
+        In seconds, joules and watts.
+    operators : tuple of EstimatedOperator
+        Dispatch row last; empty when no operator was found.
+    functions : tuple of EstimatedFunction
+        By cycles, descending.
+    classes : tuple of EstimatedClass
+        By cycles, descending.
+    events : tuple of EstimatedEvent
+        By cycles, descending.
+    warnings : tuple of str
+        Everything a reader should know before trusting the figures.
+    """
+
+    firmware: FirmwareFacts
+    run: RunFacts
+    board: BoardChoice
+    provenance: Provenance
+    cycles: float
+    instructions: int
+    latency: Figure
+    energy: Figure
+    power: Figure
+    operators: tuple[EstimatedOperator, ...]
+    functions: tuple[EstimatedFunction, ...]
+    classes: tuple[EstimatedClass, ...]
+    events: tuple[EstimatedEvent, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def cycles_per_instruction(self) -> float:
+        """Mean cycles of an issued instruction."""
+        return self.cycles / self.instructions if self.instructions else 0.0
