@@ -1,0 +1,118 @@
+"""Derived data kept on disk between runs: compiled hooks, decoded code. Losing it costs time, never a result.
+
+A file holds the SHA-256 of its contents and the contents. A file that is missing, cut short or damaged is as good as absent; a folder
+that cannot be written is no error. ``INSTSIM_CACHE_DIR`` names another folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+__all__ = ["ENVIRONMENT_VARIABLE", "FILES_KEPT", "cache_folder", "load", "store"]
+
+ENVIRONMENT_VARIABLE = "INSTSIM_CACHE_DIR"
+"""Environment variable that names the cache folder."""
+
+FILES_KEPT = 128
+"""Files of one kind that stay; the longest unused go first."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+_DIGEST_BYTES = 32
+
+
+def cache_folder() -> Path:
+    """Return the folder of the cache, which need not exist.
+
+    Returns
+    -------
+    Path
+        The folder named by ``INSTSIM_CACHE_DIR``, else the user's cache folder as the operating system has it.
+    """
+    named = os.environ.get(ENVIRONMENT_VARIABLE)
+    if named:
+        return Path(named)
+    import platformdirs  # noqa: PLC0415 -- not needed when the variable is set
+
+    return Path(platformdirs.user_cache_dir("instsim", appauthor=False))
+
+
+def _path(kind: str, key: str) -> Path:
+    if not _NAME.fullmatch(kind) or not _NAME.fullmatch(key):
+        raise ValueError(f"not a name for a cache file: {kind!r}, {key!r}")
+    return cache_folder() / kind / key
+
+
+def load(kind: str, key: str) -> bytes | None:
+    """Read what was stored under a key.
+
+    Parameters
+    ----------
+    kind : str
+        What it is, a folder of the cache (``"hook"``, ``"charges"``).
+    key : str
+        Digest of everything it was derived from, the version of instsim included.
+
+    Returns
+    -------
+    bytes or None
+        None if nothing usable is there.
+
+    Raises
+    ------
+    ValueError
+        If kind or key hold other characters than letters, digits, ``_`` and ``-``.
+    """
+    path = _path(kind, key)
+    try:
+        stored = path.read_bytes()
+    except OSError:
+        return None
+    data = stored[_DIGEST_BYTES:]
+    if hashlib.sha256(data).digest() != stored[:_DIGEST_BYTES]:
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)
+    return data
+
+
+def store(kind: str, key: str, data: bytes) -> None:
+    """Keep data under a key; readers see the old file or the new one, never a part.
+
+    A folder that cannot be written is silently left alone: the data can always be derived again.
+
+    Parameters
+    ----------
+    kind, key : str
+        As in `load`.
+    data : bytes
+        What to keep.
+
+    Raises
+    ------
+    ValueError
+        If kind or key hold other characters than letters, digits, ``_`` and ``-``.
+    """
+    path = _path(kind, key)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(hashlib.sha256(data).digest())
+                stream.write(data)
+            Path(temporary).replace(path)
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _prune(path.parent)
+
+
+def _prune(folder: Path) -> None:
+    files = [(entry.stat().st_mtime, entry.path) for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith(".")]
+    for _, path in sorted(files)[:-FILES_KEPT]:
+        Path(path).unlink(missing_ok=True)

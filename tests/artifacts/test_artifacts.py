@@ -1,0 +1,78 @@
+"""The disk cache gives back what was stored, or nothing."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from instsim import artifacts
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv(artifacts.ENVIRONMENT_VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_stored_data_comes_back():
+    artifacts.store("kind", "a1", b"data")
+    assert artifacts.load("kind", "a1") == b"data"
+
+
+def test_a_missing_key_is_none():
+    assert artifacts.load("kind", "a1") is None
+
+
+def test_the_last_store_wins():
+    artifacts.store("kind", "a1", b"one")
+    artifacts.store("kind", "a1", b"two")
+    assert artifacts.load("kind", "a1") == b"two"
+
+
+@settings(max_examples=60)
+@given(data=st.binary(max_size=40), position=st.integers(0, 10**6), flip=st.integers(1, 255))
+def test_a_damaged_file_is_absent_and_can_be_rewritten(data, position, flip):
+    artifacts.store("kind", "damaged", data)
+    path = artifacts.cache_folder() / "kind" / "damaged"
+    contents = bytearray(path.read_bytes())
+    contents[position % len(contents)] ^= flip
+    path.write_bytes(contents)
+    assert artifacts.load("kind", "damaged") is None
+    artifacts.store("kind", "damaged", data)
+    assert artifacts.load("kind", "damaged") == data
+
+
+@given(length=st.integers(0, 35))
+def test_a_truncated_file_is_absent(length):
+    artifacts.store("kind", "short", b"data")
+    path = artifacts.cache_folder() / "kind" / "short"
+    path.write_bytes(path.read_bytes()[:length])
+    assert artifacts.load("kind", "short") is None
+
+
+def test_no_temporary_file_stays(cache):
+    artifacts.store("kind", "a1", b"data")
+    assert [path.name for path in (cache / "kind").iterdir()] == ["a1"]
+
+
+def test_a_folder_that_cannot_be_made_is_no_error(cache):
+    Path(cache).write_text("a file where the folder should be")
+    artifacts.store("kind", "a1", b"data")
+    assert artifacts.load("kind", "a1") is None
+
+
+@pytest.mark.parametrize("key", ["", "../a", "a/b", ".hidden", "a" * 200])
+def test_a_key_never_leaves_the_folder(key):
+    with pytest.raises(ValueError, match="not a name"):
+        artifacts.store("kind", key, b"")
+
+
+def test_the_longest_unused_files_go(cache, monkeypatch):
+    monkeypatch.setattr(artifacts, "FILES_KEPT", 3)
+    for number in range(5):
+        artifacts.store("kind", f"k{number}", b"")
+        os.utime(cache / "kind" / f"k{number}", (number, number))
+        artifacts.load("kind", "k0")
+    assert sorted(path.name for path in (cache / "kind").iterdir()) == ["k0", "k3", "k4"]
