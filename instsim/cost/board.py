@@ -1,0 +1,400 @@
+"""A board as a value: memory map, clock, supply and the energy of a cycle before any calibration."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from statistics import NormalDist
+
+from instsim.errors import TableError, UsageError
+from instsim.resources import cost_tables
+
+__all__ = [
+    "Board",
+    "Boot",
+    "Clock",
+    "DeviceWindow",
+    "EnergyPrior",
+    "MemoryRegion",
+    "Supply",
+    "WaitStates",
+    "board_names",
+    "energy_interval",
+    "list_boards",
+    "load_board",
+]
+
+_CLOCK_SPREAD = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class WaitStates:
+    """Wait states of a memory at one clock.
+
+    Attributes
+    ----------
+    count : int
+        An access takes ``count + 1`` cycles of the core.
+    clock_hz : float
+        Clock it holds at.
+    basis, source : str
+        What the figure rests on.
+    """
+
+    count: int
+    clock_hz: float
+    basis: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRegion:
+    """One memory of the board.
+
+    Attributes
+    ----------
+    name : str
+        Unique on the board.
+    kind : {'flash', 'ram', 'rom', 'tcm', 'device', 'external-flash', 'external-ram'}
+        What it is made of.
+    address, size_bytes : int
+        Its main place in the address space.
+    aliases : tuple of int
+        Further addresses at which all of it appears.
+    executable : bool
+        Whether the core can fetch from it.
+    wait_states : WaitStates or None
+        None where the figure is unknown or a cache stands in front.
+    basis, source : str
+        What address and size rest on.
+    """
+
+    name: str
+    kind: str
+    address: int
+    size_bytes: int
+    aliases: tuple[int, ...] = ()
+    executable: bool = True
+    wait_states: WaitStates | None = None
+    basis: str = "documented"
+    source: str = ""
+
+    @property
+    def writable(self) -> bool:
+        """Whether firmware can store to it as to plain memory."""
+        return self.kind in {"ram", "tcm", "external-ram"}
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int], ...]:
+        """Start and stop (exclusive) of the main place and of every alias."""
+        return tuple((start, start + self.size_bytes) for start in (self.address, *self.aliases))
+
+    def contains(self, address: int, size_bytes: int = 1) -> bool:
+        """Whether all of ``size_bytes`` from `address` lies in one view of this memory."""
+        return any(start <= address and address + size_bytes <= stop for start, stop in self.ranges)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceWindow:
+    """Addresses that are registers of devices, not memory."""
+
+    name: str
+    address: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """How the core starts.
+
+    Attributes
+    ----------
+    kind : {'vector-table', 'elf-entry'}
+        From a vector table, or at the entry point of the ELF file.
+    vector_tables : tuple of int
+        Where a vector table is looked for, the usual place first; empty for ``elf-entry``.
+    """
+
+    kind: str
+    vector_tables: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Core clock.
+
+    Attributes
+    ----------
+    default_hz : float
+        Clock used unless told otherwise: that of the published measurements, else the highest.
+    minimum_hz, maximum_hz : float
+        Range of the part.
+    basis, source : str
+        What the range rests on.
+    """
+
+    default_hz: float
+    minimum_hz: float
+    maximum_hz: float
+    basis: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """Supply of the device.
+
+    Attributes
+    ----------
+    voltage_v : float
+        Supply that the energy prior holds at.
+    minimum_v, maximum_v : float
+        Range of the part.
+    regulator : {'ldo', 'switched', 'unknown'}
+        What makes the core voltage: behind a linear regulator power follows the supply, behind a switched one it hardly does.
+    basis, source : str
+        What this rests on.
+    """
+
+    voltage_v: float
+    minimum_v: float
+    maximum_v: float
+    regulator: str
+    basis: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyPrior:
+    """Energy of a cycle before anyone has measured this firmware on this board.
+
+    Attributes
+    ----------
+    joules_per_cycle : float
+        Median of what is expected.
+    clock_hz, supply_v : float
+        Operating point it holds at.
+    ln_sd : float
+        Standard deviation of the logarithm.
+    basis : {'documented', 'measured', 'derived', 'assumed'}
+        What the figure rests on.
+    source : str
+        Key of ``sources.toml`` plus a locator.
+    derivation : str
+        How the figure was reached, in words.
+    """
+
+    joules_per_cycle: float
+    clock_hz: float
+    supply_v: float
+    ln_sd: float
+    basis: str
+    source: str
+    derivation: str
+
+    @property
+    def power_w(self) -> float:
+        """Power at the clock of this prior."""
+        return self.joules_per_cycle * self.clock_hz
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board file.
+
+    Attributes
+    ----------
+    schema_version : int
+        Version of the file's form.
+    name, title, soc : str
+        Key, readable name, and part on it.
+    core : str
+        Name of the core table.
+    fpu : {'none', 'fpv4-sp', 'fpv5-sp', 'fpv5-dp'}
+        Floating-point unit of an Arm core.
+    riscv_isa : str
+        ISA string of a RISC-V core, else empty.
+    clock, supply, boot : Clock, Supply, Boot
+        Operating point and start.
+    memories : tuple of MemoryRegion
+        Sorted by address.
+    devices : tuple of DeviceWindow
+        Sorted by address.
+    energy : tuple of EnergyPrior
+        One for each operating point known, the default first.
+    generic : bool
+        Stands for no real board: a wide memory map and the general prior.
+    strings : tuple of str
+        Texts in an image that point at this board or its part, telling ones first.
+    uf2_families : tuple of int
+        Family numbers of UF2 files for it.
+    notes : str
+        What a reader should know.
+    path, digest : str
+        The file and its SHA-256.
+    """
+
+    schema_version: int
+    name: str
+    title: str
+    soc: str
+    core: str
+    fpu: str
+    riscv_isa: str
+    clock: Clock
+    supply: Supply
+    boot: Boot
+    memories: tuple[MemoryRegion, ...]
+    devices: tuple[DeviceWindow, ...]
+    energy: tuple[EnergyPrior, ...]
+    generic: bool
+    strings: tuple[str, ...]
+    uf2_families: tuple[int, ...]
+    notes: str
+    path: str
+    digest: str
+
+    @property
+    def clock_hz(self) -> float:
+        """Clock used unless told otherwise."""
+        return self.clock.default_hz
+
+    @property
+    def is_riscv(self) -> bool:
+        """Whether the core is a RISC-V one."""
+        return bool(self.riscv_isa)
+
+    @cached_property
+    def executable_ranges(self) -> tuple[tuple[int, int], ...]:
+        """Start and stop of everything the core can fetch from, aliases included, sorted."""
+        return tuple(sorted(view for region in self.memories if region.executable for view in region.ranges))
+
+    def region_at(self, address: int, size_bytes: int = 1) -> MemoryRegion | None:
+        """Return the memory that holds all of ``size_bytes`` from `address`, through an alias too."""
+        return next((region for region in self.memories if region.contains(address, size_bytes)), None)
+
+    def memory_bytes(self, *kinds: str) -> int:
+        """Sum of the sizes of the memories of these kinds."""
+        return sum(region.size_bytes for region in self.memories if region.kind in kinds)
+
+    def energy_prior(self, clock_hz: float | None = None, supply_v: float | None = None) -> EnergyPrior:
+        """Return the energy prior at an operating point.
+
+        Parameters
+        ----------
+        clock_hz, supply_v : float, optional
+            The board's default where left out.
+
+        Returns
+        -------
+        EnergyPrior
+            That of the nearest operating point in the file. Behind a linear regulator energy follows the supply (STM32L4R5 at 1.8 and
+            3.0 V: currents equal within 2 %), behind a switched one it is left alone. Energy of a cycle is kept over the clock, and the
+            spread widened by 0.2 for each factor of e, because leakage and the clock source weigh more at low clocks (an assumption).
+        """
+        clock_hz = self.clock_hz if clock_hz is None else clock_hz
+        supply_v = self.supply.voltage_v if supply_v is None else supply_v
+
+        def distance(prior: EnergyPrior) -> float:
+            clock_distance = abs(math.log(clock_hz / prior.clock_hz))
+            return clock_distance + (abs(math.log(supply_v / prior.supply_v)) if supply_v and prior.supply_v else 0.0)
+
+        nearest = min(self.energy, key=distance)
+        derivation = nearest.derivation
+        scale, spread = 1.0, nearest.ln_sd
+        if supply_v and nearest.supply_v and supply_v != nearest.supply_v:
+            if self.supply.regulator == "ldo":
+                scale = supply_v / nearest.supply_v
+                derivation += f"; scaled from {nearest.supply_v:g} V to {supply_v:g} V (linear regulator)"
+            else:
+                derivation += f"; figure of {nearest.supply_v:g} V used at {supply_v:g} V"
+        if clock_hz != nearest.clock_hz:
+            spread = math.hypot(spread, _CLOCK_SPREAD * math.log(clock_hz / nearest.clock_hz))
+            derivation += f"; figure of {nearest.clock_hz / 1e6:g} MHz used at {clock_hz / 1e6:g} MHz"
+        return replace(
+            nearest,
+            joules_per_cycle=nearest.joules_per_cycle * scale,
+            clock_hz=clock_hz,
+            supply_v=supply_v,
+            ln_sd=spread,
+            derivation=derivation,
+        )
+
+
+def energy_interval(prior: EnergyPrior, level: float = 0.9) -> tuple[float, float]:
+    """Return the central interval of the energy of a cycle, in joules.
+
+    Parameters
+    ----------
+    prior : EnergyPrior
+        Median and spread of a log-normal distribution.
+    level : float
+        Coverage, above 0 and below 1.
+
+    Returns
+    -------
+    tuple of float
+        Low and high: the median divided and multiplied by ``exp(z ln_sd)``.
+
+    Raises
+    ------
+    UsageError
+        If `level` is not between 0 and 1.
+    """
+    if not 0.0 < level < 1.0:
+        raise UsageError(f"level {level!r} is no coverage", hint="give a number between 0 and 1, such as 0.9")
+    factor = math.exp(NormalDist().inv_cdf(0.5 + level / 2.0) * prior.ln_sd)
+    return prior.joules_per_cycle / factor, prior.joules_per_cycle * factor
+
+
+def _folder() -> Path:
+    return cost_tables() / "boards"
+
+
+def board_names() -> tuple[str, ...]:
+    """Names of the boards that come with instsim, sorted."""
+    return tuple(sorted(path.stem for path in _folder().glob("*.toml")))
+
+
+def load_board(name_or_path: str) -> Board:
+    """Load a board by its name, or from a file of one's own.
+
+    Parameters
+    ----------
+    name_or_path : str
+        A name of `board_names`, or the path of a ``.toml`` file.
+
+    Returns
+    -------
+    Board
+        The validated board.
+
+    Raises
+    ------
+    TableError
+        If there is no such board or file, or the file is not valid; all of its errors stand in ``details``.
+    """
+    from instsim.cost.board_schema import read_board  # noqa: PLC0415 -- pydantic is loaded only where a file is validated
+
+    if name_or_path.endswith(".toml") or "/" in name_or_path or "\\" in name_or_path:
+        return read_board(Path(name_or_path))
+    names = board_names()
+    if name_or_path in names:
+        return read_board(_folder() / f"{name_or_path}.toml")
+    near = get_close_matches(name_or_path.lower(), names, n=3, cutoff=0.5) or [name for name in names if name_or_path.lower() in name]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"boards: {', '.join(names)}."
+    raise TableError(f"no board named {name_or_path!r}", hint=f"{hint} For a board of your own, give the path of its .toml file")
+
+
+def list_boards() -> tuple[Board, ...]:
+    """Load every board that comes with instsim, sorted by name.
+
+    Raises
+    ------
+    TableError
+        If one of the files is not valid.
+    """
+    return tuple(load_board(name) for name in board_names())
