@@ -78,8 +78,7 @@ class DividerUse:
     address : int
         Of the divide instruction.
     keys : ndarray of int64, shape (n,)
-        Packed operand classes: ``dividend_bits * 128 + divisor_bits * 2 + (1 if the signs differ)`` plus ``1 << 14`` if the divisor is
-        negative, see `instsim.dynamics.divider`.
+        Operand classes, packed as `instsim.dynamics.divider` says (``pack_operands`` is the reference).
     counts : ndarray of int64, shape (n,)
         How often each occurred.
     """
