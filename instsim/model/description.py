@@ -46,7 +46,7 @@ class Operator:
     elements : int
         Elements of all outputs.
     inputs_address, outputs_address : int
-        Offsets in the model's buffer of the two vectors (their length words), by which a running node is told.
+        Offsets in the model's buffer of the two vectors (their length words), by which a running node is told; -1 for a vector that is absent.
     """
 
     subgraph: int
