@@ -33,6 +33,8 @@ class GraphSpec:
     operators: Sequence[OperatorSpec]
     inputs: Sequence[int] = (0,)
     outputs: Sequence[int] = ()
+    repeat: int = 1
+    """How often the vector of operators names each of them."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def _graph(builder: flatbuffers.Builder, spec: GraphSpec, codes: list[int | str]
         if operator.code not in codes:
             codes.append(operator.code)
         operators.append(_operator(builder, operator, codes.index(operator.code)))
-    parts = [_tables(builder, tensors), _ints(builder, spec.inputs), _ints(builder, spec.outputs), _tables(builder, operators)]
+    parts = [_tables(builder, tensors), _ints(builder, spec.inputs), _ints(builder, spec.outputs), _tables(builder, operators * spec.repeat)]
     tflite.SubGraphStart(builder)
     tflite.SubGraphAddTensors(builder, parts[0])
     tflite.SubGraphAddInputs(builder, parts[1])
