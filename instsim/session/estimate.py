@@ -91,6 +91,8 @@ class EstimatedOperator:
         Energy is the region's energy in proportion to cycles.
     kernel : str
         Name of the function that ran it, or its address.
+    parent : int
+        Index, among the operators, of the one that called it (control flow operators), or -1.
     """
 
     name: str
@@ -110,6 +112,7 @@ class EstimatedOperator:
     latency_s: float
     energy_j: float
     kernel: str
+    parent: int = -1
 
 
 @dataclass(frozen=True, slots=True)
