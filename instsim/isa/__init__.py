@@ -1,0 +1,1 @@
+"""Instruction sets: decoding to plain values, the closed lists of instruction classes."""
