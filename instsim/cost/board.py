@@ -37,9 +37,9 @@ class WaitStates:
     Attributes
     ----------
     count : int
-        An access takes ``count + 1`` cycles of the core.
+        An access takes ``count + 1`` cycles of `clock_hz`.
     clock_hz : float
-        Clock it holds at.
+        Clock of the memory's bus that it holds at: the core's clock, or a fraction of it (STM32H743: half).
     basis, source : str
         What the figure rests on.
     """
@@ -99,7 +99,7 @@ class MemoryRegion:
 
 @dataclass(frozen=True, slots=True)
 class DeviceWindow:
-    """Addresses that are registers of devices, not memory."""
+    """Addresses that are registers of devices, except where a memory of the board lies among them."""
 
     name: str
     address: int
@@ -377,13 +377,13 @@ def load_board(name_or_path: str) -> Board:
     TableError
         If there is no such board or file, or the file is not valid; all of its errors stand in ``details``.
     """
-    from instsim.cost.board_schema import read_board  # noqa: PLC0415 -- pydantic is loaded only where a file is validated
+    from instsim.cost.board_schema import known_sources, read_board  # noqa: PLC0415 -- pydantic is loaded only where a file is validated
 
     if name_or_path.endswith(".toml") or "/" in name_or_path or "\\" in name_or_path:
-        return read_board(Path(name_or_path))
+        return read_board(Path(name_or_path), known_sources())
     names = board_names()
     if name_or_path in names:
-        return read_board(_folder() / f"{name_or_path}.toml")
+        return read_board(_folder() / f"{name_or_path}.toml", known_sources())
     near = get_close_matches(name_or_path.lower(), names, n=3, cutoff=0.5) or [name for name in names if name_or_path.lower() in name]
     hint = f"did you mean {' or '.join(near)}?" if near else f"boards: {', '.join(names)}."
     raise TableError(f"no board named {name_or_path!r}", hint=f"{hint} For a board of your own, give the path of its .toml file")
@@ -397,4 +397,7 @@ def list_boards() -> tuple[Board, ...]:
     TableError
         If one of the files is not valid.
     """
-    return tuple(load_board(name) for name in board_names())
+    from instsim.cost.board_schema import known_sources, read_board  # noqa: PLC0415 -- pydantic is loaded only where a file is validated
+
+    sources = known_sources()
+    return tuple(read_board(_folder() / f"{name}.toml", sources) for name in board_names())

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import itertools
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -17,7 +17,7 @@ from instsim.cost.board import Board, Boot, Clock, DeviceWindow, EnergyPrior, Me
 from instsim.errors import TableError
 from instsim.resources import cost_tables
 
-__all__ = ["SCHEMA_VERSION", "BoardFile", "read_board"]
+__all__ = ["SCHEMA_VERSION", "BoardFile", "known_sources", "read_board"]
 
 SCHEMA_VERSION = 1
 """Raised when a file that was valid would no longer be, or would mean something else."""
@@ -140,13 +140,21 @@ class BoardFile(_Table):
     sources: dict[str, SourceTable] = {}
 
 
-def read_board(path: Path) -> Board:
+def known_sources() -> frozenset[str]:
+    """Keys of the bibliography, ``sources.toml``."""
+    path = cost_tables() / "sources.toml"
+    return frozenset(tomllib.loads(path.read_text(encoding="utf-8"))) if path.is_file() else frozenset()
+
+
+def read_board(path: Path, sources: Set[str]) -> Board:
     """Read and validate one board file.
 
     Parameters
     ----------
     path : Path
         A TOML file.
+    sources : set of str
+        Keys that a ``source`` may start with, beside those of the file itself.
 
     Returns
     -------
@@ -173,7 +181,7 @@ def read_board(path: Path) -> Board:
     except ValidationError as error:
         problems.extend(_problems(error))
     if checked is not None:
-        problems.extend(_contradictions(checked))
+        problems.extend(_contradictions(checked, sources))
     if checked is None or problems:
         count = f"{len(problems)} error{'s' if len(problems) != 1 else ''}"
         raise TableError(f"board file {path} is not valid: {count}", hint="the fields are described in docs/boards.md", details=tuple(problems))
@@ -239,11 +247,6 @@ def _problems(error: ValidationError) -> Iterator[str]:
             yield f"{where}: {message[0].lower()}{message[1:]}, not {problem['input']!r:.80}"
 
 
-def _known_sources() -> set[str]:
-    path = cost_tables() / "sources.toml"
-    return set(tomllib.loads(path.read_text(encoding="utf-8"))) if path.is_file() else set()
-
-
 def _sourced(board: BoardFile) -> Iterator[tuple[str, str]]:
     yield "clock.source", board.clock.source
     yield "supply.source", board.supply.source
@@ -255,7 +258,7 @@ def _sourced(board: BoardFile) -> Iterator[tuple[str, str]]:
         yield f"energy[{index}].source", energy.source
 
 
-def _contradictions(board: BoardFile) -> Iterator[str]:
+def _contradictions(board: BoardFile, sources: Set[str]) -> Iterator[str]:
     """Errors that no single field shows."""
     clock, supply = board.clock, board.supply
     if not clock.minimum_hz <= clock.default_hz <= clock.maximum_hz:
@@ -268,7 +271,7 @@ def _contradictions(board: BoardFile) -> Iterator[str]:
         yield "boot.vector_tables: missing, but boot.kind is 'vector-table'"
     if board.boot.kind == "elf-entry" and board.boot.vector_tables:
         yield "boot.vector_tables: given, but boot.kind is 'elf-entry'"
-    known = _known_sources() | set(board.sources)
+    known = sources | set(board.sources)
     for where, source in _sourced(board):
         key = source.split(maxsplit=1)[0].rstrip(":,;")
         if key not in known:
@@ -280,21 +283,26 @@ def _contradictions(board: BoardFile) -> Iterator[str]:
 
 def _overlaps(board: BoardFile) -> Iterator[str]:
     names: set[str] = set()
-    ranges: list[tuple[int, int, str]] = []
     for index, memory in enumerate(board.memory):
         if memory.name in names:
             yield f"memory[{index}].name: {memory.name!r} is there twice"
         names.add(memory.name)
-        ranges.extend((start, start + memory.size_bytes, memory.name) for start in (memory.address, *memory.aliases))
-    ranges.extend((device.address, device.address + device.size_bytes, f"device {device.name}") for device in board.device)
-    for start, stop, name in ranges:
+    memories = [(start, start + memory.size_bytes, memory.name) for memory in board.memory for start in (memory.address, *memory.aliases)]
+    devices = [(device.address, device.address + device.size_bytes, f"device {device.name!r}") for device in board.device]
+    for start, stop, name in memories + devices:
         if stop > _ADDRESS_SPACE:
             yield f"{name}: ends beyond the 32-bit address space ({start:#x} .. {stop:#x})"
-    for (start, stop, name), (other_start, other_stop, other) in itertools.pairwise(sorted(ranges)):
-        if other_start < stop:
-            yield f"{other} ({other_start:#010x} .. {other_stop:#010x}) overlaps {name} ({start:#010x} .. {stop:#010x})"
+    for ranges in (memories, devices):
+        for (start, stop, name), (other_start, other_stop, other) in itertools.pairwise(sorted(ranges)):
+            if other_start < stop:
+                yield f"{other} ({other_start:#010x} .. {other_stop:#010x}) overlaps {name} ({start:#010x} .. {stop:#010x})"
+    # A memory may lie inside a device window (backup SRAM among the peripherals), but not across its border.
+    for (start, stop, name), (window_start, window_stop, window) in itertools.product(memories, devices):
+        overlap = max(start, window_start) < min(stop, window_stop)
+        if overlap and not (window_start <= start and stop <= window_stop):
+            yield f"{name} ({start:#010x} .. {stop:#010x}) crosses the border of {window} ({window_start:#010x} .. {window_stop:#010x})"
     for index, address in enumerate(board.boot.vector_tables):
-        if not any(start <= address < stop for start, stop, _ in ranges):
+        if not any(start <= address < stop for start, stop, _ in memories):
             yield f"boot.vector_tables[{index}]: {address:#010x} lies in no memory"
 
 
