@@ -1,0 +1,28 @@
+"""What ran: block profiles, their files, and the functions they belong to."""
+
+from instsim.profile.basic_blocks import BasicBlocks, TranslationBlocks, to_basic_blocks
+from instsim.profile.block_profile import (
+    BlockProfile,
+    DividerUse,
+    FirmwareFacts,
+    FunctionSpan,
+    KernelRecord,
+    RunFacts,
+    TensorShape,
+)
+from instsim.profile.functions import functions_of, owners
+
+__all__ = [
+    "BasicBlocks",
+    "BlockProfile",
+    "DividerUse",
+    "FirmwareFacts",
+    "FunctionSpan",
+    "KernelRecord",
+    "RunFacts",
+    "TensorShape",
+    "TranslationBlocks",
+    "functions_of",
+    "owners",
+    "to_basic_blocks",
+]

@@ -1,0 +1,77 @@
+"""The tensor arena of TensorFlow Lite Micro, found by the header that its allocator leaves in it.
+
+The allocator object is its own first allocation, at the arena's top. Layout: tensorflow/tflite-micro,
+``tensorflow/lite/micro/arena_allocator/single_arena_buffer_allocator.h`` and, before July 2022, ``simple_memory_allocator.h``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from instsim.emulate.memory import Bank, Memory
+from instsim.emulate.spec import MemoryKind
+
+__all__ = ["Arena", "find_arena"]
+
+_FIELD_OFFSETS = (8, 12)
+"""Offset of ``buffer_head``; ``buffer_tail``, ``head``, ``tail`` and ``temp`` follow."""
+
+_OBJECT_BYTES = (24, 44)
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """A tensor arena.
+
+    Attributes
+    ----------
+    address, size_bytes : int
+        Where it lies and how large it is.
+    used_bytes : int
+        What ``arena_used_bytes()`` would return.
+    """
+
+    address: int
+    size_bytes: int
+    used_bytes: int
+
+
+def find_arena(memory: Memory) -> Arena | None:
+    """Return the arena, or None if none or more than one plausible header lies in RAM."""
+    found: list[Arena] = []
+    for bank in memory.banks:
+        if bank.spec.kind is MemoryKind.RAM:
+            found += _headers(bank, memory)
+    return found[0] if len(found) == 1 else None
+
+
+def _headers(bank: Bank, memory: Memory) -> list[Arena]:
+    words = bank.bytes.view("<u4").astype(np.int64)
+    found = []
+    for first in _FIELD_OFFSETS:
+        at = first // 4
+        count = words.size - at - 5
+        if count <= 0:
+            continue
+        buffer_head, buffer_tail, head, tail, temp = (words[at + k : at + k + count] for k in range(5))
+        position = bank.spec.address + 4 * np.arange(count)
+        plausible = (
+            (bank.spec.address <= buffer_head)
+            & (buffer_head <= head)
+            & (head <= tail)
+            & (tail <= position)
+            & (position < buffer_tail)
+            & (buffer_tail - position >= _OBJECT_BYTES[0])
+            & (buffer_tail - position <= _OBJECT_BYTES[1])
+            & (head <= temp)
+            & (temp <= tail)
+        )
+        for index in np.flatnonzero(plausible).tolist():
+            vtable = memory.find(int(words[index]))
+            if vtable is not None and vtable[0].spec.kind is MemoryKind.FLASH:
+                start, stop = int(buffer_head[index]), int(buffer_tail[index])
+                used = max(int(head[index]), int(temp[index])) - start + stop - int(tail[index])
+                found.append(Arena(start, stop - start, used))
+    return found

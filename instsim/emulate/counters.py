@@ -1,0 +1,164 @@
+"""The counts that the native block hook keeps, and reading them while the machine stands still."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import numpy.typing as npt
+
+from instsim.emulate.layout import TICKS_PER_CYCLE, BlockState, Record
+from instsim.emulate.memory import PAGE
+from instsim.emulate.spec import BlockCycles
+from instsim.errors import RunError
+
+__all__ = ["BlockCounters"]
+
+_SLOTS = PAGE // 2
+_MOST_PAGES = 8192
+_MOST_BLOCKS = 1 << 22
+_NO_ADDRESS = (1 << 64) - 1
+
+
+class BlockCounters:
+    """Records of all translation blocks, in arrays that the native hook writes.
+
+    Memory is reserved for 32 MB of code and used only for pages that run.
+
+    Parameters
+    ----------
+    stop_function : int
+        Address of ``uc_emu_stop``.
+    """
+
+    def __init__(self, stop_function: int) -> None:
+        self._records = np.zeros((_MOST_PAGES * _SLOTS, Record.WORDS), np.uint64)
+        self._pages = np.zeros(1 << 20, np.uint64)
+        self._list = np.zeros(_MOST_BLOCKS, np.uint64)
+        self._state = np.zeros(BlockState.WORDS, np.uint64)
+        self._state[BlockState.PREVIOUS_END] = _NO_ADDRESS
+        self._state[BlockState.PREVIOUS_RECORD] = self._records.ctypes.data
+        self._state[BlockState.LIST] = self._list.ctypes.data
+        self._state[BlockState.PAGES] = self._pages.ctypes.data
+        self._state[BlockState.STOP_FUNCTION] = stop_function
+        self._words = memoryview(self._state)  # type: ignore[arg-type]
+        self._page_index: dict[int, int] = {}
+        self._slots = np.zeros(0, np.int64)
+        self._addresses = np.zeros(0, np.int64)
+        self._priced = 0
+
+    @property
+    def state_pointer(self) -> ctypes.c_void_p:
+        """The hook's user pointer."""
+        return ctypes.c_void_p(self._state.ctypes.data)
+
+    def add_page(self, page: int) -> bool:
+        """Make room for the blocks of a page (address of its first byte); return whether it was new.
+
+        Raises
+        ------
+        RunError
+            If the firmware runs code on more pages than there is room for.
+        """
+        if page in self._page_index:
+            return False
+        index = len(self._page_index)
+        if index >= _MOST_PAGES:
+            raise RunError("the firmware runs code on more than 32 MB of addresses")
+        self._page_index[page] = index
+        self._pages[page // PAGE] = self._records.ctypes.data + index * _SLOTS * Record.WORDS * 8
+        return True
+
+    def has_page(self, page: int) -> bool:
+        """Whether code of that page has been let run."""
+        return page in self._page_index
+
+    # -- the clock ---------------------------------------------------------------------------------------------------------------
+
+    @property
+    def ticks(self) -> int:
+        """Time passed, in ticks; see `refine`."""
+        return self._words[BlockState.TICKS]
+
+    def advance(self, ticks: int) -> None:
+        """Let time pass without code running."""
+        self._words[BlockState.TICKS] += ticks
+
+    def set_deadline(self, ticks: int) -> None:
+        """Stop the machine before the first block that starts at or after that time."""
+        self._words[BlockState.DEADLINE] = max(0, ticks)
+
+    def take_stopped(self) -> bool:
+        """Whether the deadline stopped the machine since the last call."""
+        stopped = bool(self._words[BlockState.STOPPED])
+        self._words[BlockState.STOPPED] = 0
+        return stopped
+
+    def refine(self, read_code: BlockCycles, code: dict[int, bytes]) -> None:
+        """Give new blocks their price, and correct the clock for what they have run already.
+
+        Parameters
+        ----------
+        read_code : callable
+            Mean cycles of a block by address and code.
+        code : dict
+            Code of blocks by address, filled by the caller for the new blocks of `unpriced`.
+        """
+        addresses, slots = self._known()
+        for index in range(self._priced, addresses.size):
+            record = self._records[slots[index]]
+            address = int(addresses[index])
+            ticks = round(read_code(address, code[address]) * TICKS_PER_CYCLE)
+            gained = (ticks - int(record[Record.TICKS])) * int(record[Record.EXECUTIONS])
+            record[Record.TICKS] = ticks
+            self._words[BlockState.TICKS] += gained
+        self._priced = int(addresses.size)
+
+    def unpriced(self) -> list[tuple[int, int]]:
+        """Return address and size of the blocks that `refine` has not seen."""
+        addresses, slots = self._known()
+        return [(int(addresses[i]), int(self._records[slots[i], Record.SIZE])) for i in range(self._priced, addresses.size)]
+
+    # -- the counts --------------------------------------------------------------------------------------------------------------
+
+    def _known(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        length = self._words[BlockState.LIST_LENGTH]
+        if length > _MOST_BLOCKS - 4096:
+            raise RunError("the firmware runs more distinct blocks than there is room for")
+        have = self._addresses.size
+        if length != have:
+            fresh = self._list[have:length].astype(np.int64)
+            pages = np.array([self._page_index[int(page) * PAGE] for page in fresh // PAGE], np.int64)
+            self._addresses = np.concatenate([self._addresses, fresh])
+            self._slots = np.concatenate([self._slots, pages * _SLOTS + fresh % PAGE // 2])
+        return self._addresses, self._slots
+
+    @property
+    def addresses(self) -> npt.NDArray[np.int64]:
+        """Start addresses of all blocks seen, in order of first execution."""
+        return self._known()[0]
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Lengths in bytes, as `addresses`."""
+        return self._records[self._known()[1], Record.SIZE].astype(np.int64)
+
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Return executions and fall-throughs of all blocks seen, shape (2, blocks)."""
+        records = self._records[self._known()[1]]
+        return records[:, [Record.EXECUTIONS, Record.FALLTHROUGHS]].T.astype(np.int64)
+
+    def current_block(self) -> tuple[int, int, int]:
+        """Return the block that is running, counted already: its place in `addresses`, its start and its end."""
+        offset = (self._words[BlockState.PREVIOUS_RECORD] - self._records.ctypes.data) // (Record.WORDS * 8)
+        end = self._words[BlockState.PREVIOUS_END]
+        addresses, slots = self._known()
+        places = np.flatnonzero(slots == offset)
+        if not places.size:
+            return -1, end, end
+        place = int(places[-1])
+        return place, int(addresses[place]), end
+
+    def forget_previous(self) -> None:
+        """Make the next block count as jumped to (an exception was entered, or the host moved the program counter)."""
+        self._words[BlockState.PREVIOUS_END] = _NO_ADDRESS

@@ -1,0 +1,228 @@
+"""Unicorn, set up for one chip: processor model, memories, address translation on the fast path. Unicorn's only importer with `registers`."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import unicorn
+from unicorn import arm_const, riscv_const
+from unicorn.unicorn_py3 import unicorn as binding
+
+from instsim.emulate.memory import PAGE, Memory
+from instsim.emulate.spec import MachineSpec, MemoryKind
+from instsim.errors import UsageError
+from instsim.isa import Isa
+
+__all__ = ["Access", "Engine", "Registers"]
+
+_CPUS = {
+    "cortex-m0": arm_const.UC_CPU_ARM_CORTEX_M0,
+    "cortex-m3": arm_const.UC_CPU_ARM_CORTEX_M3,
+    "cortex-m4": arm_const.UC_CPU_ARM_CORTEX_M4,
+    "cortex-m7": arm_const.UC_CPU_ARM_CORTEX_M7,
+    "cortex-m33": arm_const.UC_CPU_ARM_CORTEX_M33,
+}
+_IT_BITS = 0x0600FC00
+_EPSR_WITHOUT_IT = 1 << 24
+
+NO_ADDRESS = 0xFFFFFFFE
+"""An address where nothing is ever executed, for `Engine.run` to stop at."""
+
+
+class Registers:
+    """Unicorn's numbers of the registers that instsim reads and writes."""
+
+    def __init__(self, isa: Isa) -> None:
+        if isa is Isa.THUMB:
+            base = [getattr(arm_const, f"UC_ARM_REG_R{n}") for n in range(13)]
+            self.general: tuple[int, ...] = (*base, arm_const.UC_ARM_REG_SP, arm_const.UC_ARM_REG_LR, arm_const.UC_ARM_REG_PC)
+            self.pc, self.sp, self.link = arm_const.UC_ARM_REG_PC, arm_const.UC_ARM_REG_SP, arm_const.UC_ARM_REG_LR
+            self.arguments = self.general[:4]
+        else:
+            self.general = tuple(riscv_const.UC_RISCV_REG_X0 + n for n in range(32))
+            self.pc, self.sp, self.link = riscv_const.UC_RISCV_REG_PC, self.general[2], self.general[1]
+            self.arguments = self.general[10:18]
+
+
+class Access:
+    """The access that the machine refused last, for the message."""
+
+    __slots__ = ("address", "kind")
+
+    def __init__(self, kind: str, address: int) -> None:
+        self.kind = kind
+        self.address = address
+
+
+class Engine:
+    """One Unicorn instance.
+
+    Addresses are translated by a callback instead of the processor's own tables: stores stay on Unicorn's fast path only on pages that are not
+    executable, and the default M-profile map calls all RAM executable.
+
+    Parameters
+    ----------
+    spec : MachineSpec
+        The chip.
+    memory : Memory
+        Its memories.
+    on_code_page : callable
+        ``on_code_page(page)`` is called before the first instruction of a page is translated; it may add hooks.
+
+    Raises
+    ------
+    UsageError
+        If there is no such emulated processor.
+    """
+
+    def __init__(self, spec: MachineSpec, memory: Memory, on_code_page: Callable[[int], None]) -> None:
+        self.isa = spec.isa
+        self.registers = Registers(spec.isa)
+        self.refused: Access | None = None
+        self._memory = memory
+        self._windows = spec.device_windows
+        self._on_code_page = on_code_page
+        self._executable: set[int] = set()
+        self._hooks: list[Any] = []
+        if spec.isa is Isa.THUMB:
+            if spec.cpu not in _CPUS:
+                raise UsageError(f"no emulated processor {spec.cpu!r}", hint=f"one of {', '.join(_CPUS)}")
+            # UC_MODE_MCLASS would silently replace the chosen processor by a Cortex-M33.
+            self.uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
+            self.uc.ctl_set_cpu_model(_CPUS[spec.cpu])
+            self.uc.ctl_set_page_size(PAGE)
+        else:
+            self.uc = unicorn.Uc(unicorn.UC_ARCH_RISCV, unicorn.UC_MODE_RISCV32)
+        for bank in memory.banks:
+            self.uc.mem_map_ptr(bank.spec.address, bank.spec.size, unicorn.UC_PROT_ALL, bank.host_address)
+        self.uc.ctl_tlb_mode(unicorn.UC_TLB_VIRTUAL)
+        self.uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._fill)
+
+    # -- address translation -----------------------------------------------------------------------------------------------------
+
+    def _fill(self, uc: Any, address: int, access: int, entry: Any, _data: Any) -> bool:
+        fetching = access == unicorn.UC_MEM_FETCH
+        if not fetching:
+            self.clear_it_state(uc)
+        page = address & ~(PAGE - 1)
+        found = self._memory.find(page)
+        if found is None:
+            for start, size in self._windows:
+                if start <= page < start + size and not fetching:
+                    entry.paddr, entry.perms = page, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE
+                    return True
+            self.refused = Access({unicorn.UC_MEM_FETCH: "execute", unicorn.UC_MEM_WRITE: "write"}.get(access, "read"), address)
+            return False
+        bank, offset = found
+        writable = bank.spec.kind is MemoryKind.RAM
+        if access == unicorn.UC_MEM_WRITE and not writable:
+            self.refused = Access("write to flash", address)
+            return False
+        if fetching and page not in self._executable:
+            self._executable.add(page)
+            self._on_code_page(page)
+        entry.paddr = bank.spec.address + offset
+        entry.perms = (
+            unicorn.UC_PROT_READ
+            | (unicorn.UC_PROT_WRITE if writable else 0)
+            | (unicorn.UC_PROT_EXEC if page in self._executable else 0)
+        )
+        return True
+
+    def clear_it_state(self, uc: Any) -> None:
+        """Undo a defect: a callback during a data access inside an IT block leaves IT bits set that the next block would obey."""
+        if self.isa is Isa.THUMB and uc.reg_read(arm_const.UC_ARM_REG_EPSR) & _IT_BITS:
+            uc.reg_write(arm_const.UC_ARM_REG_EPSR, _EPSR_WITHOUT_IT)
+
+    # -- hooks -------------------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def function_address(name: str) -> int:
+        """Return the address of a function of Unicorn's library (``uc_emu_stop``, ``uc_reg_read``)."""
+        return ctypes.cast(getattr(binding.uclib, name), ctypes.c_void_p).value or 0
+
+    def add_native_hook(self, kind: int, function: int, state: ctypes.c_void_p, begin: int = 1, end: int = 0) -> None:
+        """Register machine code as a hook.
+
+        Parameters
+        ----------
+        kind : int
+            ``unicorn.UC_HOOK_BLOCK`` or ``UC_HOOK_CODE``.
+        function : int
+            Address of the C function.
+        state : c_void_p
+            Its user pointer.
+        begin, end : int
+            Addresses it is bound to; all by default.
+        """
+        handle = ctypes.c_size_t()
+        status = binding.uclib.uc_hook_add(
+            self.uc._uch,  # noqa: SLF001 -- Unicorn's binding has no public way to hand over a C function
+            ctypes.byref(handle),
+            kind,
+            ctypes.c_void_p(function),
+            state,
+            ctypes.c_uint64(begin),
+            ctypes.c_uint64(end),
+        )
+        if status != unicorn.UC_ERR_OK:
+            raise unicorn.UcError(status)
+
+    def add_block_hook(self, function: int, state: ctypes.c_void_p) -> None:
+        """Call machine code at every translation block."""
+        self.add_native_hook(unicorn.UC_HOOK_BLOCK, function, state)
+
+    def add_instruction_hook(self, function: int, state: ctypes.c_void_p, address: int) -> None:
+        """Call machine code before the instruction at one address."""
+        self.add_native_hook(unicorn.UC_HOOK_CODE, function, state, address, address)
+
+    def on_instruction(self, address: int, callback: Callable[[int], None]) -> Any:
+        """Call Python before the instruction at one address; return a handle for `remove`."""
+
+        def call(_uc: Any, at: int, _size: int, _data: Any) -> None:
+            callback(at)
+
+        return self.uc.hook_add(unicorn.UC_HOOK_CODE, call, begin=address, end=address)
+
+    def forget_code(self, address: int) -> None:
+        """Translate the code at an address anew, so that a hook added there from now on is seen."""
+        self.uc.ctl_remove_cache(address, address + 2)
+
+    def remove(self, handle: Any) -> None:
+        """Remove a hook that `on_instruction` added."""
+        self.uc.hook_del(handle)
+
+    # -- registers and running ---------------------------------------------------------------------------------------------------
+
+    def read_register(self, register: int) -> int:
+        """Return a register's value."""
+        value: int = self.uc.reg_read(register)
+        return value
+
+    def write_register(self, register: int, value: int) -> None:
+        """Set a register."""
+        self.uc.reg_write(register, value)
+
+    @property
+    def pc(self) -> int:
+        """The program counter, Thumb bit removed."""
+        return self.read_register(self.registers.pc) & ~1
+
+    @property
+    def sp(self) -> int:
+        """The stack pointer."""
+        return self.read_register(self.registers.sp)
+
+    def run(self, address: int) -> unicorn.UcError | None:
+        """Run from an address until something stops the machine; return the error that did, if one did."""
+        try:
+            self.uc.emu_start(address | 1 if self.isa is Isa.THUMB else address, NO_ADDRESS)
+        except unicorn.UcError as error:
+            return error
+        return None
+
+    def stop(self) -> None:
+        """Stop as soon as the running block ends."""
+        self.uc.emu_stop()

@@ -1,0 +1,153 @@
+"""The native hooks' source: what happens at every translation block and at every divide, in machine code.
+
+Nothing is baked in: each hook reaches everything through its user pointer, so one compiled object serves every machine and every process.
+Imported only when the object code is not in the cache (`instsim.emulate.native`), because it imports numba.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+from llvmlite import ir
+from numba import cfunc, types
+
+from instsim.emulate.layout import BlockState, DivideState, Record
+
+__all__ = ["compile_hooks"]
+
+_U64 = types.uint64
+_POINTER = types.CPointer(_U64)
+_SIGNATURE = types.void(types.voidptr, _U64, types.uint32, _POINTER)
+
+_PREVIOUS_END, _PREVIOUS_RECORD = int(BlockState.PREVIOUS_END), int(BlockState.PREVIOUS_RECORD)
+_TICKS, _DEADLINE, _STOPPED, _STOP = int(BlockState.TICKS), int(BlockState.DEADLINE), int(BlockState.STOPPED), int(BlockState.STOP_FUNCTION)
+_PAGES, _LIST, _LIST_LENGTH = int(BlockState.PAGES), int(BlockState.LIST), int(BlockState.LIST_LENGTH)
+_COUNT, _FALLTHROUGHS, _COST, _SIZE = int(Record.EXECUTIONS), int(Record.FALLTHROUGHS), int(Record.TICKS), int(Record.SIZE)
+_READ, _DIVIDEND, _DIVISOR, _SIGNED, _HISTOGRAM, _SCRATCH = (
+    int(DivideState.READ_FUNCTION),
+    int(DivideState.DIVIDEND),
+    int(DivideState.DIVISOR),
+    int(DivideState.SIGNED),
+    int(DivideState.HISTOGRAM),
+    int(DivideState.SCRATCH),
+)
+
+
+@numba.extending.intrinsic  # type: ignore[untyped-decorator]
+def _pointer(_context: Any, _address: Any) -> Any:
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(_POINTER))
+
+    return _POINTER(_U64), generate
+
+
+@numba.extending.intrinsic  # type: ignore[untyped-decorator]
+def _call_stop(_context: Any, _function: Any, _engine: Any) -> Any:
+    """Call ``uc_emu_stop(engine)`` through its address."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(ir.IntType(32), [ir.IntType(8).as_pointer()])
+        builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), [arguments[1]])
+        return context.get_dummy_value()
+
+    return types.void(_U64, types.voidptr), generate
+
+
+@numba.extending.intrinsic  # type: ignore[untyped-decorator]
+def _call_read(_context: Any, _function: Any, _engine: Any, _register: Any, _result: Any) -> Any:
+    """Call ``uc_reg_read(engine, register, &result)`` through its address."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        byte_pointer = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.IntType(32), [byte_pointer, ir.IntType(32), byte_pointer])
+        function = builder.inttoptr(arguments[0], kind.as_pointer())
+        register = builder.trunc(arguments[2], ir.IntType(32))
+        builder.call(function, [arguments[1], register, builder.bitcast(arguments[3], byte_pointer)])
+        return context.get_dummy_value()
+
+    return types.void(_U64, types.voidptr, _U64, _POINTER), generate
+
+
+def _on_block(engine: Any, address: Any, size: Any, state: Any) -> None:
+    if state[_TICKS] >= state[_DEADLINE]:
+        # Stopped before this block is counted: it has not run, and is met again on resuming.
+        state[_STOPPED] = _U64(1)
+        _call_stop(state[_STOP], engine)
+        return
+    pages = _pointer(state[_PAGES])
+    at = pages[address >> _U64(12)] + ((address & _U64(0xFFF)) << _U64(4))
+    record = _pointer(at)
+    if address == state[_PREVIOUS_END]:
+        previous = _pointer(state[_PREVIOUS_RECORD])
+        previous[_FALLTHROUGHS] += _U64(1)
+    state[_PREVIOUS_END] = address + _U64(size)
+    state[_PREVIOUS_RECORD] = at
+    count = record[_COUNT]
+    record[_COUNT] = count + _U64(1)
+    if count == _U64(0):
+        record[_COST] = _U64(size) << _U64(5)
+        record[_SIZE] = _U64(size)
+        blocks = _pointer(state[_LIST])
+        blocks[state[_LIST_LENGTH]] = address
+        state[_LIST_LENGTH] += _U64(1)
+    state[_TICKS] += record[_COST]
+
+
+def _on_divide(engine: Any, _address: Any, _size: Any, state: Any) -> None:
+    """Histogram the operands as `instsim.dynamics.divider.pack_operands` packs them."""
+    scratch = _pointer(state[_SCRATCH])
+    scratch[0] = _U64(0)
+    _call_read(state[_READ], engine, state[_DIVIDEND], scratch)
+    dividend = scratch[0] & _U64(0xFFFFFFFF)
+    scratch[0] = _U64(0)
+    _call_read(state[_READ], engine, state[_DIVISOR], scratch)
+    divisor = scratch[0] & _U64(0xFFFFFFFF)
+    dividend_negative = state[_SIGNED] & (dividend >> _U64(31))
+    divisor_negative = state[_SIGNED] & (divisor >> _U64(31))
+    key = dividend_negative | (divisor_negative << _U64(14))
+    if dividend_negative != _U64(0):
+        dividend = (_U64(0x100000000) - dividend) & _U64(0xFFFFFFFF)
+    if divisor_negative != _U64(0):
+        divisor = (_U64(0x100000000) - divisor) & _U64(0xFFFFFFFF)
+    if divisor != _U64(0) and divisor & (divisor - _U64(1)) == _U64(0):
+        key |= _U64(1 << 13)
+    while divisor != _U64(0):
+        key += _U64(1 << 1)
+        divisor >>= _U64(1)
+    while dividend != _U64(0):
+        key += _U64(1 << 7)
+        dividend >>= _U64(1)
+    histogram = _pointer(state[_HISTOGRAM])
+    histogram[key] += _U64(1)
+
+
+def _emit(function: Any, machine: Any) -> tuple[str, bytes]:
+    compiled = cfunc(_SIGNATURE, nopython=True, error_model="numpy", boundscheck=False)(function)
+    entry: str = compiled._wrapper_name  # noqa: SLF001 -- numba has no public access to a cfunc's object code
+    text = str(compiled._library._final_module).replace("noinline", "nounwind")  # noqa: SLF001
+    module = llvm.parse_assembly(text)
+    for defined in module.functions:
+        if not defined.is_declaration and defined.name != entry:
+            defined.linkage = "internal"
+    # numba's C entry calls the function proper and checks a status: inlined, a block costs about twenty instructions.
+    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
+    passes.getModulePassManager().run(module, passes)
+    return entry, machine.emit_object(module)
+
+
+def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
+    """Compile all hooks for the host.
+
+    Parameters
+    ----------
+    machine : llvmlite.binding.TargetMachine
+        The host's.
+
+    Returns
+    -------
+    dict
+        Hook's name to the name of its entry point and its object code.
+    """
+    return {"block": _emit(_on_block, machine), "divide": _emit(_on_divide, machine)}

@@ -1,0 +1,315 @@
+"""Follows the calls that matter while the firmware runs: the region's, and every kernel's in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from instsim.emulate.kernels import KernelCall, KernelFinder
+from instsim.emulate.ledger import Ledger
+from instsim.emulate.machine import Machine, Stop, StopReason
+from instsim.emulate.memory import PAGE
+from instsim.emulate.region import KernelWatch, RegionRequest, RegionRule
+from instsim.isa import IndirectCall, indirect_call_sites
+from instsim.profile.block_profile import KernelRecord, TensorShape
+
+__all__ = ["Observer"]
+
+DISPATCH = 0
+_MOST_MISSES = 20_000
+_CODE_OVERLAP = 2
+
+
+@dataclass
+class _Frame:
+    """An open call: where it returns to, and whom its caller was charged to."""
+
+    return_address: int
+    sp: int
+    row: int
+    caller_row: int | None
+    is_region: bool = False
+    closes_region: bool = False
+
+
+@dataclass
+class _Site:
+    call: IndirectCall
+    handle: object = None
+    misses: int = 0
+    hits: int = 0
+
+
+@dataclass
+class _Kernel:
+    record: KernelRecord
+    executions: int = 0
+    parents: list[int] = field(default_factory=list)
+
+
+class Observer:
+    """Opens and closes the region, and splits what runs in it by kernel.
+
+    Parameters
+    ----------
+    machine : Machine
+        Not yet running; the observer hooks its code pages as they come.
+    request : RegionRequest
+        What to measure.
+    watch : KernelWatch
+        Kernels to be found by name.
+    """
+
+    def __init__(self, machine: Machine, request: RegionRequest, watch: KernelWatch) -> None:
+        self._machine = machine
+        self._engine = machine.engine
+        self._request = request
+        self._watch = watch
+        self._names = dict(watch.names) | dict(watch.functions)
+        self._finder = KernelFinder(machine.memory)
+        self._ledger = Ledger(machine.counters)
+        self._frames: list[_Frame] = []
+        self._kernels: list[_Kernel] = []
+        self._rows: dict[tuple[int, ...], int] = {}
+        self._sites: dict[int, _Site] = {}
+        self._returns: set[int] = set()
+        self._calls = 0
+        self._first_node: int | None = None
+        self._prepared_inside = False
+        self._divides_before: dict[int, npt.NDArray[np.uint64]] = {}
+        self._divides_after: dict[int, npt.NDArray[np.uint64]] | None = None
+        self._timer_reads_before = 0
+        self.rule: RegionRule | None = None
+        self.is_done = False
+        self.timer_reads = 0
+        self.sp_at_start: int | None = None
+        self.notes: list[str] = []
+        machine.watch_code_pages(self._on_code_page)
+        if request.entry is not None:
+            self._engine.on_instruction(request.entry, self._at_entry)
+        if request.end is not None:
+            self._engine.on_instruction(request.end, self._at_end)
+        for address, _ in watch.functions:
+            self._engine.on_instruction(address, self._at_kernel_function)
+        if request.rule is RegionRule.WHOLE_RUN:
+            self._open_region(RegionRule.WHOLE_RUN, None)
+
+    # -- hooks on code -----------------------------------------------------------------------------------------------------------
+
+    def _on_code_page(self, page: int) -> None:
+        memory = self._machine.memory
+        code = memory.read(page, PAGE + _CODE_OVERLAP) or memory.read(page, PAGE) or b""
+        for address, call in indirect_call_sites(self._machine.isa, code, page).items():
+            if address < page + PAGE and address not in self._sites:
+                site = self._sites[address] = _Site(call)
+                site.handle = self._engine.on_instruction(address, self._at_indirect_call)
+                self._watch_return(address + call.size)
+
+    def _watch_return(self, address: int) -> None:
+        if address not in self._returns:
+            self._returns.add(address)
+            self._engine.on_instruction(address, self._at_return)
+
+    # -- the region --------------------------------------------------------------------------------------------------------------
+
+    def _at_entry(self, address: int) -> None:
+        if self.is_done or self._ledger.is_open:
+            return
+        self._calls += 1
+        if self._calls != self._request.call:
+            return
+        self._open_region(self._request.rule, address)
+        if self._request.rule is not RegionRule.ADDRESSES:
+            return_address = self._engine.read_register(self._engine.registers.link) & ~1
+            self._frames.append(_Frame(return_address, self._engine.sp, DISPATCH, None, is_region=True))
+            self._engine.forget_code(return_address)
+            self._watch_return(return_address)
+
+    def _at_end(self, address: int) -> None:
+        if self._ledger.is_open and self.rule is RegionRule.ADDRESSES:
+            self._close_region(address)
+
+    def _open_region(self, rule: RegionRule, at: int | None) -> None:
+        self.rule = rule
+        self.sp_at_start = self._engine.sp
+        self._divides_before = self._divides()
+        self._timer_reads_before = self._clock_reads()
+        self._ledger.charge(DISPATCH, at)
+
+    def _restart_region(self, at: int | None) -> None:
+        self._kernels.clear()
+        self._rows.clear()
+        self._divides_before = self._divides()
+        self._timer_reads_before = self._clock_reads()
+        self._ledger.restart(DISPATCH, at)
+
+    def _close_region(self, at: int | None) -> None:
+        self._ledger.charge(None, at)
+        self._divides_after = self._divides()
+        self.timer_reads = self._clock_reads() - self._timer_reads_before
+        self._frames.clear()
+        self.is_done = True
+        self._machine.stop(Stop(StopReason.REGION_DONE, self._engine.pc))
+
+    def _divides(self) -> dict[int, npt.NDArray[np.uint64]]:
+        return {address: histogram.copy() for address, histogram in self._machine.divides.items() if histogram.any()}
+
+    def _clock_reads(self) -> int:
+        machine = self._machine
+        return machine.devices.timer_reads + machine.csr_reads + machine.semihosting.clock_reads
+
+    # -- kernels -----------------------------------------------------------------------------------------------------------------
+
+    def _at_indirect_call(self, address: int) -> None:
+        if self.is_done:
+            return
+        site = self._sites[address]
+        engine = self._engine
+        target = engine.read_register(engine.registers.general[site.call.register]) + site.call.offset & 0xFFFFFFFF
+        call = self._finder.classify(target, engine.read_register(engine.registers.arguments[1]))
+        if call is None and any(start <= address < stop for start, stop in self._watch.dispatchers):
+            call = KernelCall(target & ~1, 0, is_prepare=False)
+        if call is None:
+            site.misses += 1
+            if site.misses > _MOST_MISSES and not site.hits:
+                engine.remove(site.handle)
+            return
+        site.hits += 1
+        if call.is_prepare:
+            self._prepared_inside = self._ledger.is_open and not self._kernels
+            return
+        self._start_kernel(call, address + site.call.size, None)
+
+    def _at_kernel_function(self, address: int) -> None:
+        if self.is_done:
+            return
+        return_address = self._engine.read_register(self._engine.registers.link) & ~1
+        self._engine.forget_code(return_address)
+        self._watch_return(return_address)
+        self._start_kernel(KernelCall(address, 0, is_prepare=False), return_address, address)
+
+    def _start_kernel(self, call: KernelCall, return_address: int, at: int | None) -> None:
+        if not self._ledger.is_open and not self._opens_by_kernel(call, at):
+            return
+        if self.rule is RegionRule.KERNELS and call.operator is None and not self._frames and self._kernels and self._first_node == (call.node or call.target):
+            self._close_region(at)
+            return
+        if self._prepared_inside:
+            # The interpreter allocates its tensors in the first Invoke if nobody did before: set-up, not inference.
+            self._prepared_inside = False
+            self.notes.append("Invoke set the interpreter up first; the region starts at the first operator")
+            self._restart_region(at)
+        row = self._row_of(call)
+        is_last = self._is_last(call)
+        caller = self._ledger.row
+        closes = self.rule is RegionRule.KERNELS and is_last and not self._frames
+        self._frames.append(_Frame(return_address, self._engine.sp, row, caller, closes_region=closes))
+        self._ledger.charge(row, at)
+
+    def _opens_by_kernel(self, call: KernelCall, at: int | None) -> bool:
+        request = self._request
+        if not request.fall_back or self._frames or (request.rule is not RegionRule.KERNELS and request.entry is not None):
+            return False
+        if call.operator is not None:
+            starts = call.operator.subgraph == 0 and call.operator.index == 0
+        else:
+            starts = self._first_node in (None, call.node or call.target)
+            self._first_node = call.node or call.target
+        self._calls += starts
+        if not starts or self._calls != request.call:
+            return False
+        self._first_node = call.node or call.target
+        self._open_region(RegionRule.KERNELS, at)
+        return True
+
+    def _is_last(self, call: KernelCall) -> bool:
+        return call.operator is not None and call.operator.subgraph == 0 and call.operator.index == self._finder.operators_of(call) - 1
+
+    def _row_of(self, call: KernelCall) -> int:
+        operator = call.operator
+        key = (call.model, operator.subgraph, operator.index) if operator else (-1, call.node, call.target)
+        parent = (self._ledger.row or 0) - 1
+        if key not in self._rows:
+            if operator:
+                record = KernelRecord(
+                    operator.kind,
+                    call.model,
+                    operator.subgraph,
+                    operator.index,
+                    parent=parent,
+                    inputs=tuple(None if t is None else TensorShape(t.shape, t.dtype) for t in operator.inputs),
+                    outputs=tuple(TensorShape(t.shape, t.dtype) for t in operator.outputs),
+                    macs=operator.macs,
+                    elements=operator.elements,
+                    kernel_address=call.target,
+                )
+            else:
+                record = KernelRecord(self._names.get(call.target, f"kernel at {call.target:#x}"), parent=parent, kernel_address=call.target)
+            self._rows[key] = len(self._kernels) + 1
+            self._kernels.append(_Kernel(record))
+        row = self._rows[key]
+        self._kernels[row - 1].executions += 1
+        return row
+
+    def _at_return(self, address: int) -> None:
+        if not self._frames or self.is_done:
+            return
+        sp = self._engine.sp
+        while self._frames:
+            frame = self._frames[-1]
+            if frame.return_address == address and frame.sp == sp:
+                self._frames.pop()
+                if frame.is_region or frame.closes_region:
+                    self._close_region(address)
+                else:
+                    self._ledger.charge(frame.caller_row, address)
+                return
+            if frame.sp > sp or frame.is_region:
+                return
+            # The stack has been unwound past this call without its return (longjmp).
+            if frame.sp == sp:
+                return
+            self._frames.pop()
+            self._ledger.charge(frame.caller_row, address)
+
+    # -- results -----------------------------------------------------------------------------------------------------------------
+
+    def finish(self) -> Ledger:
+        """Close a region that the run ended in, or take the whole run if none was opened; return the counts by row."""
+        if not self.is_done:
+            if self.rule is None:
+                self.rule = RegionRule.WHOLE_RUN
+                whole = Ledger(self._machine.counters)
+                whole.take_everything(DISPATCH)
+                self._ledger = whole
+                self._divides_before = {}
+                self.timer_reads = self._clock_reads()
+                self._divides_after = self._divides()
+            else:
+                self._ledger.charge(None, None)
+                self._divides_after = self._divides()
+                self.timer_reads = self._clock_reads() - self._timer_reads_before
+        return self._ledger
+
+    @property
+    def kernels(self) -> tuple[KernelRecord, ...]:
+        """Kernels of the region in order of first execution."""
+        return tuple(replace(kernel.record, executions=kernel.executions) for kernel in self._kernels)
+
+    @property
+    def divides(self) -> dict[int, npt.NDArray[np.int64]]:
+        """Histogram of operand classes in the region by address of the divide."""
+        found = {}
+        for address, after in (self._divides_after or {}).items():
+            before = self._divides_before.get(address)
+            delta = after.astype(np.int64) if before is None else after.astype(np.int64) - before.astype(np.int64)
+            if delta.any():
+                found[address] = delta
+        return found
+
+    @property
+    def region_started(self) -> bool:
+        """Whether the requested region ever opened."""
+        return self.rule is not None and self.rule is not RegionRule.WHOLE_RUN

@@ -1,0 +1,202 @@
+"""Run one region of an image and give its profile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from instsim.emulate.arena import find_arena
+from instsim.emulate.machine import Machine, Stop, StopReason
+from instsim.emulate.observer import Observer
+from instsim.emulate.region import KernelWatch, RegionRequest, RegionRule
+from instsim.emulate.spec import BlockCycles, MachineSpec
+from instsim.emulate.stack import StackPaint
+from instsim.errors import RunError
+from instsim.image import FirmwareImage
+from instsim.profile import (
+    BlockProfile,
+    DividerUse,
+    FirmwareFacts,
+    FunctionSpan,
+    RunFacts,
+    functions_of,
+    to_basic_blocks,
+)
+
+__all__ = ["RunOptions", "profile_image"]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run.
+
+    Attributes
+    ----------
+    region : RegionRequest
+        What to measure.
+    watch : KernelWatch
+        Kernels to find by name.
+    budget_cycles : int
+        Most cycles of virtual time.
+    block_cycles : callable or None
+        Prices for the timers that firmware reads.
+    on_progress : callable or None
+        ``on_progress(cycles, machine)`` every few million cycles.
+    """
+
+    region: RegionRequest
+    watch: KernelWatch = KernelWatch()
+    budget_cycles: int = 20_000_000_000
+    block_cycles: BlockCycles | None = None
+    on_progress: Callable[[int], None] | None = None
+
+
+def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) -> BlockProfile:
+    """Run an image until its region is done.
+
+    Parameters
+    ----------
+    image : FirmwareImage
+        What to run.
+    spec : MachineSpec
+        The chip.
+    options : RunOptions
+        What to measure and how long at the most.
+
+    Returns
+    -------
+    BlockProfile
+        Of the region; of the whole run if the request allows it and nothing else was found.
+
+    Raises
+    ------
+    ImageError
+        If the image does not fit the chip.
+    RunError
+        If the region was never reached or did not end.
+    """
+    machine = Machine(image, spec, block_cycles=options.block_cycles)
+    paint = None if machine.initial_sp is None else StackPaint(machine.memory, image, machine.initial_sp)
+    observer = Observer(machine, options.region, options.watch)
+    stop = machine.run(options.budget_cycles, options.on_progress)
+    ledger = observer.finish()
+    _check(machine, observer, options.region, stop)
+    kernels = observer.kernels
+    counted = ledger.blocks(1 + len(kernels))
+    blocks = to_basic_blocks(image_isa := machine.isa, counted, lambda address, size: machine.memory.read(address, size) or b"")
+    code = b"".join(machine.memory.read(a, s) or bytes(s) for a, s in zip(blocks.addresses.tolist(), blocks.sizes.tolist(), strict=True))
+    arena = find_arena(machine.memory)
+    warnings = list(observer.notes)
+    if machine.semihosting.refused:
+        operations = ", ".join(f"{number:#x}" for number in sorted(machine.semihosting.refused))
+        warnings.append(f"semihosting operations that reach for the host were refused: {operations}")
+    if machine.devices.polled:
+        registers = ", ".join(f"{address:#010x}" for address in sorted(machine.devices.polled)[:5])
+        warnings.append(f"the firmware polled device registers that are not modelled: {registers}")
+    return BlockProfile(
+        isa=image_isa,
+        addresses=blocks.addresses,
+        sizes=blocks.sizes,
+        code=code,
+        executions=blocks.executions,
+        fallthroughs=blocks.fallthroughs,
+        kernels=kernels,
+        functions=_functions(image, blocks.addresses, [kernel.kernel_address for kernel in kernels]),
+        dividers=tuple(
+            DividerUse(address, keys := np.flatnonzero(histogram).astype(np.int64), histogram[keys])
+            for address, histogram in sorted(observer.divides.items())
+        ),
+        firmware=FirmwareFacts(
+            image.name, image.format, image.sha256, image.compilers, dict(image.attributes), image.flash_bytes, image.static_ram_bytes
+        ),
+        run=RunFacts(
+            region=_describe(options.region, observer.rule or RegionRule.WHOLE_RUN),
+            region_rule=str(observer.rule),
+            stop_reason=str(stop.reason),
+            exit_code=machine.semihosting.exit_code,
+            total_instructions=_issued(machine),
+            executed_on=spec.cpu,
+            memory_map=spec.name,
+            stack_high_water_bytes=None if paint is None else paint.high_water_bytes,
+            arena_used_bytes=None if arena is None else arena.used_bytes,
+            arena_size_bytes=None if arena is None else arena.size_bytes,
+            timer_reads=observer.timer_reads,
+            polled=tuple(sorted(machine.devices.polled.items())),
+            output=machine.semihosting.text,
+            warnings=tuple(warnings),
+        ),
+    )
+
+
+def _issued(machine: Machine) -> int:
+    """Instructions since reset, counted from the lengths of the encodings."""
+    addresses, sizes = machine.counters.addresses, machine.counters.sizes
+    executions = machine.counters.counts()[0]
+    total = 0
+    for address, size, count in zip(addresses.tolist(), sizes.tolist(), executions.tolist(), strict=True):
+        halves = np.frombuffer(machine.memory.read(address, size) or b"", "<u2").tolist()
+        position = length = 0
+        while position < len(halves):
+            half = halves[position]
+            position += 2 if (half >= 0xE800 if machine.isa == "thumb" else half & 3 == 3) else 1
+            length += 1
+        total += length * count
+    return total
+
+
+def _functions(image: FirmwareImage, addresses: np.ndarray, extra: list[int]) -> tuple[FunctionSpan, ...]:
+    return functions_of(image, np.concatenate([addresses, np.array(extra, np.int64)]))
+
+
+def _describe(request: RegionRequest, rule: RegionRule) -> str:
+    match rule:
+        case RegionRule.WHOLE_RUN:
+            return "the whole run, from reset to the stop"
+        case RegionRule.KERNELS:
+            return f"inference {request.call}, from its first operator to its last"
+        case RegionRule.ADDRESSES:
+            return f"pass {request.call} from {request.entry:#x} to {request.end:#x}"
+        case _:
+            return f"call {request.call} of {request.name}"
+
+
+def _check(machine: Machine, observer: Observer, request: RegionRequest, stop: Stop) -> None:
+    """Refuse to answer for a region that was not measured from its start to its end."""
+    if observer.is_done:
+        return
+    wanted = observer.region_started
+    complete = stop.reason is StopReason.EXIT or (stop.reason is StopReason.DEADLOCK and not stop.message.startswith("the emulator"))
+    if not wanted and request.fall_back and complete:
+        return
+    if wanted and observer.rule in (RegionRule.WHOLE_RUN, RegionRule.KERNELS) and complete:
+        return
+    where = "before it was done" if wanted else "before it began"
+    what = {
+        StopReason.EXIT: f"the firmware ended (exit code {machine.semihosting.exit_code})",
+        StopReason.BUDGET: f"the budget of {machine.now_cycles():,} cycles was used up",
+        StopReason.DEADLOCK: f"the firmware is stuck: {stop.message}",
+        StopReason.FAULT: f"the firmware failed: {stop.message}",
+        StopReason.REGION_DONE: "",
+    }[stop.reason]
+    names = _names(machine.image, stop.backtrace or (stop.pc,))
+    region = _describe(request, observer.rule or request.rule)
+    output = machine.semihosting.text.strip()
+    details = [f"at {line}" for line in names]
+    if output:
+        details.append(f"it printed: {output[-200:]!r}")
+    hint = {
+        StopReason.BUDGET: "raise --budget, or choose a shorter region with --region",
+        StopReason.EXIT: "choose another region with --region or --call",
+    }.get(stop.reason, "is this the right --board? A device that is not modelled can lead a firmware astray; --region picks another region")
+    raise RunError(f"{machine.image.name}: {what}, {where}: {region}", hint=hint, details=tuple(details))
+
+
+def _names(image: FirmwareImage, addresses: tuple[int, ...]) -> list[str]:
+    spans = functions_of(image, np.array(addresses, np.int64))
+    lines = []
+    for address in addresses:
+        span = next((s for s in spans if s.address <= address < s.address + max(s.size, 2)), None)
+        lines.append(f"{address:#010x} in {span.name}+{address - span.address:#x}" if span else f"{address:#010x}")
+    return lines
