@@ -9,7 +9,7 @@ from functools import cached_property
 
 from instsim.isa.instruction import Isa
 
-__all__ = ["CodeRange", "FirmwareImage", "Segment", "Symbol"]
+__all__ = ["CodeRange", "FirmwareImage", "Section", "Segment", "Symbol"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class Segment:
     Attributes
     ----------
     address : int
-        Physical (load) address: where a flasher puts `data`.
+        Physical (load) address: where a flasher puts `data`. A segment without data has its virtual address here,
+        because a flasher does nothing with it.
     virtual_address : int
         Where the firmware expects it at run time (differs for ``.data`` and code copied to RAM).
     data : bytes
@@ -72,6 +73,35 @@ class CodeRange:
     is_code: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the image that the linker named; only those that occupy memory at run time.
+
+    Attributes
+    ----------
+    name : str
+        ``.text``, ``.data`` ...
+    address : int
+        Run-time (virtual) address.
+    load_address : int
+        Where a flasher puts its bytes; equal to `address` for a section without bytes.
+    size : int
+        In bytes.
+    has_bytes : bool
+        False for memory that is only reserved or cleared (``.bss``, stack, heap).
+    executable, writable : bool
+        The file's flags.
+    """
+
+    name: str
+    address: int
+    load_address: int
+    size: int
+    has_bytes: bool = True
+    executable: bool = False
+    writable: bool = False
+
+
 @dataclass(frozen=True)
 class FirmwareImage:
     """A loaded firmware file.
@@ -103,7 +133,13 @@ class FirmwareImage:
         Compiler strings found (``.comment``, or strings of the image).
     flash_bytes, static_ram_bytes : int
         What the image occupies: bytes a flasher writes; ``.data`` and ``.bss`` (stack and heap reservations counted
-        when the file has them as sections).
+        when the file has them as sections), 0 when the format does not tell.
+    sections : tuple of Section
+        Sorted by address; empty for hex, bin and uf2.
+    ram_sections : tuple of str
+        Names of the sections that `static_ram_bytes` counts.
+    notes : tuple of str
+        What was guessed, left out or found damaged while loading, one sentence each.
     """
 
     name: str
@@ -119,6 +155,9 @@ class FirmwareImage:
     compilers: tuple[str, ...] = ()
     flash_bytes: int = 0
     static_ram_bytes: int = 0
+    sections: tuple[Section, ...] = ()
+    ram_sections: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -133,13 +172,31 @@ class FirmwareImage:
         return found
 
     def read(self, address: int, size: int) -> bytes | None:
-        """Return `size` bytes at a load address, or None if the image does not hold all of them."""
+        """Return `size` bytes at a load address, or None if one segment does not hold all of them."""
+        if size < 0:
+            return None
         index = bisect_right(self._starts, address) - 1
         if index < 0:
             return None
         segment = self.segments[index]
         offset = address - segment.address
         return segment.data[offset : offset + size] if offset + size <= len(segment.data) else None
+
+    def _vector(self, index: int) -> int | None:
+        if self.vector_table is None:
+            return None
+        word = self.read(self.vector_table + 4 * index, 4)
+        return None if word is None else int.from_bytes(word, "little")
+
+    @property
+    def initial_stack_pointer(self) -> int | None:
+        """First word of the vector table; None without one."""
+        return self._vector(0)
+
+    @property
+    def reset_vector(self) -> int | None:
+        """Second word of the vector table as stored, Thumb bit included; None without one."""
+        return self._vector(1)
 
     def symbol(self, name: str) -> Symbol | None:
         """Return the symbol of that (mangled) name, a global one before a local one."""

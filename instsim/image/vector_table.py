@@ -1,0 +1,113 @@
+"""Find the vector table that an M-profile core boots from."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+
+from instsim.image.firmware import Segment
+
+__all__ = ["find_vector_table", "is_plausible_stack_pointer", "is_vector_table", "load_address_of"]
+
+_SCANNED_BYTES = 1 << 18
+_SCANNED_BYTES_OF_SEGMENT = 1 << 16
+_SYSTEM_VECTORS = 16
+_NMI_AND_HARD_FAULT = (2, 3)
+_OTHER_HANDLERS = (11, 14, 15)
+"""SVCall, PendSV and SysTick exist on every M-profile core; the reserved words hold checksums on some parts."""
+
+
+def is_plausible_stack_pointer(word: int) -> bool:
+    """Whether a word may be an initial stack pointer: word-aligned, in the RAM that Cortex-M parts have from 0x10000000 to 0x3FFFFFFF.
+
+    The end of a RAM is a good value too (the stack grows down), so 0x40000000 passes.
+    """
+    return word % 4 == 0 and 0x1000_0000 < word <= 0x4000_0000
+
+
+def load_address_of(segments: Iterable[Segment], virtual_address: int) -> int | None:
+    """Return where the byte at a run-time address lies in the image, or None if the image has no byte for it."""
+    for segment in segments:
+        offset = virtual_address - segment.virtual_address
+        if 0 <= offset < len(segment.data):
+            return segment.address + offset
+    return None
+
+
+def is_vector_table(segments: Sequence[Segment], address: int, *, strict: bool) -> bool:
+    """Whether the words at a load address can be a vector table.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        The image.
+    address : int
+        Load address.
+    strict : bool
+        Whether NMI and HardFault must be handlers inside the image, and SVCall, PendSV and SysTick handlers or zero. Otherwise a
+        stack pointer and a reset vector suffice.
+    """
+    segment = next((segment for segment in segments if 0 <= address - segment.address < len(segment.data)), None)
+    return segment is not None and _matches(segments, segment, address - segment.address, strict=strict)
+
+
+def find_vector_table(segments: Sequence[Segment], *, named: Iterable[int] = ()) -> int | None:
+    """Return the load address of the vector table, or None if there is none.
+
+    Tried in this order: places that the file names, the start of the lowest segment, the first 64 KB of the segments (at most 256 KB
+    in all; places aligned to 128 bytes first, as the architecture asks: on RP2040, 256 bytes of second-stage boot loader come before
+    the table), and last the starts of the other segments.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        The image, sorted by address.
+    named : iterable of int
+        Load addresses of sections and symbols that are named like a vector table, the most trusted first.
+    """
+    for address in named:
+        segment = next((segment for segment in segments if 0 <= address - segment.address < len(segment.data)), None)
+        if segment is None or address % 4:
+            continue
+        stack_pointer, reset = _words(segment, address - segment.address, 2) or (0, 0)
+        # A name is evidence enough for stacks in memories that no rule foresees.
+        if stack_pointer and stack_pointer % 4 == 0 and _is_handler(segments, reset):
+            return address
+    filled = [segment for segment in segments if segment.data]
+    if filled and _matches(segments, filled[0], 0, strict=False):
+        return filled[0].address
+    for alignment in (128, 4):
+        left = _SCANNED_BYTES
+        for segment in filled:
+            scanned = min(len(segment.data), _SCANNED_BYTES_OF_SEGMENT, left)
+            left -= scanned
+            first = -segment.address % alignment
+            for offset in range(first, scanned - 7, alignment):
+                if _matches(segments, segment, offset, strict=True):
+                    return segment.address + offset
+    return next((segment.address for segment in filled[1:] if _matches(segments, segment, 0, strict=False)), None)
+
+
+def _words(segment: Segment, offset: int, count: int) -> tuple[int, ...] | None:
+    return struct.unpack_from(f"<{count}I", segment.data, offset) if offset + 4 * count <= len(segment.data) else None
+
+
+def _is_handler(segments: Sequence[Segment], word: int) -> bool:
+    address = word - 1
+    return word % 2 == 1 and any(
+        0 <= address - start < len(segment.data) for segment in segments for start in (segment.address, segment.virtual_address)
+    )
+
+
+def _matches(segments: Sequence[Segment], segment: Segment, offset: int, *, strict: bool) -> bool:
+    start = _words(segment, offset, 2)
+    if start is None or not is_plausible_stack_pointer(start[0]) or not _is_handler(segments, start[1]):
+        return False
+    if not strict:
+        return True
+    words = _words(segment, offset, _SYSTEM_VECTORS)
+    return (
+        words is not None
+        and all(_is_handler(segments, words[index]) for index in _NMI_AND_HARD_FAULT)
+        and all(words[index] == 0 or _is_handler(segments, words[index]) for index in _OTHER_HANDLERS)
+    )
