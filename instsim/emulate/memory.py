@@ -67,11 +67,16 @@ class Memory:
         return address if found is None else found[0].spec.address + found[1]
 
     def read(self, address: int, size: int) -> bytes | None:
-        """Return bytes, or None if they do not all lie in one memory."""
+        """Return bytes, or None if they do not all lie in memory."""
         found = self.find(address)
-        if found is None or found[1] + size > found[0].spec.size or size < 0:
+        if found is None or size < 0:
             return None
-        return found[0].bytes[found[1] : found[1] + size].tobytes()
+        here = min(size, found[0].spec.size - found[1])
+        data = found[0].bytes[found[1] : found[1] + here].tobytes()
+        if here == size:
+            return data
+        rest = self.read(address + here, size - here)
+        return None if rest is None else data + rest
 
     def word(self, address: int) -> int | None:
         """Return a 32-bit little-endian word, or None outside all memories."""
@@ -79,11 +84,14 @@ class Memory:
         return None if data is None else int.from_bytes(data, "little")
 
     def write(self, address: int, data: bytes) -> bool:
-        """Write bytes, flash included; return False if they do not all lie in one memory."""
+        """Write bytes, flash included; return False, with nothing written, if they do not all lie in memory."""
         found = self.find(address)
-        if found is None or found[1] + len(data) > found[0].spec.size:
+        if found is None:
             return False
-        found[0].bytes[found[1] : found[1] + len(data)] = np.frombuffer(data, np.uint8)
+        here = min(len(data), found[0].spec.size - found[1])
+        if here < len(data) and not self.write(address + here, data[here:]):
+            return False
+        found[0].bytes[found[1] : found[1] + here] = np.frombuffer(data[:here], np.uint8)
         return True
 
     def load(self, image: FirmwareImage, board: str) -> None:

@@ -10,6 +10,7 @@ from instsim.profile.block_profile import (
     RunFacts,
     TensorShape,
 )
+from instsim.profile.file import is_profile, load_profile, save_profile
 from instsim.profile.functions import functions_of, owners
 
 __all__ = [
@@ -23,6 +24,9 @@ __all__ = [
     "TensorShape",
     "TranslationBlocks",
     "functions_of",
+    "is_profile",
+    "load_profile",
     "owners",
+    "save_profile",
     "to_basic_blocks",
 ]

@@ -1,0 +1,63 @@
+"""What the caller asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["DEFAULT_BUDGET_CYCLES", "Request"]
+
+DEFAULT_BUDGET_CYCLES = 20_000_000_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """Options of a profile or an estimate; everything has a default.
+
+    Attributes
+    ----------
+    board : str or None
+        Name of a board or path of a board file; None: from the settings, else guessed from the image.
+    core : str or None
+        Name or path of a core table, instead of the board's.
+    clock_hz : float or None
+        Core clock, instead of the board's.
+    region : str or None
+        Function to measure, entry to return; ``"all"`` for the whole run.
+    start, end : int or str or None
+        Measure from one address or symbol to another instead.
+    call : int
+        Which call of the region, from 1.
+    dispatchers : tuple of str
+        Functions of which each indirect call is an operator.
+    kernels : tuple of str
+        Names or shell patterns (``tvmgen_*``) of functions of which each call is an operator.
+    base : int or None
+        Load address of a raw binary.
+    budget_cycles : int
+        Most cycles of virtual time.
+    allow_unpriced : bool
+        Charge one cycle for an instruction without a price instead of refusing.
+    force : bool
+        Run an image on a board that it does not fit.
+    settings_folder : str or None
+        Where to look for ``instsim.toml`` and ``pyproject.toml``; None: the current folder and above.
+    on_progress : callable or None
+        ``on_progress(cycles)`` every few million cycles.
+    """
+
+    board: str | None = None
+    core: str | None = None
+    clock_hz: float | None = None
+    region: str | None = None
+    start: int | str | None = None
+    end: int | str | None = None
+    call: int = 1
+    dispatchers: tuple[str, ...] = ()
+    kernels: tuple[str, ...] = ()
+    base: int | None = None
+    budget_cycles: int = DEFAULT_BUDGET_CYCLES
+    allow_unpriced: bool = False
+    force: bool = False
+    settings_folder: str | None = None
+    on_progress: Callable[[int], None] | None = None

@@ -1,0 +1,97 @@
+"""Settings of a project: ``instsim.toml``, or ``[tool.instsim]`` in ``pyproject.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from instsim.errors import TableError
+
+__all__ = ["Settings", "find_settings"]
+
+_KEYS: dict[str, type | tuple[type, ...]] = {"board": str, "core": str, "clock_hz": (int, float), "region": str}
+_MOST_FOLDERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Defaults of a project.
+
+    Attributes
+    ----------
+    board, core, region : str or None
+        As the options of the command line; a board or core file's path is relative to the settings file.
+    clock_hz : float or None
+        Core clock.
+    path : str
+        The file they come from, empty if there is none.
+    """
+
+    board: str | None = None
+    core: str | None = None
+    clock_hz: float | None = None
+    region: str | None = None
+    path: str = ""
+
+
+def find_settings(folder: str | Path | None = None) -> Settings:
+    """Return the settings of the nearest file, from a folder upward; ``instsim.toml`` wins over ``pyproject.toml`` beside it.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        Where to begin; the current folder by default.
+
+    Raises
+    ------
+    TableError
+        If the file is not TOML, or holds a key or a type that is not known.
+    """
+    start = Path(folder or ".").resolve()
+    for place in [start, *start.parents][:_MOST_FOLDERS]:
+        for name in ("instsim.toml", "pyproject.toml"):
+            path = place / name
+            if not path.is_file():
+                continue
+            table = _read(path)
+            if name == "pyproject.toml":
+                tool = table.get("tool")
+                table = tool.get("instsim") if isinstance(tool, dict) else None
+            if table is not None:
+                return _settings(table, path)
+    return Settings()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise TableError(f"{path}: cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise TableError(f"{path}: not TOML: {error}") from error
+
+
+def _settings(table: Any, path: Path) -> Settings:
+    if not isinstance(table, dict):
+        raise TableError(f"{path}: tool.instsim is not a table")
+    problems = []
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            continue  # Tables belong to other commands, which read them themselves.
+        if key not in _KEYS:
+            near = get_close_matches(key, _KEYS, 1)
+            problems.append(f"{key}: no such setting" + (f", did you mean {near[0]}?" if near else f"; known: {', '.join(_KEYS)}"))
+        elif not isinstance(value, _KEYS[key]) or isinstance(value, bool):
+            problems.append(f"{key}: {value!r} is not {'a number' if key == 'clock_hz' else 'a text'}")
+        else:
+            values[key] = value
+    if problems:
+        raise TableError(f"{path}: {len(problems)} problem{'s' if len(problems) > 1 else ''} in the settings", details=tuple(problems))
+    for key in ("board", "core"):
+        if values.get(key, "").endswith(".toml"):
+            values[key] = str(path.parent / values[key])
+    return Settings(**values, path=str(path))
