@@ -23,6 +23,9 @@ _WIDEST_TEXT = 110
 
 _STYLES = {"": "", "muted": "dim", "strong": "bold", "warning": "yellow"}
 
+_RULES = "".join(f"{line}\n" for line in (" " * 4, " " * 4, " ── ", " " * 4, " ── ", " ── ", " " * 4, " " * 4))
+"""Lines of a table for rich: below the head and above the totals, nowhere else; one space between columns."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Fitted:
@@ -121,7 +124,7 @@ def _plain(part: Part, width: int | None) -> list[str]:
 
 
 def _rich(part: Part, width: int) -> list[RenderableType]:
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - only where a terminal is drawn on
+    from rich.box import Box  # noqa: PLC0415 - only where a terminal is drawn on
     from rich.padding import Padding  # noqa: PLC0415
     from rich.table import Table as RichTable  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -142,7 +145,7 @@ def _rich(part: Part, width: int) -> list[RenderableType]:
                 drawn.append(fact.append(" " * _GAP).append(value, style=_STYLES[part.style]))
         return drawn
     fitted = _fit(part, width, ascii_only=False)
-    table = RichTable(box=SIMPLE_HEAD, padding=(0, _GAP, 0, 0), pad_edge=False, show_edge=False, header_style="dim", border_style="dim")
+    table = RichTable(box=Box(_RULES), padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False, header_style="dim", border_style="dim")
     for column, given in zip(fitted.columns, fitted.widths, strict=True):
         table.add_column(Text(column.header), justify="right" if column.numeric else "left", width=given, no_wrap=True)
     table.show_header = any(column.header for column in fitted.columns)

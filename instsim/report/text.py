@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["all_warnings", "estimate_parts", "percent", "print_text", "render_text"]
 
 _CHOICES = {
-    "option": "board chosen on the command line",
-    "settings": "board from the settings file",
-    "guess": "board guessed",
-    "profile": "board of the profile",
-    "sample": "board of the sample",
+    "option": "from --board",
+    "settings": "from the settings file",
+    "guess": "guessed",
+    "profile": "from the profile",
+    "sample": "of the sample",
 }
 
 
@@ -258,7 +258,7 @@ def estimate_parts(estimate: Estimate, *, top: int = 15, verbose: bool = False) 
     clock = clock_text(estimate.provenance.clock_hz)
     heading = Heading(
         f"{estimate.firmware.name} on {board.title}: {estimate.provenance.core_title} at {clock}",
-        _CHOICES.get(board.chosen_by, board.chosen_by) + ("" if board.chosen_by == "guess" else f", {board.name}"),
+        f"{board.name}, {_CHOICES.get(board.chosen_by, board.chosen_by)}",
     )
     parts: list[Part] = [*_guess(board), heading, _answer(estimate)]
     if warnings:

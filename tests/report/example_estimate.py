@@ -46,6 +46,7 @@ def operator(
         latency_s=cycles / CLOCK_HZ,
         energy_j=cycles * ENERGY_PER_CYCLE_J,
         kernel="tflite::(anonymous namespace)::ConvEval(TfLiteContext*, TfLiteNode*)",
+        parent=parent,
     )
 
 
