@@ -6,7 +6,8 @@ import hashlib
 import inspect
 import itertools
 import tomllib
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -146,7 +147,7 @@ def known_sources() -> frozenset[str]:
     return frozenset(tomllib.loads(path.read_text(encoding="utf-8"))) if path.is_file() else frozenset()
 
 
-def read_board(path: Path, sources: Set[str]) -> Board:
+def read_board(path: Path, sources: AbstractSet[str]) -> Board:
     """Read and validate one board file.
 
     Parameters
@@ -258,7 +259,7 @@ def _sourced(board: BoardFile) -> Iterator[tuple[str, str]]:
         yield f"energy[{index}].source", energy.source
 
 
-def _contradictions(board: BoardFile, sources: Set[str]) -> Iterator[str]:
+def _contradictions(board: BoardFile, sources: AbstractSet[str]) -> Iterator[str]:
     """Errors that no single field shows."""
     clock, supply = board.clock, board.supply
     if not clock.minimum_hz <= clock.default_hz <= clock.maximum_hz:

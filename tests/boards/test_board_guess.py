@@ -1,0 +1,229 @@
+"""Which board an image is taken to be for, on images made by hand."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+import pytest
+
+from instsim.cost.board import list_boards, load_board
+from instsim.errors import UsageError
+from instsim.image.firmware import FirmwareImage, Segment
+from instsim.isa.instruction import Isa
+from instsim.session.board_fit import arm_architecture, fit_problems, fitting_boards, floating_point_unit, riscv_extensions, writable_ranges
+from instsim.session.guess import guess_board
+
+BOARDS = list_boards()
+
+M0 = {"Tag_CPU_arch": "v6S-M", "Tag_CPU_arch_profile": "Microcontroller"}
+M3 = {"Tag_CPU_arch": "v7", "Tag_CPU_arch_profile": "Microcontroller"}
+M4 = {"Tag_CPU_arch": "v7E-M", "Tag_FP_arch": "FPv4-SP-D16"}
+M7_SP = {"Tag_CPU_arch": "v7E-M", "Tag_FP_arch": "FPv5-SP-D16"}
+M7_DP = {"Tag_CPU_arch": "v7E-M", "Tag_FP_arch": "FPv5-D16"}
+M33 = {"Tag_CPU_arch": "v8-M.mainline", "Tag_FP_arch": "FPv5-SP-D16"}
+
+
+def arm(
+    flash: int, stack: int, attributes=None, *, text: bytes = b"", ram: int = 0x2000_0000, ram_size: int = 0x1000, name: str = "a.elf"
+) -> FirmwareImage:
+    code = struct.pack("<II", stack, (flash + 0x101) & 0xFFFF_FFFF) + bytes(0x200) + b"\0" + text + b"\0"
+    segments = (Segment(flash, flash, code, len(code)), Segment(ram, ram, b"", ram_size, executable=False, writable=True))
+    return FirmwareImage(
+        name=name,
+        format="elf" if attributes else "bin",
+        sha256="0" * 64,
+        isa=Isa.THUMB,
+        segments=tuple(sorted(segments, key=lambda segment: segment.address)),
+        vector_table=flash,
+        attributes=attributes or {},
+    )
+
+
+def riscv(code: int, data: int, arch: str = "rv32i2p1_m2p0_c2p0_zicsr2p0_zmmul1p0", *, text: bytes = b"") -> FirmwareImage:
+    contents = bytes(0x100) + b"\0" + text + b"\0"
+    segments = (Segment(code, code, contents, len(contents)), Segment(data, data, b"", 0x1000, executable=False, writable=True))
+    return FirmwareImage(
+        name="a.elf",
+        format="elf",
+        sha256="0" * 64,
+        isa=Isa.RV32,
+        segments=tuple(sorted(segments, key=lambda segment: segment.address)),
+        entry=code,
+        attributes={"Tag_RISCV_arch": arch},
+    )
+
+
+IMAGES = {
+    "nucleo-l4r5zi": arm(0x0800_0000, 0x200A_0000, M4),
+    "nucleo-u575zi-q": arm(0x0800_0000, 0x200C_0000, M33),
+    "nucleo-g0b1re": arm(0x0800_0000, 0x2002_4000, M0),
+    "disco-f746ng": arm(0x0800_0000, 0x2005_0000, M7_SP),
+    "nucleo-h7a3zi-q": arm(0x0800_0000, 0x2410_0000, M7_DP),
+    "nucleo-f446re": arm(0x0800_0000, 0x2002_0000, M4),
+    "nucleo-h743zi": arm(0x0800_0000, 0x2408_0000, M7_DP, text=b"STM32H743"),
+    "nano-33-ble": arm(0x0001_0000, 0x2004_0000, M4),
+    "esp32-c3": riscv(0x4200_0020, 0x3FC9_0000),
+    "rpi-pico": arm(0x1000_0100, 0x2004_2000, M0),
+    "rpi-pico2": arm(0x1000_0000, 0x2008_2000, M33),
+    "rpi-pico2-riscv": riscv(0x1000_0000, 0x2000_0000, "rv32i2p1_m2p0_a2p1_c2p0_zicsr2p0_zifencei2p0_zba1p0_zbb1p0_zbs1p0_zbkb1p0"),
+    "generic-cortex-m0plus": arm(0x0000_0000, 0x1FFF_F000, M0, ram=0x1FFF_E000),
+    "generic-cortex-m3": arm(0x0000_0000, 0x2001_0000, M3),
+    "generic-cortex-m4": arm(0x0000_0000, 0x2040_0000, M4),
+    "generic-cortex-m7": arm(0x6000_2000, 0x2002_0000, M7_DP),
+    "generic-cortex-m33": arm(0x0000_0000, 0x3800_4000, M33, ram=0x3800_0000),
+    "generic-rv32": riscv(0x8000_0000, 0x8001_0000),
+    "generic-rv32-litex": riscv(0x4000_0000, 0x4010_0000),
+}
+
+
+def test_every_board_has_an_image_here() -> None:
+    assert set(IMAGES) == {board.name for board in BOARDS}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_image_is_taken_for_its_board(name) -> None:
+    choice = guess_board(IMAGES[name], BOARDS)
+    assert choice.name == name
+    assert choice.chosen_by == "guess"
+    assert choice.title == load_board(name).title
+    assert choice.reasons
+    assert name not in choice.candidates
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_guess_does_not_depend_on_the_order_of_the_boards(name) -> None:
+    assert guess_board(IMAGES[name], BOARDS) == guess_board(IMAGES[name], tuple(reversed(BOARDS)))
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_candidates_fit(name) -> None:
+    fitting = fitting_boards(IMAGES[name], BOARDS)
+    choice = guess_board(IMAGES[name], BOARDS)
+    assert {choice.name, *choice.candidates} <= set(fitting)
+    assert fit_problems(IMAGES[name], load_board(name)) == ()
+
+
+def test_text_in_the_image_outweighs_the_stack_pointer() -> None:
+    image = arm(0x0800_0000, 0x2002_0000, M4, text=b"Zephyr on nucleo_l4r5zi@1")
+    choice = guess_board(image, BOARDS)
+    assert choice.name == "nucleo-l4r5zi"
+    assert any("'NUCLEO_L4R5ZI'" in reason for reason in choice.reasons)
+    assert "nucleo-f446re" in choice.candidates
+
+
+def test_text_does_not_help_a_board_that_does_not_fit() -> None:
+    image = arm(0x0800_0000, 0x200A_0000, M4, text=b"NUCLEO_F446RE")
+    assert guess_board(image, BOARDS).name == "nucleo-l4r5zi"
+
+
+def test_file_name_counts_less_than_text() -> None:
+    image = arm(0x0800_0000, 0x2001_0000, M4, text=b"STM32L4R5", name="kws_nucleo-f446re.elf")
+    assert guess_board(image, BOARDS).name == "nucleo-l4r5zi"
+    assert guess_board(replace(image, segments=arm(0x0800_0000, 0x2001_0000).segments), BOARDS).name == "nucleo-f446re"
+
+
+def test_uf2_family_counts_most() -> None:
+    image = arm(0x1000_0000, 0x2004_0000, text=b"RP2350")
+    family = {"uf2_family": "0xe48bff56"}
+    assert guess_board(replace(image, format="uf2", attributes=family), BOARDS).name == "rpi-pico"
+    assert guess_board(image, BOARDS).name == "rpi-pico2"
+
+
+def test_m7_image_is_not_taken_for_an_m4_board() -> None:
+    choice = guess_board(arm(0x0800_0000, 0x2002_0000, M7_SP), BOARDS)
+    assert load_board(choice.name).core == "cortex-m7"
+    assert "nucleo-f446re" not in choice.candidates
+
+
+def test_unknown_instruction_set_is_judged_by_the_vector_table() -> None:
+    image = replace(arm(0x0800_0000, 0x2002_4000), isa=None)
+    assert guess_board(image, BOARDS).name == "nucleo-g0b1re"
+    blank = FirmwareImage(name="a.hex", format="hex", sha256="", isa=None, segments=(Segment(0, 0, b"\0" * 16, 16),))
+    assert guess_board(blank, BOARDS).reasons[0] == "the file does not say for which instruction set it is"
+
+
+def test_image_that_fits_nothing_gets_the_generic_board_and_the_reasons() -> None:
+    image = arm(0xB000_0000, 0xB800_0000, M4, ram=0xB700_0000)
+    choice = guess_board(image, BOARDS)
+    assert choice.name == "generic-cortex-m4"
+    assert any("lies in no memory of the board" in reason for reason in choice.reasons)
+    assert choice.candidates == ()
+
+
+def test_helium_image_falls_back_to_the_nearest_core_and_says_so() -> None:
+    choice = guess_board(arm(0x0, 0x2000_8000, {"Tag_CPU_arch": "v8.1-M.mainline"}), BOARDS)
+    assert choice.name == "generic-cortex-m33"
+    assert any("does not execute" in reason for reason in choice.reasons)
+
+
+def test_no_boards_is_a_usage_error() -> None:
+    with pytest.raises(UsageError):
+        guess_board(IMAGES["rpi-pico"], ())
+
+
+def test_problem_names_segment_and_region() -> None:
+    image = arm(0x0800_0000, 0x2002_0000, M4, ram_size=0x2_1000)
+    (problem,) = fit_problems(image, load_board("nucleo-f446re"))
+    assert "segment 1 (run address 0x20000000 .. 0x20021000, 135,168 bytes)" in problem
+    assert "runs past the end of sram1 (0x20000000 .. 0x2001c000)" in problem
+
+
+def test_segment_may_span_neighbouring_memories() -> None:
+    assert fit_problems(arm(0x0800_0000, 0x2002_0000, M4, ram_size=0x2_0000), load_board("nucleo-f446re")) == ()
+    assert fit_problems(arm(0x0800_0000, 0x200A_0000, M4, ram_size=0xA_0000), load_board("nucleo-l4r5zi")) == ()
+
+
+@pytest.mark.parametrize(
+    ("image", "board", "expected"),
+    [
+        (IMAGES["esp32-c3"], "nucleo-f446re", "the image is RISC-V code"),
+        (IMAGES["nucleo-f446re"], "esp32-c3", "the image is Arm Thumb code"),
+        (IMAGES["nucleo-f446re"], "nucleo-g0b1re", "built for Armv7E-M"),
+        (arm(0x0800_0000, 0x2002_0000, M7_DP), "disco-f746ng", "FPv5-D16 floating point"),
+        (arm(0x0800_0000, 0x2002_0000, M4), "generic-cortex-m3", "no floating-point unit"),
+        (arm(0x0800_0000, 0x2003_0000, M4), "nucleo-f446re", "stack pointer 0x20030000"),
+        (riscv(0x4200_0020, 0x3FC9_0000, "rv32i2p1_m2p0_a2p1_c2p0_f2p2"), "esp32-c3", "lacks a, f, zaamo, zalrsc"),
+    ],
+)
+def test_problems_say_what_does_not_fit(image, board, expected) -> None:
+    problems = fit_problems(image, load_board(board))
+    assert any(expected in problem for problem in problems), problems
+
+
+def test_reset_vector_must_point_to_executable_memory() -> None:
+    image = arm(0x0800_0000, 0x2002_0000, M4)
+    code = struct.pack("<II", 0x2002_0000, 0x4000_0001) + bytes(64)
+    image = replace(image, segments=(Segment(0x0800_0000, 0x0800_0000, code, len(code)), image.segments[1]))
+    assert any("reset vector 0x40000001" in problem for problem in fit_problems(image, load_board("nucleo-f446re")))
+
+
+def test_code_copied_to_ram_is_checked_at_both_addresses() -> None:
+    segment = Segment(0x0801_0000, 0x0000_0000, bytes(0x2000), 0x2000)
+    image = arm(0x0800_0000, 0x2005_0000, M7_SP)
+    fast = replace(image, segments=(image.segments[0], segment, image.segments[1]))
+    assert fit_problems(fast, load_board("disco-f746ng")) == ()
+    too_big = replace(segment, data=bytes(0x8000), memory_size=0x8000)
+    problems = fit_problems(replace(fast, segments=(image.segments[0], too_big, image.segments[1])), load_board("disco-f746ng"))
+    assert any("run address 0x00000000" in problem and "past the end of itcm" in problem for problem in problems)
+
+
+def test_attributes_are_read_as_the_compilers_write_them() -> None:
+    assert arm_architecture(arm(0, 0, M3)) == "v7-M"
+    assert [floating_point_unit(arm(0, 0, attributes)) for attributes in (M0, M4, M7_SP, M7_DP)] == [None, "fpv4-sp", "fpv5-sp", "fpv5-dp"]
+    assert riscv_extensions("rv32i2p1_m2p0_c2p0_zicsr2p0_zmmul1p0") == {"i", "m", "c", "zicsr", "zmmul", "zca"}
+    assert riscv_extensions("rv32imac") == {"i", "m", "a", "c", "zmmul", "zaamo", "zalrsc", "zca"}
+    assert riscv_extensions("rv32imc2p0") == {"i", "m", "c", "zmmul", "zca"}
+    assert riscv_extensions("rv32e1p9_xespv") == {"e", "i", "xespv"}
+
+
+def test_real_boards_come_before_generic_ones_where_an_image_fits() -> None:
+    names = fitting_boards(IMAGES["nucleo-f446re"], BOARDS)
+    generic = [name.startswith("generic-") for name in names]
+    assert generic == sorted(generic)
+    assert "nucleo-f446re" in names
+
+
+def test_writable_ranges_join_neighbours() -> None:
+    assert (0x2000_0000, 0x200A_0000) in writable_ranges(load_board("nucleo-l4r5zi"))
+    assert (0x2000_0000, 0x2005_0000) in writable_ranges(load_board("disco-f746ng"))
