@@ -1,0 +1,48 @@
+"""The command ``instsim``."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+__all__ = ["main"]
+
+_INTERRUPTED = 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Without the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 done, 1 input that cannot be used, 2 wrong usage, 3 an incomplete answer, 130 interrupted.
+    """
+    import click  # noqa: PLC0415 -- keeps `import instsim.cli` free
+
+    from instsim.cli.app import app  # noqa: PLC0415
+    from instsim.errors import InstsimError  # noqa: PLC0415
+
+    try:
+        app.main(args=arguments, prog_name="instsim", standalone_mode=False)
+    except InstsimError as error:
+        print(f"instsim: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print("instsim: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone; say nothing, and keep Python from complaining when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0

@@ -27,8 +27,10 @@ _CPUS = {
 _IT_BITS = 0x0600FC00
 _EPSR_WITHOUT_IT = 1 << 24
 
-NO_ADDRESS = 0xFFFFFFFE
-"""An address where nothing is ever executed, for `Engine.run` to stop at."""
+_NOWHERE = 0xDFFFF000
+_STOP_ADDRESS = _NOWHERE + 0x800
+"""Where Unicorn is told to stop, in a page of our own that no firmware ever reaches. It looks at the code around that address at every stop: an
+address that cannot be fetched would turn each stop into an error."""
 
 
 class Registers:
@@ -97,6 +99,7 @@ class Engine:
             self.uc = unicorn.Uc(unicorn.UC_ARCH_RISCV, unicorn.UC_MODE_RISCV32)
         for bank in memory.banks:
             self.uc.mem_map_ptr(bank.spec.address, bank.spec.size, unicorn.UC_PROT_ALL, bank.host_address)
+        self.uc.mem_map(_NOWHERE, PAGE)
         self.uc.ctl_tlb_mode(unicorn.UC_TLB_VIRTUAL)
         self.uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._fill)
 
@@ -108,6 +111,9 @@ class Engine:
             self.clear_it_state(uc)
         page = address & ~(PAGE - 1)
         found = self._memory.find(page)
+        if page == _NOWHERE:
+            entry.paddr, entry.perms = page, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC
+            return True
         if found is None:
             for start, size in self._windows:
                 if start <= page < start + size and not fetching:
@@ -218,7 +224,7 @@ class Engine:
     def run(self, address: int) -> unicorn.UcError | None:
         """Run from an address until something stops the machine; return the error that did, if one did."""
         try:
-            self.uc.emu_start(address | 1 if self.isa is Isa.THUMB else address, NO_ADDRESS)
+            self.uc.emu_start(address | 1 if self.isa is Isa.THUMB else address, _STOP_ADDRESS)
         except unicorn.UcError as error:
             return error
         return None

@@ -114,6 +114,7 @@ class Machine:
         self._code_page_watchers: list[Callable[[int], None]] = []
         self._stop: Stop | None = None
         self._idle_waits = 0
+        self._break_pending = False
         self.csr_reads = 0
         self.svc_count = 0
         vector_table = image.vector_table if image.vector_table is not None else 0
@@ -254,6 +255,10 @@ class Machine:
             error = self.engine.run(self._pc)
             self._pc = self.engine.pc
             hook_stopped = counters.take_stopped()
+            if self._break_pending:
+                self._after_break()
+                if self._stop is None:
+                    continue
             if self._stop is not None:
                 return self._stop
             if error is not None:
@@ -334,18 +339,26 @@ class Machine:
         self._halt(self._fault(names.get(number, f"trap {number}"), at=pc - 4 if number == 2 else pc))
 
     def _riscv_break(self) -> bool:
-        engine = self.engine
-        pc = engine.pc
-        words = tuple(self.memory.word(pc - 8 + 4 * index) for index in range(3))
-        if words == _RISCV_SEMIHOSTING:
-            general = engine.registers.general
-            operation, parameter = engine.read_register(general[10]), engine.read_register(general[11])
-            engine.write_register(general[10], self.semihosting.call(operation, parameter))
-            if self.semihosting.exit_code is not None:
-                self._halt(Stop(StopReason.EXIT, pc))
-            return True
-        self._halt(self._fault("breakpoint (ebreak)", at=pc - 4))
+        # Unicorn does not take a new program counter from this hook: stop, and go on behind the instruction.
+        self._break_pending = True
+        self.engine.stop()
         return True
+
+    def _after_break(self) -> None:
+        """Serve an ``ebreak`` while the machine stands still, and go on behind it."""
+        self._break_pending = False
+        engine = self.engine
+        # The program counter is at the instruction or behind it, depending on what ran before.
+        at = engine.pc if self.memory.word(engine.pc) == _RISCV_SEMIHOSTING[1] else engine.pc - 4
+        if tuple(self.memory.word(at - 4 + 4 * index) for index in range(3)) != _RISCV_SEMIHOSTING:
+            self._stop = self._fault("breakpoint (ebreak)", at=engine.pc)
+            return
+        general = engine.registers.general
+        operation, parameter = engine.read_register(general[10]), engine.read_register(general[11])
+        engine.write_register(general[10], self.semihosting.call(operation, parameter))
+        self._pc = at + 4
+        if self.semihosting.exit_code is not None:
+            self._stop = Stop(StopReason.EXIT, at)
 
     def _fault(self, what: str, at: int | None = None) -> Stop:
         pc = self.engine.pc if at is None else at

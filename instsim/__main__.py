@@ -1,0 +1,7 @@
+"""``python -m instsim``."""
+
+import sys
+
+from instsim.cli import main
+
+sys.exit(main())

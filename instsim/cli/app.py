@@ -1,0 +1,60 @@
+"""The commands, each loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+import instsim
+
+__all__ = ["app"]
+
+_COMMANDS = {
+    "estimate": ("instsim.cli.estimate", "Latency, energy and cycles of a firmware."),
+    "profile": ("instsim.cli.profile", "Run a firmware and save what ran."),
+    "inspect": ("instsim.cli.inspect", "What a firmware image is, without running all of it."),
+    "boards": ("instsim.cli.boards", "List boards, or start a file for your own."),
+    "cores": ("instsim.cli.cores", "List cores."),
+    "tables": ("instsim.cli.tables", "Show, check and explain cost tables."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that imports a command's module only to run it or to show its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(_COMMANDS[cmd_name][0]).command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches  # noqa: PLC0415 -- wrong usage only
+
+            near = get_close_matches(args[0], _COMMANDS, 1)
+            if near:
+                error.message += f" Did you mean {near[0]!r}?"
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(instsim.__version__, "-V", "--version", prog_name="instsim")
+def app() -> None:
+    """Predict what a microcontroller firmware costs in time and energy, from the compiled image alone.
+
+    \b
+    instsim estimate firmware.elf
+    instsim estimate firmware.elf --board nucleo-l4r5zi
+    instsim estimate --sample kws --board nucleo-l4r5zi
+    """

@@ -1,0 +1,96 @@
+"""Which board and core an answer is for: the option, else the settings, else a guess."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from instsim.cost import Board, CoreTable, list_boards, load_board, load_core
+from instsim.errors import ImageError, UsageError
+from instsim.image import FirmwareImage
+from instsim.session.estimate import BoardChoice
+from instsim.session.guess import fit_problems, guess_board
+from instsim.session.request import Request
+from instsim.session.settings import Settings
+
+__all__ = ["Target", "choose_target"]
+
+_CLOCK_RANGE_HZ = (1e3, 1e10)
+
+
+@dataclass(frozen=True)
+class Target:
+    """The operating point an answer is for.
+
+    Attributes
+    ----------
+    board, core : Board, CoreTable
+        Tables in force.
+    choice : BoardChoice
+        Who chose the board and why.
+    clock_hz : float
+        Core clock.
+    clock_source : str
+        ``board``, ``settings`` or ``option``.
+    warnings : tuple of str
+        What does not fit.
+    """
+
+    board: Board
+    core: CoreTable
+    choice: BoardChoice
+    clock_hz: float
+    clock_source: str
+    warnings: tuple[str, ...] = ()
+
+
+def choose_target(image: FirmwareImage | None, request: Request, settings: Settings, fallback: str | None = None) -> Target:
+    """Settle board, core and clock.
+
+    Parameters
+    ----------
+    image : FirmwareImage or None
+        Needed for a guess, and to check that it fits; None for a saved profile.
+    request : Request
+        Options win over settings, settings over the guess.
+    settings : Settings
+        The project's defaults.
+    fallback : str, optional
+        Board to take instead of a guess where there is no image.
+
+    Raises
+    ------
+    UsageError
+        If board, core or clock do not exist or do not go together.
+    ImageError
+        If the image does not fit the board that was asked for.
+    """
+    named = request.board or settings.board
+    warnings: list[str] = []
+    if named is not None:
+        board = load_board(named)
+        choice = BoardChoice(board.name, board.title, "option" if request.board else "settings")
+        problems = fit_problems(image, board) if image is not None else ()
+        if problems and image is not None:
+            if not request.force:
+                fitting = guess_board(image, list_boards())
+                names = ", ".join((fitting.name, *fitting.candidates))
+                raise ImageError(f"{image.name} does not fit {board.name}", hint=f"boards it fits: {names}; --force runs it all the same", details=problems)
+            warnings += problems
+    elif image is not None:
+        choice = guess_board(image, list_boards())
+        board = load_board(choice.name)
+    else:
+        board = load_board(fallback or "")
+        choice = BoardChoice(board.name, board.title, "profile")
+    core = load_core(request.core or settings.core or board.core)
+    if image is not None and image.isa is not None and core.isa is not image.isa:
+        raise UsageError(f"{image.name} is {image.isa} code, the core table {core.name} is for {core.isa}", hint="choose another --core or --board")
+    clock_hz, source = board.clock_hz, "board"
+    for value, origin in ((settings.clock_hz, "settings"), (request.clock_hz, "option")):
+        if value is not None:
+            clock_hz, source = float(value), origin
+    if not _CLOCK_RANGE_HZ[0] <= clock_hz <= _CLOCK_RANGE_HZ[1]:
+        raise UsageError(f"a clock of {clock_hz:g} Hz makes no sense", hint="give it in hertz or with a unit: --clock 80MHz")
+    if clock_hz > board.clock.maximum_hz * 1.0001 and not board.generic:
+        warnings.append(f"{clock_hz / 1e6:g} MHz is above the {board.clock.maximum_hz / 1e6:g} MHz that {board.name} is made for")
+    return Target(board, core, choice, clock_hz, source, tuple(warnings))

@@ -1,0 +1,106 @@
+"""The public calls: profile a firmware, estimate it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from instsim.cost import CostModel
+from instsim.errors import ProfileError, UsageError
+from instsim.image import FirmwareImage, load_image
+from instsim.profile import BlockProfile, is_profile, load_profile
+from instsim.session.choose import Target, choose_target
+from instsim.session.estimate import BoardChoice, Estimate
+from instsim.session.estimating import estimate_profile
+from instsim.session.machines import machine_spec
+from instsim.session.regions import find_region, find_watch
+from instsim.session.request import Request
+from instsim.session.settings import Settings, find_settings
+
+__all__ = ["estimate", "profile", "profile_for"]
+
+_RUN_OPTIONS = ("region", "start", "end", "dispatchers", "kernels")
+
+
+def profile(firmware: str | Path | FirmwareImage, request: Request | None = None) -> BlockProfile:
+    """Run a firmware and return what ran in its region.
+
+    Parameters
+    ----------
+    firmware : str, Path or FirmwareImage
+        The image.
+    request : Request, optional
+        Board (for its memory map), region, budget.
+
+    Raises
+    ------
+    InstsimError
+        See `instsim.errors`.
+    """
+    request = request or Request()
+    image = firmware if isinstance(firmware, FirmwareImage) else load_image(firmware, base=request.base)
+    settings = find_settings(request.settings_folder)
+    return profile_for(image, choose_target(image, request, settings), _with_region(request, settings))
+
+
+def profile_for(image: FirmwareImage, target: Target, request: Request) -> BlockProfile:
+    """Run an image on a target that is settled already."""
+    from instsim.emulate.run import RunOptions, profile_image  # noqa: PLC0415 -- loads Unicorn
+
+    model = CostModel(target.core)
+    options = RunOptions(
+        region=find_region(image, request),
+        watch=find_watch(image, request),
+        budget_cycles=request.budget_cycles,
+        block_cycles=model.static_cycles,
+        on_progress=request.on_progress,
+    )
+    return profile_image(image, machine_spec(target.board, target.core, target.clock_hz), options)
+
+
+def estimate(firmware: str | Path | FirmwareImage | BlockProfile, request: Request | None = None) -> Estimate:
+    """Estimate what one region of a firmware costs.
+
+    Parameters
+    ----------
+    firmware : str, Path, FirmwareImage or BlockProfile
+        An image, or a saved profile, which is priced again without running anything.
+    request : Request, optional
+        Board, core, clock, region; everything has a default.
+
+    Raises
+    ------
+    InstsimError
+        See `instsim.errors`.
+    """
+    request = request or Request()
+    settings = find_settings(request.settings_folder)
+    if isinstance(firmware, (str, Path)) and is_profile(Path(firmware)):
+        firmware = load_profile(Path(firmware))
+    if isinstance(firmware, BlockProfile):
+        return _estimate_saved(firmware, request, settings)
+    image = firmware if isinstance(firmware, FirmwareImage) else load_image(firmware, base=request.base)
+    target = choose_target(image, request, settings)
+    ran = profile_for(image, target, _with_region(request, settings))
+    return estimate_profile(ran, target, allow_unpriced=request.allow_unpriced)
+
+
+def _with_region(request: Request, settings: Settings) -> Request:
+    unset = request.region is None and request.start is None and request.end is None
+    return replace(request, region=settings.region) if unset and settings.region is not None else request
+
+
+def _estimate_saved(saved: BlockProfile, request: Request, settings: Settings) -> Estimate:
+    asked = [name for name in _RUN_OPTIONS if getattr(request, name)]
+    if asked or request.call != 1:
+        raise UsageError("a saved profile holds one region; another needs the image", hint="profile the image again with these options")
+    target = choose_target(None, request, settings, fallback=saved.run.memory_map)
+    if target.core.isa is not saved.isa:
+        raise ProfileError(
+            f"the profile of {saved.firmware.name} is {saved.isa} code, {target.core.name} runs {target.core.isa}",
+            hint="choose a board with such a core",
+        )
+    choice = target.choice
+    if choice.chosen_by == "profile":
+        choice = BoardChoice(choice.name, choice.title, "profile", ("the board it was profiled on",))
+    return estimate_profile(saved, replace(target, choice=choice), allow_unpriced=request.allow_unpriced)

@@ -1,0 +1,79 @@
+"""The firmware that comes with instsim."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from instsim.cost.board import load_board
+from instsim.cost.core_table import load_core
+from instsim.errors import UsageError
+from instsim.isa import Isa
+from instsim.resources import firmware_elf
+from instsim.session.request import Request
+from instsim.session.settings import find_settings
+
+__all__ = ["Sample", "choose_sample", "sample_names"]
+
+_SAMPLES = ("kws",)
+_DEFAULT_BOARD = "nucleo-l4r5zi"
+_RISCV_CORE = "rv32imc"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A bundled firmware for one board.
+
+    Attributes
+    ----------
+    name : str
+        Which sample.
+    path : Path
+        Its file.
+    board : str
+        Board it is for.
+    region : str
+        Function to measure.
+    """
+
+    name: str
+    path: Path
+    board: str
+    region: str
+
+
+def sample_names() -> tuple[str, ...]:
+    """Return the names of the samples."""
+    return _SAMPLES
+
+
+def choose_sample(name: str, request: Request) -> Sample:
+    """Return a sample's file for the board in question.
+
+    Parameters
+    ----------
+    name : str
+        Which sample.
+    request : Request
+        Its board (or the settings') decides which build; NUCLEO-L4R5ZI by default.
+
+    Raises
+    ------
+    UsageError
+        If there is no such sample, or no build for the board's core.
+    """
+    if name not in _SAMPLES:
+        raise UsageError(f"no sample {name!r}", hint=f"samples: {', '.join(_SAMPLES)}")
+    board_name = request.board or find_settings(request.settings_folder).board or _DEFAULT_BOARD
+    board = load_board(board_name)
+    core = load_core(request.core or board.core)
+    folder = firmware_elf()
+    images = tomllib.loads((folder / "manifest.toml").read_text("utf-8"))["image"]
+    builds = {image["core"]: image for image in images if image["name"] == name}
+    # A Cortex-M3 runs what is built for the M0+: there is no build of its own.
+    wanted = _RISCV_CORE if core.isa is Isa.RV32 else {"cortex-m3": "cortex-m0plus"}.get(core.name, core.name)
+    image = builds.get(wanted)
+    if image is None:
+        raise UsageError(f"the sample {name} has no build for {core.name}", hint=f"builds: {', '.join(sorted(builds))}")
+    return Sample(name, folder / image["file"], board_name, image["region"])
