@@ -7,12 +7,17 @@ from collections.abc import Sequence
 from instsim.profile.block_profile import TensorShape
 from instsim.report.parts import cut_end
 
-__all__ = ["cut_name", "cut_shapes", "operator_shapes", "shape_text"]
+__all__ = ["cut_name", "cut_shapes", "operator_shapes", "shape_text", "short_title"]
 
 _MARK = ".."
 
 _DATA_INPUT = {"TRANSPOSE_CONV": 2}
 """Which input holds the data, where it is not the first: the first of a transposed convolution is its output's shape."""
+
+
+def short_title(title: str) -> str:
+    """Return a board's title without what stands in brackets behind it: part, core and clock are said elsewhere."""
+    return title.partition(" (")[0]
 
 
 def shape_text(shape: Sequence[int], *, batch: bool = False) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from instsim.report.parts import Column, Facts, Heading, Lines, Part, Table, printable
+from instsim.report.parts import Column, Facts, Heading, Lines, Part, Table, cut_end, printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -17,7 +17,7 @@ __all__ = ["render", "show"]
 
 _GAP = 2
 _INDENT = 2
-_LEAST_TEXT_WIDTH = 24
+_LEAST_TEXT_WIDTH = 16
 _WIDEST_TEXT = 110
 """Sentences are not drawn out further than this, however wide the terminal."""
 
@@ -39,7 +39,7 @@ class _Fitted:
 
 
 def _least(column: Column, natural: int) -> int:
-    return natural if column.least_width is None else min(natural, column.least_width)
+    return natural if column.least_width is None else min(natural, max(column.least_width, len(column.header)))
 
 
 def _fit(table: Table, width: int | None, *, ascii_only: bool) -> _Fitted:
@@ -93,7 +93,7 @@ def _plain(part: Part, width: int | None) -> list[str]:
     if isinstance(part, Heading):
         text, detail = printable(part.text, ascii_only=True), printable(part.detail, ascii_only=True)
         return _wrapped(f"{text} ({detail})" if detail else text, _text_width(width), "", indent)
-    lines = [part.title] if part.title else []
+    lines = _wrapped(part.title, _text_width(width), "", indent) if part.title else []
     if isinstance(part, Lines):
         bullet = indent + part.bullet
         for sentence in part.lines:
@@ -114,7 +114,7 @@ def _plain(part: Part, width: int | None) -> list[str]:
 
     rule = indent + "-" * (sum(fitted.widths) + _GAP * (len(fitted.widths) - 1))
     if any(column.header for column in fitted.columns):
-        lines += [line([column.header for column in fitted.columns]), rule]
+        lines += [line([cut_end(column.header, given) for column, given in zip(fitted.columns, fitted.widths, strict=True)]), rule]
     lines += [line(row) for row in fitted.rows]
     if fitted.totals:
         lines += [rule, *(line(row) for row in fitted.totals)]
@@ -132,7 +132,9 @@ def _rich(part: Part, width: int) -> list[RenderableType]:
     if isinstance(part, Heading):
         heading = Text(printable(part.text), style="bold")
         return [heading.append(f"  {printable(part.detail)}" if part.detail else "", style="not bold dim")]
-    drawn: list[RenderableType] = [Text(part.title, style="bold")] if part.title else []
+    drawn: list[RenderableType] = (
+        [Text(line, style="bold") for line in _wrapped(part.title, _text_width(width), "", " " * _INDENT)] if part.title else []
+    )
     if isinstance(part, Lines):
         bullet = " " * _INDENT + part.bullet
         for sentence in part.lines:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from instsim.report.names import cut_name, cut_shapes, operator_shapes
+from instsim.report.names import cut_name, cut_shapes, operator_shapes, short_title
 from instsim.report.parts import Column, Facts, Heading, Lines, Part, Row, Table
 from instsim.report.provenance import clock_text, provenance_parts
 from instsim.report.tables import render, show
@@ -45,7 +45,7 @@ def _guess(board: BoardChoice) -> list[Part]:
     pairs = [("" if number else "because", reason) for number, reason in enumerate(board.reasons)]
     pairs.append(("also fits", ", ".join(board.candidates) or "no other board"))
     pairs.append(("settle it", 'with --board NAME, or board = "NAME" in instsim.toml'))
-    return [Facts(f"Board guessed: {board.title} ({board.name})", tuple(pairs), style="warning")]
+    return [Facts(f"Board guessed: {short_title(board.title)} ({board.name})", tuple(pairs), style="warning")]
 
 
 def _interval(figure: Figure) -> str:
@@ -257,7 +257,7 @@ def estimate_parts(estimate: Estimate, *, top: int = 15, verbose: bool = False) 
     board, warnings = estimate.board, all_warnings(estimate)
     clock = clock_text(estimate.provenance.clock_hz)
     heading = Heading(
-        f"{estimate.firmware.name} on {board.title}: {estimate.provenance.core_title} at {clock}",
+        f"{estimate.firmware.name} on {short_title(board.title)}: {estimate.provenance.core_title} at {clock}",
         f"{board.name}, {_CHOICES.get(board.chosen_by, board.chosen_by)}",
     )
     parts: list[Part] = [*_guess(board), heading, _answer(estimate)]

@@ -133,7 +133,7 @@ def keyword_estimate() -> Estimate:
             arena_size_bytes=24_576,
             output="ready\n",
         ),
-        board=BoardChoice("nucleo-l4r5zi", "NUCLEO-L4R5ZI", "option"),
+        board=BoardChoice("nucleo-l4r5zi", "ST NUCLEO-L4R5ZI (STM32L4R5ZI, Cortex-M4F, 120 MHz)", "option"),
         provenance=Provenance(
             instsim_version="0.1.0",
             core="cortex-m4",
@@ -171,7 +171,7 @@ def guessed_estimate() -> Estimate:
     estimate = keyword_estimate()
     board = BoardChoice(
         "nucleo-l4r5zi",
-        "NUCLEO-L4R5ZI",
+        "ST NUCLEO-L4R5ZI (STM32L4R5ZI, Cortex-M4F, 120 MHz)",
         "guess",
         (
             "build attributes: v7E-M with VFPv4-D16",
