@@ -30,6 +30,7 @@ _VECTOR_SYMBOL = re.compile(
     r"_*(isr_vectors?|isr_vector_table|vectors|vector_table|vectortable|vector_start|Vectors|VECTOR_TABLE|VectorTable)|g_pfnVectors|g_pfn_?vectors"
     r"|exception_table|interruptVectors|vector_table_core0|Vectors_Cm4",
 )
+_NAMED_TABLES_TRIED = 64
 _START_UP_ARRAYS = (".init_array", ".fini_array", ".preinit_array")
 
 _DAMAGE = (
@@ -226,7 +227,7 @@ def _ram_of_segments(segments: Iterable[Segment]) -> int:
 def _named_tables(segments: tuple[Segment, ...], sections: Iterable[Section], symbols: Iterable[Symbol]) -> list[int]:
     named = [section.address for section in sections if section.has_bytes and _VECTOR_SECTION.fullmatch(section.name)]
     named += [symbol.address for symbol in symbols if symbol.kind != "function" and _VECTOR_SYMBOL.fullmatch(symbol.name)]
-    placed = [(load_address_of(segments, address), address) for address in named]
+    placed = [(load_address_of(segments, address), address) for address in named[:_NAMED_TABLES_TRIED]]
     # A table that is copied to RAM is not the one the core boots from, unless it is the only one.
     placed.sort(key=lambda pair: pair[0] != pair[1])
     return [load_address for load_address, _ in placed if load_address is not None]

@@ -119,7 +119,7 @@ class FirmwareImage:
     segments : tuple of Segment
         Sorted by address, not overlapping, only those with bytes or memory.
     entry : int or None
-        ELF entry point, Thumb bit removed.
+        ELF entry point, or what another format says in its place (else the reset vector); Thumb bit removed.
     vector_table : int or None
         Address of the M-profile vector table; None for RISC-V or when none was found.
     symbols : tuple of Symbol

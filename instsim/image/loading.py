@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
 from instsim.errors import ImageError
 from instsim.image.firmware import FirmwareImage
+from instsim.image.uf2 import UF2_MAGIC, load_uf2
 
 __all__ = ["load_image"]
 
 _MAXIMUM_FILE_BYTES = 512 << 20
+
+_HEX_RECORD = re.compile(rb"\s*:[0-9A-Fa-f]{10}")
 
 _OTHER_FORMATS = (
     (0, b"!<arch>\n", "is a static library, not a firmware image", "link it into an executable first"),
@@ -56,7 +60,17 @@ def load_image(path: Path | str, *, base: int | None = None) -> FirmwareImage:
     for offset, magic, problem, hint in _OTHER_FORMATS:
         if data[offset : offset + len(magic)] == magic:
             raise ImageError(f"{path.name}: {problem}", hint=hint)
-    raise ImageError(f"{path.name}: not an ELF file")
+    if _HEX_RECORD.match(data):
+        _check_no_base(path.name, "Intel HEX", base)
+        from instsim.image.intel_hex import load_intel_hex  # noqa: PLC0415
+
+        return load_intel_hex(data, path.name)
+    if data.startswith(UF2_MAGIC):
+        _check_no_base(path.name, "UF2", base)
+        return load_uf2(data, path.name)
+    from instsim.image.raw_binary import load_raw_binary  # noqa: PLC0415
+
+    return load_raw_binary(data, path.name, base)
 
 
 def _check_no_base(name: str, file_format: str, base: int | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 from instsim.image.firmware import Segment
@@ -48,7 +49,7 @@ def is_vector_table(segments: Sequence[Segment], address: int, *, strict: bool) 
         stack pointer and a reset vector suffice.
     """
     segment = next((segment for segment in segments if 0 <= address - segment.address < len(segment.data)), None)
-    return segment is not None and _matches(segments, segment, address - segment.address, strict=strict)
+    return segment is not None and _Code(segments).is_table(segment, address - segment.address, strict=strict)
 
 
 def find_vector_table(segments: Sequence[Segment], *, named: Iterable[int] = ()) -> int | None:
@@ -65,16 +66,14 @@ def find_vector_table(segments: Sequence[Segment], *, named: Iterable[int] = ())
     named : iterable of int
         Load addresses of sections and symbols that are named like a vector table, the most trusted first.
     """
-    for address in named:
-        segment = next((segment for segment in segments if 0 <= address - segment.address < len(segment.data)), None)
-        if segment is None or address % 4:
-            continue
-        stack_pointer, reset = _words(segment, address - segment.address, 2) or (0, 0)
-        # A name is evidence enough for stacks in memories that no rule foresees.
-        if stack_pointer and stack_pointer % 4 == 0 and _is_handler(segments, reset):
-            return address
     filled = [segment for segment in segments if segment.data]
-    if filled and _matches(segments, filled[0], 0, strict=False):
+    code = _Code(filled)
+    for address in named:
+        segment = next((segment for segment in filled if 0 <= address - segment.address < len(segment.data)), None)
+        # A name is evidence enough for stacks in memories that no rule foresees.
+        if segment is not None and address % 4 == 0 and code.is_table(segment, address - segment.address, strict=False, any_stack=True):
+            return address
+    if filled and code.is_table(filled[0], 0, strict=False):
         return filled[0].address
     for alignment in (128, 4):
         left = _SCANNED_BYTES
@@ -83,31 +82,44 @@ def find_vector_table(segments: Sequence[Segment], *, named: Iterable[int] = ())
             left -= scanned
             first = -segment.address % alignment
             for offset in range(first, scanned - 7, alignment):
-                if _matches(segments, segment, offset, strict=True):
+                if code.is_table(segment, offset, strict=True):
                     return segment.address + offset
-    return next((segment.address for segment in filled[1:] if _matches(segments, segment, 0, strict=False)), None)
+    return next((segment.address for segment in filled[1:] if code.is_table(segment, 0, strict=False)), None)
+
+
+class _Code:
+    """Where handlers can lie: the bytes of the image, at their load and at their run-time addresses."""
+
+    def __init__(self, segments: Sequence[Segment]) -> None:
+        extents = sorted({(start, start + len(segment.data)) for segment in segments for start in (segment.address, segment.virtual_address)})
+        self._starts: list[int] = []
+        self._stops: list[int] = []
+        for start, stop in extents:
+            if self._stops and start <= self._stops[-1]:
+                self._stops[-1] = max(self._stops[-1], stop)
+            else:
+                self._starts.append(start)
+                self._stops.append(stop)
+
+    def is_handler(self, word: int) -> bool:
+        index = bisect_right(self._starts, word - 1) - 1
+        return word % 2 == 1 and index >= 0 and word - 1 < self._stops[index]
+
+    def is_table(self, segment: Segment, offset: int, *, strict: bool, any_stack: bool = False) -> bool:
+        start = _words(segment, offset, 2)
+        if start is None or not self.is_handler(start[1]):
+            return False
+        if not is_plausible_stack_pointer(start[0]) and not (any_stack and start[0] and start[0] % 4 == 0):
+            return False
+        if not strict:
+            return True
+        words = _words(segment, offset, _SYSTEM_VECTORS)
+        return (
+            words is not None
+            and all(self.is_handler(words[index]) for index in _NMI_AND_HARD_FAULT)
+            and all(words[index] == 0 or self.is_handler(words[index]) for index in _OTHER_HANDLERS)
+        )
 
 
 def _words(segment: Segment, offset: int, count: int) -> tuple[int, ...] | None:
     return struct.unpack_from(f"<{count}I", segment.data, offset) if offset + 4 * count <= len(segment.data) else None
-
-
-def _is_handler(segments: Sequence[Segment], word: int) -> bool:
-    address = word - 1
-    return word % 2 == 1 and any(
-        0 <= address - start < len(segment.data) for segment in segments for start in (segment.address, segment.virtual_address)
-    )
-
-
-def _matches(segments: Sequence[Segment], segment: Segment, offset: int, *, strict: bool) -> bool:
-    start = _words(segment, offset, 2)
-    if start is None or not is_plausible_stack_pointer(start[0]) or not _is_handler(segments, start[1]):
-        return False
-    if not strict:
-        return True
-    words = _words(segment, offset, _SYSTEM_VECTORS)
-    return (
-        words is not None
-        and all(_is_handler(segments, words[index]) for index in _NMI_AND_HARD_FAULT)
-        and all(words[index] == 0 or _is_handler(segments, words[index]) for index in _OTHER_HANDLERS)
-    )
