@@ -13,7 +13,7 @@ import re
 import tempfile
 from pathlib import Path
 
-__all__ = ["ENVIRONMENT_VARIABLE", "FILES_KEPT", "cache_folder", "load", "store"]
+__all__ = ["ENVIRONMENT_VARIABLE", "FILES_KEPT", "cache_folder", "code_stamp", "load", "store"]
 
 ENVIRONMENT_VARIABLE = "INSTSIM_CACHE_DIR"
 """Environment variable that names the cache folder."""
@@ -45,6 +45,25 @@ def _path(kind: str, key: str) -> Path:
     if not _NAME.fullmatch(kind) or not _NAME.fullmatch(key):
         raise ValueError(f"not a name for a cache file: {kind!r}, {key!r}")
     return cache_folder() / kind / key
+
+
+def code_stamp(*rooms: str) -> str:
+    """Return a text that changes when the code of these folders of the package does.
+
+    A part of the keys of derived data: in a checkout the code changes while the version stays.
+
+    Parameters
+    ----------
+    *rooms : str
+        Folders below the package (``"isa"``).
+    """
+    package = Path(__file__).parent
+    stamps = []
+    for room in rooms:
+        for path in sorted((package / room).rglob("*.py")):
+            status = path.stat()
+            stamps.append(f"{path.relative_to(package)} {status.st_size} {status.st_mtime_ns}")
+    return "\n".join(stamps)
 
 
 def load(kind: str, key: str) -> bytes | None:

@@ -58,6 +58,8 @@ class CycleEstimate:
         Cycles charged to instructions of each class, stalls and refills included.
     events : tuple of EventCost
         Sorted by cycles, descending; they sum to the total.
+    warnings : tuple of str
+        What a reader should know: instructions without a price.
     """
 
     core: str
@@ -67,6 +69,7 @@ class CycleEstimate:
     class_instructions: dict[str, int]
     class_cycles: dict[str, float]
     events: tuple[EventCost, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def total_cycles(self) -> float:

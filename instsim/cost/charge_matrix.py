@@ -1,0 +1,196 @@
+"""All charges of a set of blocks as arrays, built once for a core and kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from instsim import __version__, artifacts
+from instsim.cost.charges import Charge, When
+from instsim.cost.core_table import CoreTable
+from instsim.cost.pipelines import load_pipeline
+from instsim.isa.instruction import Flow, Instruction
+from instsim.profile.block_profile import BlockProfile
+
+__all__ = ["CLASS_PREFIX", "REGISTERS_PREFIX", "ChargeMatrix", "issue_cycles", "load_charges"]
+
+CLASS_PREFIX = "class:"
+"""Prefix of the event that is the issue of an instruction of a class."""
+
+REGISTERS_PREFIX = "registers:"
+"""Prefix of the event that is one word moved by an instruction of a class."""
+
+_LEAVES_FOR_GOOD = frozenset((Flow.JUMP, Flow.RETURN, Flow.INDIRECT))
+_TAIL_INSTRUCTIONS = 6
+_UNPRICED_CYCLES = 1.0
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ChargeMatrix:
+    """Charges of all blocks of a profile, one element each.
+
+    Attributes
+    ----------
+    block : ndarray of int64, shape (charges,)
+        Index of the block.
+    address : ndarray of int64, shape (charges,)
+        Address of the instruction.
+    class_id : ndarray of int64, shape (charges,)
+        Index into `classes`: class of the instruction.
+    event : ndarray of int64, shape (charges,)
+        Index into `events`.
+    count : ndarray of float64, shape (charges,)
+        Occurrences in one execution.
+    when : ndarray of int64, shape (charges,)
+        A `When`.
+    instructions : ndarray of int64, shape (blocks,)
+        Instructions of each block.
+    classes, events : tuple of str
+        Names.
+    unpriced : tuple of (int, int, str, str)
+        Block, address, class and text of every instruction whose class the core does not price.
+    """
+
+    block: Integers
+    address: Integers
+    class_id: Integers
+    event: Integers
+    count: npt.NDArray[np.float64]
+    when: Integers
+    instructions: Integers
+    classes: tuple[str, ...]
+    events: tuple[str, ...]
+    unpriced: tuple[tuple[int, int, str, str], ...]
+
+
+def load_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
+    """Return the charges of a profile's blocks: from the disk cache if this code was charged before, else by decoding it."""
+    digest = hashlib.sha256()
+    digest.update(f"{__version__} {core.digest} {profile.isa}\n".encode())
+    digest.update(artifacts.code_stamp("cost", "isa").encode())
+    for part in (profile.addresses.astype("<i8").tobytes(), profile.sizes.astype("<i8").tobytes(), profile.code):
+        digest.update(hashlib.sha256(part).digest())
+    key = digest.hexdigest()
+    stored = artifacts.load("charges", key)
+    if stored is not None:
+        return _from_bytes(stored)
+    matrix = build_charges(core, profile)
+    artifacts.store("charges", key, _to_bytes(matrix))
+    return matrix
+
+
+def build_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
+    """Decode and charge every block of a profile."""
+    decoded = _decode(profile)
+    pipeline = load_pipeline(core.pipeline)
+    parameters = core.parameter_values
+    names: dict[str, int] = {}
+    class_names: dict[str, int] = {}
+    rows: list[tuple[int, int, int, int, float, int]] = []
+    unpriced = []
+    previous: tuple[Instruction, ...] = ()
+    for number, block in enumerate(decoded):
+        issue = [issue_cycles(core, instruction) for instruction in block]
+        for instruction in block:
+            name = instruction.instruction_class
+            class_id = class_names.setdefault(name, len(class_names))
+            rows.append((number, instruction.address, class_id, names.setdefault(CLASS_PREFIX + name, len(names)), 1.0, When.ALWAYS))
+            cost = core.classes.get(name)
+            if cost is None:
+                unpriced.append((number, instruction.address, name, f"{instruction.mnemonic} {instruction.operands}".strip()))
+            elif cost.per_register and instruction.register_count:
+                event = names.setdefault(REGISTERS_PREFIX + name, len(names))
+                rows.append((number, instruction.address, class_id, event, float(instruction.register_count), When.ALWAYS))
+        charges = pipeline.charge(block, parameters, issue)
+        if pipeline.lookback and previous and previous[-1].end == block[0].address and previous[-1].flow not in _LEAVES_FOR_GOOD:
+            charges = [*charges, *_sequential(core, previous[-pipeline.lookback :], block[:_TAIL_INSTRUCTIONS])]
+        for index, event_name, count, when in charges:
+            instruction = block[index]
+            event = names.setdefault(event_name, len(names))
+            rows.append((number, instruction.address, class_names[instruction.instruction_class], event, float(count), when))
+        previous = block
+    columns = list(zip(*rows, strict=True)) or [()] * 6
+    return ChargeMatrix(
+        block=np.array(columns[0], dtype=np.int64),
+        address=np.array(columns[1], dtype=np.int64),
+        class_id=np.array(columns[2], dtype=np.int64),
+        event=np.array(columns[3], dtype=np.int64),
+        count=np.array(columns[4], dtype=np.float64),
+        when=np.array(columns[5], dtype=np.int64),
+        instructions=np.array([len(block) for block in decoded], dtype=np.int64),
+        classes=tuple(class_names),
+        events=tuple(names),
+        unpriced=tuple(unpriced),
+    )
+
+
+def issue_cycles(core: CoreTable, instruction: Instruction) -> float:
+    """Return the cycles that the class of an instruction costs by itself."""
+    cost = core.classes.get(instruction.instruction_class)
+    return _UNPRICED_CYCLES if cost is None else cost.cycles + cost.per_register * instruction.register_count
+
+
+def _sequential(core: CoreTable, before: Sequence[Instruction], head: Sequence[Instruction]) -> list[Charge]:
+    """Return what the first instructions of a block cost more when the block in front of it in memory ran before.
+
+    The difference of two prices, so a pairing across the border counts and one that is lost counts negative.
+    """
+    pipeline = load_pipeline(core.pipeline)
+    parameters = core.parameter_values
+    joined = (*before, *head)
+    differences: Counter[tuple[int, str]] = Counter()
+    for charge in pipeline.charge(joined, parameters, [issue_cycles(core, instruction) for instruction in joined]):
+        if charge.when is When.ALWAYS and charge.place >= len(before):
+            differences[charge.place - len(before), charge.event] += charge.occurrences  # type: ignore[assignment]
+    for charge in pipeline.charge(head, parameters, [issue_cycles(core, instruction) for instruction in head]):
+        if charge.when is When.ALWAYS:
+            differences[charge.place, charge.event] -= charge.occurrences  # type: ignore[assignment]
+    return [Charge(index, event, count, When.SEQUENTIAL) for (index, event), count in differences.items() if count]
+
+
+def _decode(profile: BlockProfile) -> list[tuple[Instruction, ...]]:
+    """Decode all blocks; one that starts where the block in front ends inside an IT block carries its state on."""
+    from instsim.isa.decode import make_decoder  # noqa: PLC0415 -- a warm start needs no Capstone
+
+    decoder = make_decoder(profile.isa)
+    decoded = []
+    offset = 0
+    end = -1
+    it_state = 0
+    for address, size in zip(profile.addresses.tolist(), profile.sizes.tolist(), strict=True):
+        code = profile.code[offset : offset + size]
+        offset += size
+        state = it_state if address == end else 0
+        block = decoder.decode(code, address, state)
+        decoded.append(block)
+        end = address + size
+        open_it = state or any(instruction.instruction_class == "it" for instruction in block[-4:])
+        it_state = decoder.it_state_after(code, address, state) if open_it else 0
+    return decoded
+
+
+def _to_bytes(matrix: ChargeMatrix) -> bytes:
+    stream = io.BytesIO()
+    texts = json.dumps([matrix.classes, matrix.events, matrix.unpriced]).encode()
+    numbers = np.stack([matrix.block, matrix.address, matrix.class_id, matrix.event, matrix.when])
+    for array in (numbers, matrix.count, matrix.instructions, np.frombuffer(texts, dtype=np.uint8)):
+        np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()
+
+
+def _from_bytes(stored: bytes) -> ChargeMatrix:
+    stream = io.BytesIO(stored)
+    numbers, count, instructions, texts = (np.load(stream, allow_pickle=False) for _ in range(4))
+    classes, events, unpriced = json.loads(texts.tobytes())
+    block, address, class_id, event, when = numbers
+    rows = tuple((int(number), int(place), str(name), str(text)) for number, place, name, text in unpriced)
+    return ChargeMatrix(block, address, class_id, event, count, when, instructions, tuple(classes), tuple(events), rows)

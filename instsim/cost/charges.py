@@ -1,0 +1,131 @@
+"""What a pipeline model says of a block: which events it meets, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+from instsim.isa.instruction import Instruction, Isa
+
+__all__ = ["Charge", "ChargeRule", "EventRule", "Parameter", "ParameterRule", "Pipeline", "When"]
+
+Parameter = bool | int | str
+"""Value of a core's parameter."""
+
+
+class When(IntEnum):
+    """Which executions of a block meet an event."""
+
+    ALWAYS = 0
+    """All."""
+    TAKEN = 1
+    """Those that left by a jump."""
+    FALLTHROUGH = 2
+    """Those that went on to the next address."""
+    ENTERED = 3
+    """Those that were entered by a jump."""
+    SEQUENTIAL = 4
+    """Those that were entered from the block in front of it in memory."""
+
+
+class Charge(NamedTuple):
+    """Occurrences of one event at one instruction of a block.
+
+    Attributes
+    ----------
+    place : int
+        Index of the instruction in the block.
+    event : str
+        Name of the event.
+    occurrences : float
+        In one execution.
+    when : When
+        Executions that meet it.
+    """
+
+    place: int
+    event: str
+    occurrences: float = 1
+    when: When = When.ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class EventRule:
+    """An event that a pipeline model knows; its weight stands in the core's table.
+
+    Attributes
+    ----------
+    name : str
+        Key in the table's ``[events]``.
+    description : str
+        When it happens.
+    saving : bool
+        The weight is negative: cycles that overlap with others.
+    """
+
+    name: str
+    description: str
+    saving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterRule:
+    """A parameter of a pipeline model; its value stands in the core's table.
+
+    Attributes
+    ----------
+    name : str
+        Key in the table's ``[parameters]``.
+    description : str
+        What it is.
+    choices : tuple of str
+        Allowed values of a text parameter; empty for numbers and truth values.
+    minimum, maximum : int
+        Range of a whole number; both 0 for a truth value.
+    """
+
+    name: str
+    description: str
+    choices: tuple[str, ...] = ()
+    minimum: int = 0
+    maximum: int = 0
+
+
+ChargeRule = Callable[[Sequence[Instruction], Mapping[str, Parameter], Sequence[float]], list[Charge]]
+"""Block, parameters, issue cycles of each instruction by its class: to charges beyond the issue cycles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A static timing model of a family of cores.
+
+    Every instruction is first charged the issue cycles of its class; `charge` adds what the pipeline makes of the sequence. It is a pure
+    function of one basic block; the frame prices it in its own right and behind the block that it falls through from.
+
+    Attributes
+    ----------
+    name : str
+        Name of the family, the module's name.
+    title : str
+        What it is.
+    isa : Isa
+        Its instruction set.
+    events : tuple of EventRule
+        All events that `charge` may name.
+    parameters : tuple of ParameterRule
+        All parameters that `charge` reads.
+    charge : ChargeRule
+        The model.
+    lookback : int
+        Instructions of the block in front that can matter to a block entered sequentially.
+    """
+
+    name: str
+    title: str
+    isa: Isa
+    events: tuple[EventRule, ...]
+    parameters: tuple[ParameterRule, ...]
+    charge: ChargeRule
+    lookback: int = 3

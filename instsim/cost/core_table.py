@@ -1,0 +1,244 @@
+"""A core's cost table as a value: what every instruction class and pipeline event costs, and where each figure comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from instsim import __version__, artifacts
+from instsim.cost.charges import Parameter
+from instsim.errors import TableError, UsageError
+from instsim.isa.instruction import Isa
+from instsim.resources import cost_tables
+
+__all__ = ["CoreParameter", "CoreTable", "Cost", "Divider", "core_names", "list_cores", "load_core"]
+
+_LARGEST_FILE = 1 << 20
+_FPU_EXTENSIONS: Mapping[tuple[Isa, str], tuple[str, ...]] = MappingProxyType(
+    {
+        (Isa.THUMB, "single"): ("fp",),
+        (Isa.THUMB, "double"): ("fp", "fp64"),
+        (Isa.RV32, "single"): ("f",),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """A row of a table.
+
+    Attributes
+    ----------
+    cycles : float
+        Issue cycles of an instruction of the class, or cycles of one occurrence of the event (negative for a saving).
+    basis : {'documented', 'measured', 'derived', 'fitted', 'assumed'}
+        What the figure rests on.
+    source : str
+        Key of ``sources.toml`` plus a locator.
+    note : str
+        Conditions and reasons.
+    per_register : float
+        Further cycles for each word that a load or store of several registers moves.
+    """
+
+    cycles: float
+    basis: str
+    source: str
+    note: str = ""
+    per_register: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CoreParameter:
+    """A parameter of the pipeline model, with its value for this core."""
+
+    value: Parameter
+    basis: str
+    source: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Divider:
+    """The core's divider: a model of `instsim.dynamics.divider` and the model's parameters in cycles."""
+
+    model: str
+    basis: str
+    source: str
+    parameters: Mapping[str, float]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class CoreTable:
+    """A core.
+
+    Attributes
+    ----------
+    name, title : str
+        Key and readable name.
+    isa : Isa
+        Instruction set.
+    pipeline : str
+        Family of its timing model, a module of `instsim.cost.pipelines`.
+    emulated_cpu : str
+        What the emulator runs it as.
+    fpu : {'none', 'single', 'double'}
+        Precision of its floating-point unit.
+    extensions : frozenset of str
+        Extensions of the instruction set it implements, those of the FPU included; keys of `instsim.isa.classes.EXTENSIONS`.
+    parameters : mapping of str to CoreParameter
+        Parameters of the pipeline model.
+    classes : mapping of str to Cost
+        Issue cycles by instruction class.
+    events : mapping of str to Cost
+        Cycles by event of the pipeline model.
+    divider : Divider or None
+        Operand-dependent divide times; None for a core without a divide instruction.
+    notes : str
+        What a user should know about the table as a whole.
+    digest : str
+        SHA-256 of the file.
+    path : Path
+        The file.
+    """
+
+    name: str
+    title: str
+    isa: Isa
+    pipeline: str
+    emulated_cpu: str
+    fpu: str
+    extensions: frozenset[str]
+    parameters: Mapping[str, CoreParameter]
+    classes: Mapping[str, Cost]
+    events: Mapping[str, Cost]
+    divider: Divider | None
+    notes: str
+    digest: str
+    path: Path
+
+    @property
+    def parameter_values(self) -> dict[str, Parameter]:
+        """Values of the parameters, as the pipeline model takes them."""
+        return {name: parameter.value for name, parameter in self.parameters.items()}
+
+
+def _folder() -> Path:
+    return cost_tables() / "cores"
+
+
+def core_names() -> tuple[str, ...]:
+    """Return the names of the cores that come with instsim, sorted."""
+    return tuple(sorted(path.stem for path in _folder().glob("*.toml")))
+
+
+def list_cores() -> tuple[CoreTable, ...]:
+    """Load all cores that come with instsim, by name."""
+    return tuple(load_core(name) for name in core_names())
+
+
+def load_core(name_or_path: str | Path) -> CoreTable:
+    """Load a core's cost table.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        Name of a core that comes with instsim, or a path that ends in ``.toml``.
+
+    Returns
+    -------
+    CoreTable
+        Its contents, validated.
+
+    Raises
+    ------
+    UsageError
+        If there is no core of that name.
+    TableError
+        If the file cannot be read or is not valid; ``details`` lists every error with its key path.
+    """
+    text = str(name_or_path)
+    if text.endswith(".toml"):
+        path = Path(text)
+    else:
+        names = core_names()
+        if text not in names:
+            near = get_close_matches(text.lower(), names, n=2, cutoff=0.5)
+            meant = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
+            raise UsageError(f"no core is named {text!r}", hint=f"{meant} A path that ends in .toml loads your own table.")
+        path = _folder() / f"{text}.toml"
+    contents = _read(path)
+    digest = hashlib.sha256(contents).hexdigest()
+    try:
+        document = tomllib.loads(contents.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise TableError(f"core table {path}: not UTF-8 text (byte {error.start})", hint="core tables are TOML text") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise TableError(f"core table {path}: {error}", hint="compare with a table that comes with instsim") from error
+    _validate(document, path, digest)
+    return _table(document, path, digest)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            contents = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise TableError(f"core table {path}: {error.strerror or error}", hint="`instsim cores` lists the cores that come with instsim") from error
+    if len(contents) > _LARGEST_FILE:
+        raise TableError(f"core table {path}: larger than {_LARGEST_FILE:,} bytes", hint="is this the right file?")
+    return contents
+
+
+def _validate(document: dict[str, Any], path: Path, digest: str) -> None:
+    """Validate a table, once: a mark in the disk cache says that these very bytes passed under this very bibliography."""
+    bibliography = cost_tables() / "sources.toml"
+    mark = hashlib.sha256()
+    mark.update(f"{digest} {__version__} ".encode())
+    mark.update(bibliography.read_bytes() if bibliography.is_file() else b"")
+    mark.update(artifacts.code_stamp("cost", "isa", "dynamics").encode())
+    key = mark.hexdigest()
+    if artifacts.load("checked-tables", key) is not None:
+        return
+    from instsim.cost.core_schema import problems_of  # noqa: PLC0415 -- loads pydantic
+
+    problems = problems_of(document)
+    if problems:
+        count = f"{len(problems)} error{'s' if len(problems) != 1 else ''}"
+        raise TableError(
+            f"core table {path} is not valid: {count}", hint="`instsim tables show` prints a table that is valid", details=tuple(problems)
+        )
+    artifacts.store("checked-tables", key, b"")
+
+
+def _table(document: dict[str, Any], path: Path, digest: str) -> CoreTable:
+    isa = Isa(document["isa"])
+    divider = document.get("divider")
+    return CoreTable(
+        name=document["name"],
+        title=document["title"],
+        isa=isa,
+        pipeline=document["pipeline"],
+        emulated_cpu=document["emulated_cpu"],
+        fpu=document["fpu"],
+        extensions=frozenset({"base", *document["extensions"], *_FPU_EXTENSIONS.get((isa, document["fpu"]), ())}),
+        parameters=MappingProxyType({name: CoreParameter(**row) for name, row in document.get("parameters", {}).items()}),
+        classes=MappingProxyType({name: Cost(**row) for name, row in document["classes"].items()}),
+        events=MappingProxyType({name: Cost(**row) for name, row in document.get("events", {}).items()}),
+        divider=None if divider is None else Divider(**{"parameters": {}, **divider}),
+        notes=document.get("notes", ""),
+        digest=digest,
+        path=path,
+    )
+
+
+def fpu_extensions(isa: Isa, fpu: str) -> tuple[str, ...]:
+    """Return the extensions that a floating-point unit brings."""
+    return _FPU_EXTENSIONS.get((isa, fpu), ())

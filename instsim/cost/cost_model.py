@@ -1,0 +1,237 @@
+"""Prices a profile: executions of blocks times what their charges cost on a core."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from instsim.cost.charge_matrix import CLASS_PREFIX, REGISTERS_PREFIX, ChargeMatrix, issue_cycles, load_charges
+from instsim.cost.charges import When
+from instsim.cost.core_table import CoreTable, Cost
+from instsim.cost.cycle_estimate import CycleEstimate, EventCost
+from instsim.cost.pipelines import load_pipeline
+from instsim.dynamics.divider import divider_cycles
+from instsim.errors import IncompleteError, UsageError
+from instsim.isa.decode import Decoder, make_decoder
+from instsim.isa.instruction import Flow, Isa
+from instsim.profile.block_profile import BlockProfile, FunctionSpan
+
+__all__ = ["CostModel"]
+
+_UNPRICED = Cost(1.0, "assumed", "judgement one cycle for an instruction that the core's table does not price")
+_SHOWN = 8
+_HALF = 0.5
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class CostModel:
+    """The static cost model of one core.
+
+    Parameters
+    ----------
+    core : CoreTable
+        The core's costs.
+    """
+
+    def __init__(self, core: CoreTable) -> None:
+        self.core = core
+        self._decoder: Decoder | None = None
+
+    def price(self, profile: BlockProfile, *, allow_unpriced: bool = False) -> CycleEstimate:
+        """Price every block in every row of a profile.
+
+        Parameters
+        ----------
+        profile : BlockProfile
+            What ran.
+        allow_unpriced : bool
+            Charge one cycle, marked assumed, for an executed instruction that the core's table does not price, instead of refusing.
+
+        Returns
+        -------
+        CycleEstimate
+            Linear in the profile's counts.
+
+        Raises
+        ------
+        UsageError
+            If the profile is of another instruction set.
+        IncompleteError
+            If an unpriced instruction ran and `allow_unpriced` is not set.
+        """
+        if profile.isa is not self.core.isa:
+            raise UsageError(
+                f"core {self.core.name} runs {self.core.isa} code, and the profile is of {profile.isa} code",
+                hint="choose a core of the same instruction set (`instsim cores` lists them)",
+            )
+        matrix = load_charges(self.core, profile)
+        warnings = _check_priced(matrix, profile, self.core, allow_unpriced=allow_unpriced)
+        totals = _met(profile, profile.executions.sum(axis=0), profile.fallthroughs.sum(axis=0))
+        weights, measured_divides = self._weights(matrix, profile)
+        element_cycles = weights * matrix.count
+        blocks = profile.addresses.size
+        prices = np.zeros((len(When), blocks))
+        np.add.at(prices, (matrix.when, matrix.block), element_cycles)
+        cycles = np.zeros(profile.executions.shape)
+        for met, price in zip(_met(profile, profile.executions, profile.fallthroughs), prices, strict=True):
+            cycles += met * price
+        occurrences = matrix.count * totals[matrix.when, matrix.block]
+        return CycleEstimate(
+            core=self.core.name,
+            core_digest=self.core.digest,
+            cycles=cycles,
+            instructions=profile.executions * matrix.instructions,
+            class_instructions=_class_instructions(matrix, totals),
+            class_cycles=_sums(matrix.class_id, weights * occurrences, matrix.classes),
+            events=self._events(matrix, occurrences, weights, measured_divides),
+            warnings=warnings,
+        )
+
+    def static_cycles(self, isa: Isa, address: int, code: bytes) -> float:
+        """Return the mean cycles of one execution of a block, for a running machine's timers.
+
+        A conditional branch at its end counts as taken half of the time, any other transfer as taken; the block counts as entered by
+        a jump half of the time. Unpriced instructions count one cycle.
+
+        Parameters
+        ----------
+        isa : Isa
+            Instruction set of the code.
+        address : int
+            Start of the block.
+        code : bytes
+            Its bytes.
+        """
+        if self._decoder is None:
+            self._decoder = make_decoder(isa)
+        block = self._decoder.decode(code, address)
+        if not block:
+            return 0.0
+        issue = [issue_cycles(self.core, instruction) for instruction in block]
+        flow = block[-1].flow
+        taken = 0.0 if flow in {Flow.NONE, Flow.TRAP} else _HALF if flow is Flow.CONDITIONAL or block[-1].predicated else 1.0
+        shares = {When.ALWAYS: 1.0, When.TAKEN: taken, When.FALLTHROUGH: 1 - taken, When.ENTERED: _HALF, When.SEQUENTIAL: 0.0}
+        cycles = sum(issue)
+        for charge in load_pipeline(self.core.pipeline).charge(block, self.core.parameter_values, issue):
+            cycles += self.core.events[charge.event].cycles * charge.occurrences * shares[charge.when]
+        return cycles
+
+    def _cost(self, event: str) -> Cost:
+        if event.startswith(CLASS_PREFIX):
+            return self.core.classes.get(event[len(CLASS_PREFIX) :], _UNPRICED)
+        if event.startswith(REGISTERS_PREFIX):
+            return self.core.classes[event[len(REGISTERS_PREFIX) :]]
+        return self.core.events[event]
+
+    def _weights(self, matrix: ChargeMatrix, profile: BlockProfile) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Return cycles of each charge's event, and which of them are divides whose operands were recorded."""
+        by_event = np.array(
+            [self._cost(event).per_register if event.startswith(REGISTERS_PREFIX) else self._cost(event).cycles for event in matrix.events],
+            dtype=np.float64,
+        )
+        weights = by_event[matrix.event] if matrix.events else np.zeros(0)
+        recorded = np.zeros(matrix.event.size, dtype=bool)
+        divider = self.core.divider
+        divides = [matrix.events.index(CLASS_PREFIX + name) for name in ("divide", "remainder") if CLASS_PREFIX + name in matrix.events]
+        if divider is None or not divides:
+            return weights, recorded
+        means = {
+            use.address: float(divider_cycles(divider.model, use.keys, divider.parameters) @ use.counts) / float(use.counts.sum())
+            for use in profile.dividers
+            if use.counts.sum()
+        }
+        for index in np.flatnonzero(np.isin(matrix.event, divides)).tolist():
+            mean = means.get(int(matrix.address[index]))
+            if mean is not None:
+                weights[index] = mean
+                recorded[index] = True
+        return weights, recorded
+
+    def _events(self, matrix: ChargeMatrix, occurrences: Floats, weights: Floats, measured_divides: npt.NDArray[np.bool_]) -> tuple[EventCost, ...]:
+        rows: list[EventCost] = []
+        divider = self.core.divider
+        for number, name in enumerate(matrix.events):
+            if name.startswith(REGISTERS_PREFIX):
+                continue
+            cost = self._cost(name)
+            chosen = matrix.event == number
+            if divider is not None and (chosen & measured_divides).any():
+                divide = Cost(0.0, divider.basis, divider.source)
+                rows.extend(_event(name, divide, chosen & measured_divides, occurrences, weights))
+                chosen = chosen & ~measured_divides
+            words = REGISTERS_PREFIX + name.removeprefix(CLASS_PREFIX)
+            extra = 0.0
+            if words in matrix.events:
+                moved = matrix.event == matrix.events.index(words)
+                extra = float(occurrences[moved] @ weights[moved])
+            suffix = (
+                " (operands unknown)" if name.startswith(CLASS_PREFIX) and measured_divides.any() and name.endswith(("divide", "remainder")) else ""
+            )
+            rows.extend(_event(name + suffix, cost, chosen, occurrences, weights, extra=extra))
+        return tuple(sorted(rows, key=lambda row: (-row.cycles, row.name)))
+
+
+def _event(name: str, cost: Cost, chosen: npt.NDArray[np.bool_], occurrences: Floats, weights: Floats, *, extra: float = 0.0) -> list[EventCost]:
+    """Return the row of one event, or nothing if it did not happen."""
+    count = float(occurrences[chosen].sum())
+    cycles = float(occurrences[chosen] @ weights[chosen]) + extra
+    if count == 0 and cycles == 0:
+        return []
+    return [EventCost(name, round(count), cycles / count if count else cost.cycles, cycles, cost.basis, cost.source)]
+
+
+def _met(profile: BlockProfile, executions: Integers, fallthroughs: Integers) -> Floats:
+    """Return executions of each block that meet a charge, for every `When`; shape (whens, ..., blocks)."""
+    starts, ends = profile.addresses, profile.addresses + profile.sizes
+    sequential = np.zeros_like(executions)
+    if starts.size > 1:
+        adjacent = np.flatnonzero(ends[:-1] == starts[1:])
+        sequential[..., adjacent + 1] = np.minimum(fallthroughs[..., adjacent], executions[..., adjacent + 1])
+    return np.stack([executions, executions - fallthroughs, fallthroughs, executions - sequential, sequential]).astype(np.float64)
+
+
+def _sums(index: Integers, values: Floats, names: tuple[str, ...]) -> dict[str, float]:
+    sums = np.zeros(len(names))
+    np.add.at(sums, index, values)
+    return dict(sorted(((name, float(value)) for name, value in zip(names, sums, strict=True) if value), key=lambda item: (-item[1], item[0])))
+
+
+def _class_instructions(matrix: ChargeMatrix, totals: Floats) -> dict[str, int]:
+    issues = np.array([name.startswith(CLASS_PREFIX) for name in matrix.events], dtype=bool)
+    chosen = issues[matrix.event] if matrix.events else np.zeros(0, dtype=bool)
+    counts = _sums(matrix.class_id[chosen], totals[When.ALWAYS, matrix.block[chosen]], matrix.classes)
+    return {name: round(count) for name, count in counts.items()}
+
+
+def _check_priced(matrix: ChargeMatrix, profile: BlockProfile, core: CoreTable, *, allow_unpriced: bool) -> tuple[str, ...]:
+    """Refuse, or warn of, executed instructions that have no price."""
+    executions = profile.block_executions
+    total = int(executions @ matrix.instructions)
+    met: Mapping[int, tuple[int, str]] = {
+        address: (int(executions[block]), f"{text} at {address:#x}{_function(profile.functions, address)}, class {name}")
+        for block, address, name, text in matrix.unpriced
+        if executions[block]
+    }
+    if not met:
+        return ()
+    ordered = sorted(met.items(), key=lambda item: (-item[1][0], item[0]))
+    count = sum(times for times, _ in met.values())
+    lines = tuple(f"{text}: {times:,} executions, {times / total:.2%} of all" for _, (times, text) in ordered)
+    message = f"core {core.name} has no price for {len(met)} executed instruction{'s' if len(met) != 1 else ''} ({count / total:.2%} of executions)"
+    if allow_unpriced:
+        return (f"{message}; one cycle assumed for each: {'; '.join(lines[:_SHOWN])}",)
+    rest = (f"and {len(lines) - _SHOWN} more",) if len(lines) > _SHOWN else ()
+    raise IncompleteError(
+        message,
+        hint="choose a core that has these instructions, or --allow-unpriced to assume one cycle for each",
+        details=lines[:_SHOWN] + rest,
+    )
+
+
+def _function(functions: tuple[FunctionSpan, ...], address: int) -> str:
+    owner = next((span for span in functions if span.address <= address < span.address + max(span.size, 1)), None)
+    return f" in {owner.name}" if owner is not None else ""
