@@ -229,8 +229,10 @@ class Board:
         Stands for no real board: a wide memory map and the general prior.
     strings : tuple of str
         Texts in an image that point at this board or its part, telling ones first.
-    uf2_families : tuple of int
-        Family numbers of UF2 files for it.
+    registers : tuple of int
+        Addresses of register blocks that nearly all firmware for this part names (clock control, ports).
+    uf2_families : tuple of str
+        Families of UF2 files for it, by name or as ``0x`` and eight digits.
     notes : str
         What a reader should know.
     path, digest : str
@@ -252,7 +254,8 @@ class Board:
     energy: tuple[EnergyPrior, ...]
     generic: bool
     strings: tuple[str, ...]
-    uf2_families: tuple[int, ...]
+    registers: tuple[int, ...]
+    uf2_families: tuple[str, ...]
     notes: str
     path: str
     digest: str

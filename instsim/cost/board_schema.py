@@ -108,7 +108,8 @@ class IdentityTable(_Table):
     """``[identity]``: what an image for this board may carry."""
 
     strings: tuple[_Text, ...] = ()
-    uf2_families: tuple[_Address, ...] = ()
+    registers: tuple[_Address, ...] = ()
+    uf2_families: tuple[_Text, ...] = ()
 
 
 class SourceTable(_Table):
@@ -142,9 +143,18 @@ class BoardFile(_Table):
 
 
 def known_sources() -> frozenset[str]:
-    """Keys of the bibliography, ``sources.toml``."""
+    """Keys of the bibliography, ``sources.toml``.
+
+    Raises
+    ------
+    TableError
+        If the bibliography cannot be read.
+    """
     path = cost_tables() / "sources.toml"
-    return frozenset(tomllib.loads(path.read_text(encoding="utf-8"))) if path.is_file() else frozenset()
+    try:
+        return frozenset(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise TableError(f"bibliography {path}: {error}", hint="the installation is damaged; install instsim again") from error
 
 
 def read_board(path: Path, sources: AbstractSet[str]) -> Board:
@@ -328,6 +338,7 @@ def _board(checked: BoardFile, path: Path, digest: str) -> Board:
         energy=tuple(EnergyPrior(**dict(energy)) for energy in checked.energy),
         generic=checked.generic,
         strings=checked.identity.strings,
+        registers=checked.identity.registers,
         uf2_families=checked.identity.uf2_families,
         notes=checked.notes,
         path=str(path),

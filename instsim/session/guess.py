@@ -39,9 +39,13 @@ _CORE_OF: Mapping[str, str] = MappingProxyType(
 _POINTS_UF2 = 200.0
 _POINTS_TEXT = 100.0
 _POINTS_FILE_NAME = 50.0
+_POINTS_REGISTERS = 30.0
 _POINTS_STACK = 15.0
 _POINTS_VECTORS = 10.0
 _POINTS_MEASURED = 1.0
+_POINTS_USUAL_CORE = 0.5
+_USUAL_CORE = "cortex-m4"
+"""Core of most firmware whose file does not say (raw binaries, HEX)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ def guess_board(image: FirmwareImage, boards: tuple[Board, ...]) -> BoardChoice:
 
     A board must fit (instruction set, floating point, every segment, stack and reset vector inside its memory). Among those that do,
     a board named by the image comes first, then boards with the core that the build attributes point at, then the generic board of
-    that core, then the rest; where these tie, the stack pointer at the very end of a RAM and the place of the vector table decide.
+    that core, then the rest; where these tie, register addresses in the code, the stack pointer at the very end of a RAM and the place
+    of the vector table decide.
 
     Parameters
     ----------
@@ -126,11 +131,11 @@ def _core_reasons(image: FirmwareImage, board: Board, core: str | None) -> Itera
 def _judge(image: FirmwareImage, board: Board, core: str | None, texts: bytes) -> _Candidate:
     points, reasons = 0.0, []
     named = False
-    family = _uf2_family(image)
-    if family is not None and family in board.uf2_families:
+    family = image.attributes.get("UF2_family", "")
+    if family and family in board.uf2_families:
         named = True
         points += _POINTS_UF2
-        reasons.append(f"the UF2 file is for family {family:#010x}")
+        reasons.append(f"the UF2 file is for {family}")
     text = _longest(board.strings, texts)
     if text:
         named = True
@@ -143,6 +148,11 @@ def _judge(image: FirmwareImage, board: Board, core: str | None, texts: bytes) -
         reasons.append(f"the file's name contains {label!r}")
     reasons.append("all segments fit the board's memory")
     points += _POINTS_MEASURED * any(prior.basis == "measured" for prior in board.energy)
+    points += _POINTS_USUAL_CORE * (core is None and board.core == _USUAL_CORE)
+    registers = [address for address in board.registers if _names_address(image, address)]
+    if registers:
+        points += _POINTS_REGISTERS * len(registers) / len(board.registers)
+        reasons.append(f"its code names registers of the {board.soc} at {', '.join(f'{address:#010x}' for address in registers)}")
     stack_pointer = image.initial_stack_pointer
     if stack_pointer is not None and not board.generic and any(stop == stack_pointer for _, stop in writable_ranges(board)):
         points += _POINTS_STACK
@@ -173,14 +183,6 @@ def _nothing_fits(
     return BoardChoice(name=best.name, title=best.title, chosen_by="guess", reasons=reasons)
 
 
-def _uf2_family(image: FirmwareImage) -> int | None:
-    text = image.attributes.get("uf2_family", "")
-    try:
-        return int(text, 0)
-    except ValueError:
-        return None
-
-
 def _texts(image: FirmwareImage) -> bytes:
     """Printable texts of the image in lower case, from its first 8 MB."""
     found: list[bytes] = []
@@ -189,6 +191,20 @@ def _texts(image: FirmwareImage) -> bytes:
         found.extend(_PRINTABLE.findall(segment.data[:left]))
         left -= min(left, len(segment.data))
     return b"\n".join(found).lower()
+
+
+def _names_address(image: FirmwareImage, address: int) -> bool:
+    """Whether a word of the image's first 8 MB, aligned as in literal pools, is this address."""
+    word = address.to_bytes(4, "little")
+    left = _SEARCHED_BYTES
+    for segment in image.segments:
+        position = segment.data.find(word, 0, left)
+        while position >= 0:
+            if (segment.address + position) % 4 == 0:
+                return True
+            position = segment.data.find(word, position + 1, left)
+        left -= min(left, len(segment.data))
+    return False
 
 
 def _longest(names: Iterable[str], texts: bytes) -> str:

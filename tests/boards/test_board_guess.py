@@ -125,9 +125,24 @@ def test_file_name_counts_less_than_text() -> None:
 
 def test_uf2_family_counts_most() -> None:
     image = arm(0x1000_0000, 0x2004_0000, text=b"RP2350")
-    family = {"uf2_family": "0xe48bff56"}
+    family = {"UF2_family": "RP2040"}
     assert guess_board(replace(image, format="uf2", attributes=family), BOARDS).name == "rpi-pico"
     assert guess_board(image, BOARDS).name == "rpi-pico2"
+
+
+def test_register_addresses_in_the_code_decide_where_the_stack_does_not() -> None:
+    plain = arm(0x0800_0000, 0x2000_4810)
+    pool = struct.pack("<II", 0x4002_1000, 0x4800_0000)
+    image = replace(plain, segments=(replace(plain.segments[0], data=plain.segments[0].data[:0x100] + pool, memory_size=0x108), plain.segments[1]))
+    choice = guess_board(image, BOARDS)
+    assert choice.name == "nucleo-l4r5zi"
+    assert any("0x40021000, 0x48000000" in reason for reason in choice.reasons)
+    shifted = replace(image.segments[0], data=plain.segments[0].data[:0x102] + pool, memory_size=0x10A)
+    assert not any("0x40021000" in reason for reason in guess_board(replace(image, segments=(shifted, plain.segments[1])), BOARDS).reasons)
+
+
+def test_binary_that_only_generic_boards_fit_is_taken_for_the_usual_core() -> None:
+    assert guess_board(arm(0x0800_0000, 0x2300_0000), BOARDS).name == "generic-cortex-m4"
 
 
 def test_m7_image_is_not_taken_for_an_m4_board() -> None:
