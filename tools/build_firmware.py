@@ -39,7 +39,7 @@ def _jobs() -> Iterator[tuple[Recipe, Core]]:
 
 def _build(recipe: Recipe, core: Core, target: Path, models: Path, origins: tuple[int, int] | None = None) -> None:
     model = Path(os.path.relpath(models / f"{recipe.network.name}.tflite", _FIRMWARE / "src")) if recipe.network else None
-    link_image(recipe, core, _FIRMWARE / "src", target, model, origins)
+    link_image(recipe, core, _FIRMWARE / "src", target, model=model, origins=origins)
 
 
 def _write_models(folder: Path) -> None:
@@ -63,7 +63,7 @@ def _entry(recipe: Recipe, core: Core, image: Path, before: dict[str, dict[str, 
         "model": f"models/{recipe.network.name}.tflite" if recipe.network else None,
         "compiler": compiler_version(core),
         "flags": [*core.flags, *COMPILE_FLAGS],
-        "defines": recipe.defines or None,
+        "defines": list(recipe.defines) or None,
         "region": recipe.region or None,
         "outcome": recipe.outcome,
         "expected_stdout": recipe.expected_stdout,
@@ -71,6 +71,7 @@ def _entry(recipe: Recipe, core: Core, image: Path, before: dict[str, dict[str, 
         **recipe.facts,
         **recipe.core_facts.get(core.name, {}),
     }
+    entry = {name: value for name, value in entry.items() if value is not None}
     old = before.get(file, {})
     if old.get("sha256") == digest:
         entry |= {name: old[name] for name in KEPT_FIELDS if name in old}

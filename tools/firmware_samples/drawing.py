@@ -73,15 +73,18 @@ class Drawing:
         self._values.update(zip(operator.outputs, results, strict=True))
         return operator.outputs[0]
 
-    def _weighted(self, kind: str, source: int, weights: int, shape: tuple[int, ...], options: dict[str, int | float], name: str) -> int:
-        """Add a layer of weights; its output scale lets the sample's largest output fill the 8 bits."""
+    def _weighted(self, operator: Operator, shape: tuple[int, ...], name: str, *, like: Tensor | None = None) -> int:
+        """Add a layer of weights; its output scale lets the sample's largest output fill the 8 bits, unless it is to be that of `like`."""
+        source, weights = operator.inputs
         scales = [self._tensors[source].scales[0] * scale for scale in self._tensors[weights].scales]
         bias = self.constant(f"{name}/bias", self._noise.integers(shape[-1], 2000), tuple(scales))
         out = self._add(Tensor(name, shape, "int8", (1.0,)))
-        operator = Operator(kind, (source, weights, bias), (out,), options)
+        operator = replace(operator, inputs=(source, weights, bias), outputs=(out,))
         sums = accumulate(operator, self._tensors, [self._values[index] for index in operator.inputs])
         real = sums * np.array(scales if len(scales) > 1 else scales * shape[-1])
-        if options["fused_activation"] == _RELU:
+        if like is not None:
+            scale, zero_point = like.scales[0], like.zero_point
+        elif operator.options["fused_activation"] == _RELU:
             scale, zero_point = float(real.max()) / 255, -128
         else:
             low, high = min(float(real.min()), 0.0), max(float(real.max()), 0.0)
@@ -101,7 +104,7 @@ class Drawing:
         weights = self.constant(f"{name}/weights", data, self._channel_scales(channels, data[0].size))
         shape = (1, -(-height // stride[0]), -(-width // stride[1]), channels)
         options: dict[str, int | float] = {"padding": 0, "stride_h": stride[0], "stride_w": stride[1], "fused_activation": int(relu)}
-        return self._weighted("CONV_2D", source, weights, shape, options, name)
+        return self._weighted(Operator("CONV_2D", (source, weights), (), options), shape, name)
 
     def depthwise_conv_2d(self, source: int, window: tuple[int, int], name: str) -> int:
         """Add a depthwise convolution with stride 1, padding 'same' and ReLU; return its output."""
@@ -109,13 +112,16 @@ class Drawing:
         data = self._noise.weights((1, *window, shape[3]))
         weights = self.constant(f"{name}/weights", data, self._channel_scales(shape[3], math.prod(window)), channel_axis=3)
         options: dict[str, int | float] = {"padding": 0, "stride_h": 1, "stride_w": 1, "depth_multiplier": 1, "fused_activation": _RELU}
-        return self._weighted("DEPTHWISE_CONV_2D", source, weights, shape, options, name)
+        return self._weighted(Operator("DEPTHWISE_CONV_2D", (source, weights), (), options), shape, name)
 
-    def fully_connected(self, source: int, units: int, name: str, *, relu: bool = False) -> int:
-        """Add a fully connected layer; return its output."""
+    def fully_connected(self, source: int, units: int, name: str, *, gain: float = 1.0, relu: bool = False, like: Tensor | None = None) -> int:
+        """Add a fully connected layer, if asked with the quantisation of `like`; return its output.
+
+        `gain` tells how much larger the outputs are than the inputs, about.
+        """
         depth = self._tensors[source].shape[-1]
-        weights = self.constant(f"{name}/weights", self._noise.weights((units, depth)), (_short(1 / 8 / math.sqrt(depth)),))
-        return self._weighted("FULLY_CONNECTED", source, weights, (1, units), {"fused_activation": int(relu)}, name)
+        weights = self.constant(f"{name}/weights", self._noise.weights((units, depth)), (_short(gain / 64 / math.sqrt(depth)),))
+        return self._weighted(Operator("FULLY_CONNECTED", (source, weights), (), {"fused_activation": int(relu)}), (1, units), name, like=like)
 
     def average_pool_2d(self, source: int, window: tuple[int, int], name: str) -> int:
         """Add an average over windows that neither overlap nor reach over the border; return its output."""
@@ -151,7 +157,9 @@ class Drawing:
         out = self._add(Tensor(name, self._tensors[first].shape, "bool"))
         return self._run(Operator("LESS", (first, second), (out,)))
 
-    def control(self, kind: str, inputs: tuple[int, ...], outputs: tuple[Tensor, ...], options: dict[str, int | float], inner: Network) -> tuple[int, ...]:
+    def control(
+        self, kind: str, inputs: tuple[int, ...], outputs: tuple[Tensor, ...], options: dict[str, int | float], inner: Network
+    ) -> tuple[int, ...]:
         """Add an IF or a WHILE over subgraphs of `inner`; return its outputs."""
         places = tuple(self._add(tensor) for tensor in outputs)
         self._run(Operator(kind, inputs, places, options), inner)

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from firmware_samples.network import Array, Network, Operator, Subgraph, Tensor
+from firmware_samples.network import Array, Network, Operator, Tensor
 
-__all__ = ["accumulate", "run_network", "run_operator"]
+__all__ = ["accumulate", "run_operator", "run_subgraph"]
 
 Integers = npt.NDArray[np.int64]
 
@@ -26,7 +26,8 @@ def _doubling_high_product(a: Integers | int, b: Integers | int) -> Integers:
     product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
     nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
     # Truncates toward zero, as C divides.
-    return np.where(nudged >= 0, nudged >> 31, -(-nudged >> 31)).astype(np.int64)
+    truncated: Integers = np.where(nudged >= 0, nudged >> 31, -(-nudged >> 31))
+    return truncated
 
 
 def _rounding_shift_right(value: Integers, exponent: Integers | int) -> Integers:
@@ -61,24 +62,17 @@ def _to_int8(value: Integers, minimum: int = -128) -> npt.NDArray[np.int8]:
     return np.clip(value, minimum, 127).astype(np.int8)
 
 
-def _padded(values: Integers, operator: Operator, filter_h: int, filter_w: int, out_h: int, out_w: int) -> Integers:
-    """Return the input with the border that centred windows ('same', padding 0) need, filled with real zeros."""
+def _windows(values: Integers, operator: Operator, window: tuple[int, int], out: Tensor) -> Integers:
+    """Return all windows: shape (out_h, out_w, channels, window_h, window_w); beyond the border lie real zeros."""
+    strides = int(operator.options["stride_h"]), int(operator.options["stride_w"])
     pads = []
-    for size, out, stride, window in (
-        (values.shape[1], out_h, int(operator.options["stride_h"]), filter_h),
-        (values.shape[2], out_w, int(operator.options["stride_w"]), filter_w),
-    ):
-        needed = max((out - 1) * stride + window - size, 0) if operator.options["padding"] == 0 else 0
+    for size, steps, stride, width in zip(values.shape[1:3], out.shape[1:3], strides, window, strict=True):
+        # Padding 0 is 'same': windows are centred, the odd cell comes last.
+        needed = max((steps - 1) * stride + width - size, 0) if operator.options["padding"] == 0 else 0
         pads.append((needed // 2, needed - needed // 2))
-    return np.pad(values, ((0, 0), pads[0], pads[1], (0, 0)))
-
-
-def _windows(values: Integers, operator: Operator, filter_h: int, filter_w: int, out: Tensor) -> Integers:
-    """Return all windows: shape (out_h, out_w, channels, filter_h, filter_w)."""
-    _, out_h, out_w, _ = out.shape
-    padded = _padded(values, operator, filter_h, filter_w, out_h, out_w)
-    views = np.lib.stride_tricks.sliding_window_view(padded[0], (filter_h, filter_w), axis=(0, 1))
-    return views[:: int(operator.options["stride_h"]), :: int(operator.options["stride_w"])][:out_h, :out_w]
+    padded = np.pad(values[0], (*pads, (0, 0)))
+    views: Integers = np.lib.stride_tricks.sliding_window_view(padded, window, axis=(0, 1))
+    return views[:: strides[0], :: strides[1]][: out.shape[1], : out.shape[2]]
 
 
 def accumulate(operator: Operator, tensors: Sequence[Tensor], values: Sequence[Array]) -> Integers:
@@ -102,10 +96,12 @@ def accumulate(operator: Operator, tensors: Sequence[Tensor], values: Sequence[A
     weights, bias = values[1].astype(np.int64), values[2].astype(np.int64)
     out = tensors[operator.outputs[0]]
     if operator.kind == "FULLY_CONNECTED":
-        return (centred.reshape(-1, weights.shape[1]) @ weights.T + bias).reshape(out.shape)
-    windows = _windows(centred, operator, weights.shape[1], weights.shape[2], out)
+        dense: Integers = centred.reshape(-1, weights.shape[1]) @ weights.T + bias
+        return dense.reshape(out.shape)
+    windows = _windows(centred, operator, (weights.shape[1], weights.shape[2]), out)
     equation = "yxihw,ohwi->yxo" if operator.kind == "CONV_2D" else "yxihw,ahwi->yxi"
-    return (np.einsum(equation, windows, weights) + bias).reshape(out.shape)
+    sums: Integers = np.einsum(equation, windows, weights) + bias
+    return sums.reshape(out.shape)
 
 
 def _weighted(operator: Operator, tensors: Sequence[Tensor], values: Sequence[Array]) -> npt.NDArray[np.int8]:
@@ -116,11 +112,11 @@ def _weighted(operator: Operator, tensors: Sequence[Tensor], values: Sequence[Ar
 
 
 def _average_pool(operator: Operator, tensors: Sequence[Tensor], values: Sequence[Array]) -> npt.NDArray[np.int8]:
-    height, width = int(operator.options["filter_height"]), int(operator.options["filter_width"])
+    window = int(operator.options["filter_height"]), int(operator.options["filter_width"])
     out = tensors[operator.outputs[0]]
-    sums = _windows(values[0].astype(np.int64), operator, height, width, out).sum(axis=(3, 4))
+    sums = _windows(values[0].astype(np.int64), operator, window, out).sum(axis=(3, 4))
     ones = np.ones_like(values[0], np.int64)
-    counts = _windows(ones, operator, height, width, out).sum(axis=(3, 4))
+    counts = _windows(ones, operator, window, out).sum(axis=(3, 4))
     means = np.where(sums > 0, (sums + counts // 2) // counts, -((-sums + counts // 2) // counts))
     return _to_int8(means).reshape(out.shape)
 
@@ -180,8 +176,10 @@ def _softmax(operator: Operator, tensors: Sequence[Tensor], values: Sequence[Arr
     return _to_int8(np.array(rows)).reshape(values[0].shape)
 
 
-def run_operator(network: Network, operator: Operator, tensors: Sequence[Tensor], values: Sequence[Array]) -> list[Array]:
-    """Return the outputs of one operator for the values of its inputs."""
+def run_operator(
+    network: Network, operator: Operator, tensors: Sequence[Tensor], values: Sequence[Array], trace: list[tuple[int, int]] | None = None
+) -> list[Array]:
+    """Return the outputs of one operator for the values of its inputs; subgraphs it runs append to `trace`."""
     kind = operator.kind
     if kind in {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}:
         return [_weighted(operator, tensors, values)]
@@ -197,43 +195,45 @@ def run_operator(network: Network, operator: Operator, tensors: Sequence[Tensor]
         return [np.less(values[0], values[1])]
     if kind == "IF":
         branch = "then_subgraph_index" if values[0].item() else "else_subgraph_index"
-        return _run_subgraph(network, network.subgraphs[int(operator.options[branch])], values[1:])
+        return run_subgraph(network, int(operator.options[branch]), values[1:], trace)
     if kind == "WHILE":
         state = list(values)
-        condition, body = (network.subgraphs[int(operator.options[f"{part}_subgraph_index"])] for part in ("cond", "body"))
-        while _run_subgraph(network, condition, state)[0].item():
-            state = _run_subgraph(network, body, state)
+        while run_subgraph(network, int(operator.options["cond_subgraph_index"]), state, trace)[0].item():
+            state = run_subgraph(network, int(operator.options["body_subgraph_index"]), state, trace)
         return state
     raise ValueError(f"no reference for {kind}")
 
 
-def _run_subgraph(network: Network, subgraph: Subgraph, inputs: Sequence[Array]) -> list[Array]:
-    values: dict[int, Array] = {index: tensor.data for index, tensor in enumerate(subgraph.tensors) if tensor.data is not None}
-    values.update(zip(subgraph.inputs, inputs, strict=True))
-    for operator in subgraph.operators:
-        results = run_operator(network, operator, subgraph.tensors, [values[index] for index in operator.inputs])
-        values.update(zip(operator.outputs, results, strict=True))
-    return [values[index] for index in subgraph.outputs]
-
-
-def run_network(network: Network, inputs: Sequence[Array]) -> list[Array]:
-    """Return the outputs of the network's first subgraph.
+def run_subgraph(network: Network, index: int, inputs: Sequence[Array], trace: list[tuple[int, int]] | None = None) -> list[Array]:
+    """Return the outputs of one subgraph.
 
     Parameters
     ----------
     network : Network
         The network.
+    index : int
+        Which of its subgraphs.
     inputs : sequence of ndarray
-        One for each input of subgraph 0.
+        One for each input of the subgraph.
+    trace : list or None
+        Receives (subgraph, operator) for each operator as it starts.
 
     Returns
     -------
     list of ndarray
-        One for each output of subgraph 0.
+        One for each output of the subgraph.
 
     Raises
     ------
     ValueError
         For an operator without a reference.
     """
-    return _run_subgraph(network, network.subgraphs[0], inputs)
+    subgraph = network.subgraphs[index]
+    values: dict[int, Array] = {place: tensor.data for place, tensor in enumerate(subgraph.tensors) if tensor.data is not None}
+    values.update(zip(subgraph.inputs, inputs, strict=True))
+    for place, operator in enumerate(subgraph.operators):
+        if trace is not None:
+            trace.append((index, place))
+        results = run_operator(network, operator, subgraph.tensors, [values[tensor] for tensor in operator.inputs], trace)
+        values.update(zip(operator.outputs, results, strict=True))
+    return [values[tensor] for tensor in subgraph.outputs]

@@ -23,6 +23,6 @@ def draw_kws() -> Network:
         place = drawing.conv_2d(place, 64, (1, 1), (1, 1), f"block{block}/pointwise")
     place = drawing.average_pool_2d(place, (25, 5), "pool")
     place = drawing.reshape(place, (1, 64), "flat")
-    place = drawing.fully_connected(place, 12, "classes")
+    place = drawing.fully_connected(place, 12, "classes", gain=8)
     place = drawing.softmax(place, "scores")
     return Network("kws", "int8 keyword spotting, DS-CNN of MLPerf Tiny's shape, made-up weights", _INPUT_SEED, (drawing.finish(place),))

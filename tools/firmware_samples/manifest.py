@@ -31,8 +31,6 @@ def read_manifest(path: Path) -> list[dict[str, Any]]:
 
 
 def write_manifest(path: Path, images: list[dict[str, Any]]) -> None:
-    """Write a manifest; fields that are None are left out."""
-    tables = [
-        "\n".join(["[[image]]", *(f"{name} = {_value(value)}" for name, value in image.items() if value is not None)]) for image in images
-    ]
+    """Write a manifest."""
+    tables = ["\n".join(["[[image]]", *(f"{name} = {_value(value)}" for name, value in image.items())]) for image in images]
     path.write_text(_HEADER + "\n" + "\n\n".join(tables) + "\n", encoding="utf-8")

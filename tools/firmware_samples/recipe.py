@@ -123,5 +123,5 @@ class Recipe:
     expected_exit_code: int = 0
     stripped: bool = False
     runs_in_qemu: bool = True
-    facts: dict[str, int] = field(default_factory=dict)
-    core_facts: dict[str, dict[str, int]] = field(default_factory=dict)
+    facts: dict[str, int | str] = field(default_factory=dict)
+    core_facts: dict[str, dict[str, int | str]] = field(default_factory=dict)

@@ -15,7 +15,7 @@ COMPILE_FLAGS = (
     "-fno-unwind-tables", "-fno-asynchronous-unwind-tables",
 )  # fmt: skip
 _C_FLAGS = ("-std=gnu11",)
-_CXX_FLAGS = ("-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fno-use-cxa-atexit")
+_CXX_FLAGS = ("-std=gnu++20", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fno-use-cxa-atexit")
 _LINK_FLAGS = (
     "-nostdlib", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,-z,max-page-size=4096", "-Wl,-z,noexecstack", "-Wl,--no-warn-rwx-segments",
     "-Wl,--strip-debug",
@@ -34,7 +34,7 @@ def compiler_version(core: Core) -> str:
     return text.splitlines()[0]
 
 
-def link_image(recipe: Recipe, core: Core, folder: Path, target: Path, model: Path | None, origins: tuple[int, int] | None = None) -> None:
+def link_image(recipe: Recipe, core: Core, folder: Path, target: Path, *, model: Path | None = None, origins: tuple[int, int] | None = None) -> None:
     """Compile and link one image.
 
     Parameters

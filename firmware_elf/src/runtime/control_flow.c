@@ -10,17 +10,21 @@ static void copy_tensor(const eval_tensor_t *from, eval_tensor_t *to) {
   }
 }
 
-static void copy_inputs(const context_t *context, const node_t *node, int first, int subgraph) {
-  const int_array_t *inner = graph_inputs(context->graph, subgraph);
-  for (int32_t place = 0; place < inner->size; ++place) {
-    copy_tensor(node_input(context, node, first + place), &context->graph->subgraphs[subgraph].tensors[inner->data[place]]);
-  }
+static eval_tensor_t *tensor_of(const context_t *context, int subgraph, int32_t tensor) {
+  return &context->graph->subgraphs[subgraph].tensors[tensor];
 }
 
 static void copy_outputs(const context_t *context, const node_t *node, int subgraph) {
   const int_array_t *inner = graph_outputs(context->graph, subgraph);
   for (int32_t place = 0; place < inner->size; ++place) {
-    copy_tensor(&context->graph->subgraphs[subgraph].tensors[inner->data[place]], node_output(context, node, place));
+    copy_tensor(tensor_of(context, subgraph, inner->data[place]), node_output(context, node, place));
+  }
+}
+
+static void hand_on_outputs(const context_t *context, const node_t *node, int subgraph) {
+  const int_array_t *inner = graph_inputs(context->graph, subgraph);
+  for (int32_t place = 0; place < inner->size; ++place) {
+    copy_tensor(node_output(context, node, place), tensor_of(context, subgraph, inner->data[place]));
   }
 }
 
@@ -28,39 +32,35 @@ int if_branch(context_t *context, node_t *node) {
   graph_t *graph = context->graph;
   const bool condition = *(const bool *)node_input(context, node, 0)->data;
   const int subgraph = table_int(node->builtin_data, condition ? IF_THEN : IF_ELSE, 0);
-  copy_inputs(context, node, 1, subgraph);
+  const int_array_t *inner = graph_inputs(graph, subgraph);
+  for (int32_t place = 0; place < inner->size; ++place) {
+    copy_tensor(node_input(context, node, place + 1), tensor_of(context, subgraph, inner->data[place]));
+  }
   const int status = graph->interface->invoke_subgraph(graph, subgraph);
   copy_outputs(context, node, subgraph);
   return status;
 }
 
+// The state lives in the operator's outputs between the turns: inside the body, inputs and outputs may share memory.
 int while_loop(context_t *context, node_t *node) {
   graph_t *graph = context->graph;
   const int condition = table_int(node->builtin_data, WHILE_CONDITION, 0), body = table_int(node->builtin_data, WHILE_BODY, 0);
-  const int_array_t *condition_inputs = graph_inputs(graph, condition), *body_inputs = graph_inputs(graph, body);
-  const int_array_t *body_outputs = graph_outputs(graph, body);
-  subgraph_allocations_t *allocations = graph->subgraphs;
-  copy_inputs(context, node, 0, condition);
-  copy_inputs(context, node, 0, body);
+  const bool *goes_on = tensor_of(context, condition, graph_outputs(graph, condition)->data[0])->data;
+  for (int32_t place = 0; place < node->outputs->size; ++place) {
+    copy_tensor(node_input(context, node, place), node_output(context, node, place));
+  }
   for (;;) {
+    hand_on_outputs(context, node, condition);
     if (graph->interface->invoke_subgraph(graph, condition) != 0) {
       return 1;
     }
-    if (!*(const bool *)allocations[condition].tensors[graph_outputs(graph, condition)->data[0]].data) {
-      break;
+    if (!*goes_on) {
+      return 0;
     }
+    hand_on_outputs(context, node, body);
     if (graph->interface->invoke_subgraph(graph, body) != 0) {
       return 1;
     }
-    for (int32_t place = 0; place < body_outputs->size; ++place) {
-      const eval_tensor_t *result = &allocations[body].tensors[body_outputs->data[place]];
-      copy_tensor(result, &allocations[condition].tensors[condition_inputs->data[place]]);
-      copy_tensor(result, &allocations[body].tensors[body_inputs->data[place]]);
-    }
+    copy_outputs(context, node, body);
   }
-  // After the last test the state is what the condition was asked about; the body's inputs hold the same.
-  for (int32_t place = 0; place < body_inputs->size; ++place) {
-    copy_tensor(&allocations[body].tensors[body_inputs->data[place]], node_output(context, node, place));
-  }
-  return 0;
 }

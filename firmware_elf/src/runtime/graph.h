@@ -107,6 +107,7 @@ struct graph {
   subgraph_allocations_t *subgraphs;
   int32_t current_subgraph;
   int32_t current_operator;
+  void *owner;
 };
 
 LAYOUT_ASSERT(offsetof(context_t, graph) == 12, "the context's pointer to its owner");
