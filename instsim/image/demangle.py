@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+
+from instsim.image.cpp_name import full_text, short_text
 
 __all__ = ["demangle", "identifiers", "short_name", "split_clone_suffix"]
 
@@ -13,9 +15,11 @@ _MAXIMUM_NODES = 20_000
 _CACHED_NAMES = 1 << 16
 
 _CLONE_SUFFIX = re.compile(r"((?:\.(?:constprop|isra|part|lto_priv|cold|clone|localalias|llvm)(?:\.\d+)?)+)$")
-_TOKEN = re.compile(r"(\d+)|(S[0-9A-Z]*_|T\d*_)|([NIFXJL])|(E)|[A-Za-z_.]", re.ASCII)
+_TOKEN = re.compile(r"(?P<name>\d+)|(?P<reference>S[0-9A-Z]*_|T\d*_)|(?P<open>[NIFXJL])|(?P<close>E)|(?P<letter>[A-Za-z_.])", re.ASCII)
 _RUST_HASH = re.compile(r"::h[0-9a-f]{16}$")
-_LAMBDA = re.compile(r"NK?Ul.*?E(\d*)_(?:clE.*)?")
+_NAME_START = re.compile(r"_Z(N[rVK]*[RO]?)?(St)?L?(?=\d)", re.ASCII)
+_DIGITS = re.compile(r"L?(\d{1,4})", re.ASCII)
+_LAMBDA = re.compile(r"(?:N(K?))?Ul(.*?)E(\d*)_(?:(cl|\d+_FUN)E(.*))?", re.ASCII)
 _LOCAL_OBJECT = re.compile(r"(\d+)(\w+?)(?:_\d+|__\d+_)?")
 _DAMAGE = (ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, RecursionError, TypeError, ValueError)
 """What the demangler raises for names that it does not know or that are damaged."""
@@ -69,24 +73,67 @@ def split_clone_suffix(name: str) -> tuple[str, str]:
 
 
 def identifiers(name: str) -> tuple[str, ...]:
-    """Return the leading qualified name of a mangled name by its plain identifiers; empty if it has none.
+    """Return the qualified name of a mangled name by its plain identifiers, template arguments left out.
 
-    It is much faster than `demangle` and knows no operators, constructors or template arguments.
+    It is much faster than `demangle` and needs to understand nothing but the name itself.
+
+    Returns
+    -------
+    tuple of str
+        Empty if the name is not mangled, or is more than identifiers and template arguments (operators, local names).
     """
-    match = re.match(r"_ZN?Z?N?[rVK]*[RO]?(?:St|S_)?L?(?=\d)", name)
-    if match is None:
+    start = _NAME_START.match(name)
+    if start is None:
         return ()
-    parts = []
-    position = match.end()
-    while (digits := re.compile(r"\d{1,4}", re.ASCII).match(name, position)) is not None:
-        position = digits.end() + int(digits[0])
+    parts = ["std"] if start[2] else []
+    position = start.end()
+    while (digits := _DIGITS.match(name, position)) is not None:
+        position = digits.end() + int(digits[1])
         part = name[digits.end() : position]
-        if len(part) != int(digits[0]) or not part:
+        if not part or len(part) != int(digits[1]):
             return ()
         parts.append("(anonymous namespace)" if part.startswith("_GLOBAL__N_") else part)
-        if "N" not in match[0]:
-            break
-    return tuple(parts)
+        if name[position : position + 1] == "I":
+            position = _end_of_template_arguments(name, position)
+        if not start[1]:
+            return tuple(parts)
+    rest = name[position : position + 2]
+    if rest in ("C1", "C2", "D0", "D1", "D2") and parts:
+        return (*parts, ("~" if rest[0] == "D" else "") + parts[-1])
+    return tuple(parts) if rest[:1] == "E" else ()
+
+
+def _tokens(name: str, position: int) -> Iterator[tuple[str, str, int]]:
+    """Split a mangled name into (kind, text, end): ``name``, ``number``, ``reference``, ``open``, ``close`` or ``letter``."""
+    parts = ["N"]
+    typed = [False]
+    while (match := _TOKEN.match(name, position)) is not None:
+        kind, text = str(match.lastgroup), match[0]
+        position = match.end()
+        if kind == "name" and parts[-1] == "L" and typed[-1]:
+            kind = "number"  # the value of a literal, behind its type
+        elif kind == "name":
+            position += int(text[:5])
+        elif text == "L" and parts[-1] == "N":
+            kind = "letter"  # marks a name with internal linkage
+        if kind == "open":
+            parts.append(text)
+            typed.append(False)
+        elif kind == "close" and len(parts) > 1:
+            parts.pop()
+            typed.pop()
+        if kind != "open":
+            typed[-1] = text != "Z"
+        yield kind, text, position
+
+
+def _end_of_template_arguments(name: str, position: int) -> int:
+    depth = 0
+    for kind, _, end in _tokens(name, position):
+        depth += (kind == "open") - (kind == "close")
+        if depth == 0:
+            return end
+    return len(name)
 
 
 def _bracketed(clones: str) -> str:
@@ -107,14 +154,9 @@ def _demangled(name: str) -> tuple[str, str] | None:
         tree = itanium_demangler.parse(name)
         if tree is None:
             return None
-        tree = _with_class_names(tree)
-        full, short = str(tree), _short(tree)
+        return full_text(tree), short_text(tree)
     except _DAMAGE:
         return None
-    # What the package cannot print it shows as its own objects.
-    if "Node " in full or "{T" in full or "{S" in full:
-        return None
-    return full.replace("_GLOBAL__N_1", "(anonymous namespace)"), short.replace("_GLOBAL__N_1", "(anonymous namespace)")
 
 
 def _expanded_nodes(name: str) -> int:
@@ -125,24 +167,18 @@ def _expanded_nodes(name: str) -> int:
     """
     open_parts = [("", 0)]
     largest = 1
-    position = 2
-    while (match := _TOKEN.match(name, position)) is not None:
-        position = match.end()
-        kind, size = open_parts[-1]
-        digits, reference, opening, closing = match.groups()
-        if opening:
-            open_parts.append((opening, 1))
+    for event, text, _ in _tokens(name, 2):
+        if event == "open":
+            open_parts.append((text, 1))
             continue
-        if closing and len(open_parts) > 1:
+        kind, size = open_parts[-1]
+        if event == "close" and len(open_parts) > 1:
             open_parts.pop()
             largest = max(largest, size)
             kind, outer = open_parts[-1]
             size += outer
-        elif digits:
-            position += int(digits[:5])
-            size += 1
         else:
-            size += largest if reference else 1
+            size += largest if event == "reference" else 1
         if kind == "N":
             largest = max(largest, size)
         open_parts[-1] = (kind, size)
@@ -156,41 +192,33 @@ def _local(name: str) -> tuple[str, str] | None:
     for boundary in (match.start() for match in list(re.finditer("E", name))[:-65:-1]):
         entity = name[boundary + 1 :]
         match = _LAMBDA.fullmatch(entity)
+        inner = None
         if match is not None:
-            inner = f"{{lambda#{int(match[1] or -1) + 2}}}" + ("::operator()" if "_clE" in entity else "")
-        else:
-            match = _LOCAL_OBJECT.fullmatch(entity)
-            if match is None or int(match[1][:5]) > len(entity) - len(match[1]):
-                continue
+            inner = _lambda(match)
+        elif (match := _LOCAL_OBJECT.fullmatch(entity)) is not None and int(match[1][:5]) <= len(entity) - len(match[1]):
             inner = entity[len(match[1]) :][: int(match[1][:5])]
+        if inner is None:
+            continue
         outer = _demangled("_Z" + name[3:boundary])
         if outer is not None:
             return f"{outer[0]}::{inner}", f"{outer[1]}::{inner}"
     return None
 
 
-def _with_class_names(tree: Any) -> Any:
-    """Replace the placeholders of constructors and destructors by the name of their class."""
-    if tree.kind == "func":
-        return tree._replace(name=_with_class_names(tree.name))
-    if tree.kind in ("nonvirt_thunk", "virt_thunk", "guard_variable", "cv_qual"):
-        return tree._replace(value=_with_class_names(tree.value))
-    if tree.kind != "qual_name" or tree.value[-1].kind not in ("ctor", "dtor"):
-        return tree
-    owner = next((part for part in reversed(tree.value[:-1]) if part.kind != "tpl_args"), None)
-    if owner is None:
-        return tree
-    while owner.kind == "abi":
-        owner = owner.value
-    mark = "~" if tree.value[-1].kind == "dtor" else ""
-    return tree._replace(value=(*tree.value[:-1], type(owner)("name", mark + str(owner))))
+def _lambda(match: re.Match[str]) -> str | None:
+    is_const, captured, number, called, types = match.groups()
+    arguments = _argument_list(captured)
+    if arguments is None:
+        return None
+    text = f"{{lambda{arguments}#{int(number[:5] or -1) + 2}}}"
+    if called:
+        call = _argument_list(types)
+        if call is None:
+            return None
+        text += f"::{'operator()' if called == 'cl' else '_FUN'}{call}{' const' if is_const else ''}"
+    return text
 
 
-def _short(tree: Any) -> str:
-    if tree.kind == "func":
-        return _short(tree.name)
-    if tree.kind in ("cv_qual", "abi"):
-        return _short(tree.value)
-    if tree.kind == "qual_name":
-        return "::".join(_short(part) for part in tree.value if part.kind != "tpl_args")
-    return str(tree)
+def _argument_list(types: str) -> str | None:
+    readable = _demangled(f"_Z1f{types}")
+    return None if readable is None else readable[0].removeprefix("f")
