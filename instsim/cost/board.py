@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from statistics import NormalDist
 
+from instsim.cost.sources import load_sources
 from instsim.errors import TableError, UsageError
 from instsim.resources import cost_tables
 
@@ -380,13 +381,15 @@ def load_board(name_or_path: str) -> Board:
     TableError
         If there is no such board or file, or the file is not valid; all of its errors stand in ``details``.
     """
-    from instsim.cost.board_schema import known_sources, read_board  # noqa: PLC0415 -- pydantic is loaded only where a file is validated
+    from instsim.cost.board_schema import read_board  # noqa: PLC0415 -- pydantic is loaded only where a file is validated
 
     if name_or_path.endswith(".toml") or "/" in name_or_path or "\\" in name_or_path:
-        return read_board(Path(name_or_path), known_sources())
+        from instsim.cost.core_table import core_names  # noqa: PLC0415 -- only files of the user's own name cores that may not exist
+
+        return read_board(Path(name_or_path), load_sources().keys(), frozenset(core_names()))
     names = board_names()
     if name_or_path in names:
-        return read_board(_folder() / f"{name_or_path}.toml", known_sources())
+        return read_board(_folder() / f"{name_or_path}.toml", load_sources().keys())
     near = get_close_matches(name_or_path.lower(), names, n=3, cutoff=0.5) or [name for name in names if name_or_path.lower() in name]
     hint = f"did you mean {' or '.join(near)}?" if near else f"boards: {', '.join(names)}."
     raise TableError(f"no board named {name_or_path!r}", hint=f"{hint} For a board of your own, give the path of its .toml file")
@@ -400,7 +403,7 @@ def list_boards() -> tuple[Board, ...]:
     TableError
         If one of the files is not valid.
     """
-    from instsim.cost.board_schema import known_sources, read_board  # noqa: PLC0415 -- pydantic is loaded only where a file is validated
+    from instsim.cost.board_schema import read_board  # noqa: PLC0415 -- pydantic is loaded only where a file is validated
 
-    sources = known_sources()
+    sources = load_sources().keys()
     return tuple(read_board(_folder() / f"{name}.toml", sources) for name in board_names())

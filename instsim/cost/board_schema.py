@@ -15,10 +15,10 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from instsim.cost.board import Board, Boot, Clock, DeviceWindow, EnergyPrior, MemoryRegion, Supply, WaitStates
+from instsim.cost.sources import source_key
 from instsim.errors import TableError
-from instsim.resources import cost_tables
 
-__all__ = ["SCHEMA_VERSION", "BoardFile", "known_sources", "read_board"]
+__all__ = ["SCHEMA_VERSION", "BoardFile", "read_board"]
 
 SCHEMA_VERSION = 1
 """Raised when a file that was valid would no longer be, or would mean something else."""
@@ -142,22 +142,7 @@ class BoardFile(_Table):
     sources: dict[str, SourceTable] = {}
 
 
-def known_sources() -> frozenset[str]:
-    """Keys of the bibliography, ``sources.toml``.
-
-    Raises
-    ------
-    TableError
-        If the bibliography cannot be read.
-    """
-    path = cost_tables() / "sources.toml"
-    try:
-        return frozenset(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise TableError(f"bibliography {path}: {error}", hint="the installation is damaged; install instsim again") from error
-
-
-def read_board(path: Path, sources: AbstractSet[str]) -> Board:
+def read_board(path: Path, sources: AbstractSet[str], cores: AbstractSet[str] | None = None) -> Board:
     """Read and validate one board file.
 
     Parameters
@@ -166,6 +151,8 @@ def read_board(path: Path, sources: AbstractSet[str]) -> Board:
         A TOML file.
     sources : set of str
         Keys that a ``source`` may start with, beside those of the file itself.
+    cores : set of str, optional
+        Names that ``core`` may have, beside paths of core tables; None to leave it unchecked.
 
     Returns
     -------
@@ -192,7 +179,11 @@ def read_board(path: Path, sources: AbstractSet[str]) -> Board:
     except ValidationError as error:
         problems.extend(_problems(error))
     if checked is not None:
-        problems.extend(_contradictions(checked, sources))
+        problems.extend(_contradictions(checked))
+        problems.extend(_unknown_sources(checked, sources))
+        if cores is not None and checked.core not in cores and not checked.core.endswith(".toml"):
+            near = get_close_matches(checked.core, cores, n=1, cutoff=0.6)
+            problems.append(f"core: no core table named {checked.core!r}{f'; did you mean {near[0]}?' if near else ''}")
     if checked is None or problems:
         count = f"{len(problems)} error{'s' if len(problems) != 1 else ''}"
         raise TableError(f"board file {path} is not valid: {count}", hint="the fields are described in docs/boards.md", details=tuple(problems))
@@ -269,7 +260,7 @@ def _sourced(board: BoardFile) -> Iterator[tuple[str, str]]:
         yield f"energy[{index}].source", energy.source
 
 
-def _contradictions(board: BoardFile, sources: AbstractSet[str]) -> Iterator[str]:
+def _contradictions(board: BoardFile) -> Iterator[str]:
     """Errors that no single field shows."""
     clock, supply = board.clock, board.supply
     if not clock.minimum_hz <= clock.default_hz <= clock.maximum_hz:
@@ -282,14 +273,17 @@ def _contradictions(board: BoardFile, sources: AbstractSet[str]) -> Iterator[str
         yield "boot.vector_tables: missing, but boot.kind is 'vector-table'"
     if board.boot.kind == "elf-entry" and board.boot.vector_tables:
         yield "boot.vector_tables: given, but boot.kind is 'elf-entry'"
+    yield from _overlaps(board)
+
+
+def _unknown_sources(board: BoardFile, sources: AbstractSet[str]) -> Iterator[str]:
     known = sources | set(board.sources)
     for where, source in _sourced(board):
-        key = source.split(maxsplit=1)[0].rstrip(":,;")
+        key = source_key(source)
         if key not in known:
             near = get_close_matches(key, known, n=1, cutoff=0.6)
             suggestion = f"; did you mean {near[0]}?" if near else "; add [sources.<key>] to the file"
             yield f"{where}: no source named {key!r}{suggestion}"
-    yield from _overlaps(board)
 
 
 def _overlaps(board: BoardFile) -> Iterator[str]:

@@ -211,6 +211,12 @@ def test_missing_file_and_unknown_name_say_what_to_do(tmp_path) -> None:
     assert "nucleo-f446re" in caught.value.hint
 
 
+def test_unknown_core_of_a_file_of_ones_own_is_told(tmp_path) -> None:
+    with pytest.raises(TableError) as caught:
+        load_board(_changed(tmp_path, (r'^core = "cortex-m4"', 'core = "cortex-m4f"')))
+    assert caught.value.details == ("core: no core table named 'cortex-m4f'; did you mean cortex-m4?",)
+
+
 def test_own_sources_of_a_file_count(tmp_path) -> None:
     path = _changed(tmp_path, (r"^source = \"st-ds12023 section 2.*", 'source = "bench: counter"'))
     with pytest.raises(TableError, match="no source named 'bench'"):

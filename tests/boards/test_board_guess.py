@@ -6,6 +6,8 @@ import struct
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from instsim.cost.board import list_boards, load_board
 from instsim.errors import UsageError
@@ -170,6 +172,22 @@ def test_helium_image_falls_back_to_the_nearest_core_and_says_so() -> None:
     choice = guess_board(arm(0x0, 0x2000_8000, {"Tag_CPU_arch": "v8.1-M.mainline"}), BOARDS)
     assert choice.name == "generic-cortex-m33"
     assert any("does not execute" in reason for reason in choice.reasons)
+
+
+@given(
+    isa=st.sampled_from([None, Isa.THUMB, Isa.RV32]),
+    places=st.lists(st.tuples(st.integers(0, 0xFFFF_FFFF), st.binary(max_size=64), st.integers(0, 1 << 32)), max_size=4),
+    vector_table=st.none() | st.integers(0, 0xFFFF_FFFF),
+    attributes=st.dictionaries(st.sampled_from(["Tag_CPU_arch", "Tag_FP_arch", "Tag_RISCV_arch", "UF2_family"]), st.text(max_size=20)),
+)
+def test_whatever_the_image_is_there_is_an_answer(isa, places, vector_table, attributes) -> None:
+    segments = tuple(Segment(address, address, data, max(len(data), size)) for address, data, size in sorted(places, key=lambda place: place[0]))
+    image = FirmwareImage("x", "bin", "", isa, segments, vector_table=vector_table, attributes=attributes)
+    choice = guess_board(image, BOARDS)
+    board = load_board(choice.name)
+    assert choice.name not in choice.candidates
+    assert (choice.name in fitting_boards(image, BOARDS)) == (not fit_problems(image, board))
+    assert isa is None or board.is_riscv == (isa is Isa.RV32)
 
 
 def test_no_boards_is_a_usage_error() -> None:
