@@ -27,11 +27,11 @@ class BlockCounters:
 
     Parameters
     ----------
-    stop_function : int
-        Address of ``uc_emu_stop``.
+    stop_function, leave_function : int
+        Addresses of ``uc_emu_stop`` and of the exit check (0 if the emulator looks by itself).
     """
 
-    def __init__(self, stop_function: int) -> None:
+    def __init__(self, stop_function: int, leave_function: int = 0) -> None:
         self._records = np.zeros((_MOST_PAGES * _SLOTS, Record.WORDS), np.uint64)
         self._pages = np.zeros(1 << 20, np.uint64)
         self._list = np.zeros(_MOST_BLOCKS, np.uint64)
@@ -41,6 +41,7 @@ class BlockCounters:
         self._state[BlockState.LIST] = self._list.ctypes.data
         self._state[BlockState.PAGES] = self._pages.ctypes.data
         self._state[BlockState.STOP_FUNCTION] = stop_function
+        self._state[BlockState.LEAVE_FUNCTION] = leave_function
         self._words = memoryview(self._state)  # type: ignore[arg-type]
         self._page_index: dict[int, int] = {}
         self._slots = np.zeros(0, np.int64)

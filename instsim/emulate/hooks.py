@@ -22,7 +22,8 @@ _POINTER = types.CPointer(_U64)
 _SIGNATURE = types.void(types.voidptr, _U64, types.uint32, _POINTER)
 
 _PREVIOUS_END, _PREVIOUS_RECORD = int(BlockState.PREVIOUS_END), int(BlockState.PREVIOUS_RECORD)
-_TICKS, _DEADLINE, _STOPPED, _STOP = int(BlockState.TICKS), int(BlockState.DEADLINE), int(BlockState.STOPPED), int(BlockState.STOP_FUNCTION)
+_TICKS, _DEADLINE, _STOPPED = int(BlockState.TICKS), int(BlockState.DEADLINE), int(BlockState.STOPPED)
+_STOP, _LEAVE = int(BlockState.STOP_FUNCTION), int(BlockState.LEAVE_FUNCTION)
 _PAGES, _LIST, _LIST_LENGTH = int(BlockState.PAGES), int(BlockState.LIST), int(BlockState.LIST_LENGTH)
 _COUNT, _FALLTHROUGHS, _COST, _SIZE = int(Record.EXECUTIONS), int(Record.FALLTHROUGHS), int(Record.TICKS), int(Record.SIZE)
 _READ, _DIVIDEND, _DIVISOR, _SIGNED, _HISTOGRAM, _SCRATCH = (
@@ -56,6 +57,18 @@ def _call_stop(_context: Any, _function: Any, _engine: Any) -> Any:
 
 
 @numba.extending.intrinsic  # type: ignore[untyped-decorator]
+def _call_leave(_context: Any, _function: Any, _engine: Any) -> Any:
+    """Call ``helper_check_exit_request(engine, 0)`` through its address; it does not return, and there is nothing of ours to clean up."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), ir.IntType(32)])
+        builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), [arguments[1], ir.Constant(ir.IntType(32), 0)])
+        return context.get_dummy_value()
+
+    return types.void(_U64, types.voidptr), generate
+
+
+@numba.extending.intrinsic  # type: ignore[untyped-decorator]
 def _call_read(_context: Any, _function: Any, _engine: Any, _register: Any, _result: Any) -> Any:
     """Call ``uc_reg_read(engine, register, &result)`` through its address."""
 
@@ -75,6 +88,8 @@ def _on_block(engine: Any, address: Any, size: Any, state: Any) -> None:
         # Stopped before this block is counted: it has not run, and is met again on resuming.
         state[_STOPPED] = _U64(1)
         _call_stop(state[_STOP], engine)
+        if state[_LEAVE] != _U64(0):
+            _call_leave(state[_LEAVE], engine)
         return
     pages = _pointer(state[_PAGES])
     at = pages[address >> _U64(12)] + ((address & _U64(0xFFF)) << _U64(4))

@@ -31,6 +31,8 @@ class BlockState(IntEnum):
     """1 if the hook stopped the machine."""
     STOP_FUNCTION = 8
     """Address of ``uc_emu_stop``."""
+    LEAVE_FUNCTION = 9
+    """Address of ``helper_check_exit_request``, which leaves the emulator at once after a stop; 0 if the emulator looks by itself."""
     WORDS = 16
 
 

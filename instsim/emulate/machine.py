@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from instsim.dynamics.divider import OPERAND_CLASSES
+from instsim.emulate.accelerator import relax_exit_check
 from instsim.emulate.counters import BlockCounters
 from instsim.emulate.devices import Devices
 from instsim.emulate.engine import Engine
@@ -106,7 +107,7 @@ class Machine:
         self.memory.load(image, spec.name)
         self._native = load_hooks()
         self.engine = Engine(spec, self.memory, self._start_code_page)
-        self.counters = BlockCounters(Engine.function_address("uc_emu_stop"))
+        self.counters = BlockCounters(Engine.function_address("uc_emu_stop"), relax_exit_check(spec.isa).helper)
         self.engine.add_block_hook(self._native.block, self.counters.state_pointer)
         self.divides: dict[int, np.ndarray[Any, np.dtype[np.uint64]]] = {}
         self._divide_states: list[Any] = []
@@ -115,8 +116,8 @@ class Machine:
         self._stop: Stop | None = None
         self._idle_waits = 0
         self._break_pending = False
+        self._counter_read_at: int | None = None
         self.csr_reads = 0
-        self.svc_count = 0
         vector_table = image.vector_table if image.vector_table is not None else 0
         self.devices = Devices(spec.isa, spec.cpu, vector_table, self.now_cycles)
         self.semihosting = Semihosting(self.memory, self.now_cycles, spec.clock_hz)
@@ -200,18 +201,28 @@ class Machine:
             if code[offset] & 0x7F == 0x73 and code[offset + 1] & 0x70:
                 word = int.from_bytes(code[offset : offset + 4], "little")
                 if word >> 20 in _COUNTER_CSRS:
-                    self.engine.on_instruction(page + offset, self._read_counter)
+                    self.engine.on_instruction(page + offset, self._before_counter)
+                    self.engine.on_instruction(page + offset + 4, self._after_counter)
 
-    def _read_counter(self, address: int) -> None:
+    def _before_counter(self, address: int) -> None:
+        self._counter_read_at = address
+
+    def _after_counter(self, address: int) -> None:
+        """Replace what Unicorn read (the host's clock) by the machine's time, before the next instruction sees it."""
+        if self._counter_read_at == address - 4:
+            self._read_counter(address - 4)
+        self._counter_read_at = None
+
+    def _read_counter(self, address: int) -> bool:
         word = self.memory.word(address) or 0
         shift = _COUNTER_CSRS.get(word >> 20)
-        if shift is None:
-            return
+        if word & 0x7F != 0x73 or not word & 0x7000 or shift is None:
+            return False
         self.csr_reads += 1
         target = word >> 7 & 31
         if target:
             self.engine.write_register(self.engine.registers.general[target], self.now_cycles() >> shift & 0xFFFFFFFF)
-        self.engine.write_register(self.engine.registers.pc, address + 4)
+        return True
 
     # -- time --------------------------------------------------------------------------------------------------------------------
 
@@ -335,6 +346,8 @@ class Machine:
         names = {0: "misaligned instruction address", 2: "illegal instruction", 3: "breakpoint", 4: "misaligned load", 6: "misaligned store"}
         if 8 <= number <= 11:
             self._halt(self._fault("environment call (ecall), which needs traps that are not emulated", at=pc))
+            return
+        if number == 2 and self._read_counter(pc - 4):
             return
         self._halt(self._fault(names.get(number, f"trap {number}"), at=pc - 4 if number == 2 else pc))
 
