@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from statistics import NormalDist
 
 from instsim.cost.sources import load_sources
 from instsim.errors import TableError, UsageError
@@ -350,6 +349,8 @@ def energy_interval(prior: EnergyPrior, level: float = 0.9) -> tuple[float, floa
     """
     if not 0.0 < level < 1.0:
         raise UsageError(f"level {level!r} is no coverage", hint="give a number between 0 and 1, such as 0.9")
+    from statistics import NormalDist  # noqa: PLC0415 -- brings decimal and random along
+
     factor = math.exp(NormalDist().inv_cdf(0.5 + level / 2.0) * prior.ln_sd)
     return prior.joules_per_cycle / factor, prior.joules_per_cycle * factor
 

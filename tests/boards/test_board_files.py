@@ -218,7 +218,7 @@ def test_unknown_core_of_a_file_of_ones_own_is_told(tmp_path) -> None:
 
 
 def test_own_sources_of_a_file_count(tmp_path) -> None:
-    path = _changed(tmp_path, (r"^source = \"st-ds12023 section 2.*", 'source = "bench: counter"'))
+    path = _changed(tmp_path, (r"^source = \"st-ds12023 features.*", 'source = "bench: counter"'))
     with pytest.raises(TableError, match="no source named 'bench'"):
         load_board(path)
     with Path(path).open("a", encoding="utf-8") as file:
