@@ -19,6 +19,8 @@ _FIELD_OFFSETS = (8, 12)
 """Offset of ``buffer_head``; ``buffer_tail``, ``head``, ``tail`` and ``temp`` follow."""
 
 _OBJECT_BYTES = (24, 44)
+_OBJECT_WITH_TEMP = 28
+"""TF 2.3 had no ``temp`` yet: its object ends behind ``tail``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,11 @@ class Arena:
 
 def find_arena(memory: Memory) -> Arena | None:
     """Return the arena, or None if none or more than one plausible header lies in RAM."""
-    found: list[Arena] = []
+    found: set[Arena] = set()
     for bank in memory.banks:
         if bank.spec.kind is MemoryKind.RAM:
-            found += _headers(bank, memory)
-    return found[0] if len(found) == 1 else None
+            found.update(_headers(bank, memory))
+    return found.pop() if len(found) == 1 else None
 
 
 def _headers(bank: Bank, memory: Memory) -> list[Arena]:
@@ -65,13 +67,13 @@ def _headers(bank: Bank, memory: Memory) -> list[Arena]:
             & (position < buffer_tail)
             & (buffer_tail - position >= _OBJECT_BYTES[0])
             & (buffer_tail - position <= _OBJECT_BYTES[1])
-            & (head <= temp)
-            & (temp <= tail)
+            & ((buffer_tail - position < _OBJECT_WITH_TEMP) | ((head <= temp) & (temp <= tail)))
         )
         for index in np.flatnonzero(plausible).tolist():
             vtable = memory.find(int(words[index]))
             if vtable is not None and vtable[0].spec.kind is MemoryKind.FLASH:
                 start, stop = int(buffer_head[index]), int(buffer_tail[index])
-                used = max(int(head[index]), int(temp[index])) - start + stop - int(tail[index])
+                has_temp = stop - int(position[index]) >= _OBJECT_WITH_TEMP
+                used = max(int(head[index]), int(temp[index]) if has_temp else 0) - start + stop - int(tail[index])
                 found.append(Arena(start, stop - start, used))
     return found

@@ -37,6 +37,7 @@ _THUMB_WAITS = (0xBF20, 0xBF30)
 _RISCV_WAIT = 0x10500073
 _THUMB_SELF_LOOP, _RISCV_SELF_LOOPS = 0xE7FE, (0x0000006F, 0xA001)
 _MOST_IDLE_WAITS = 1000
+_START_BLOCKS = 64
 
 _COUNTER_CSRS = {0xB00: 0, 0xB80: 32, 0xC00: 0, 0xC80: 32, 0xC01: 0, 0xC81: 32, 0xB02: 0, 0xB82: 32, 0xC02: 0, 0xC82: 32, 0x7E2: 0}
 """RISC-V counters (cycle, time, instret and their machine-mode twins; ESP32-C3's ``mpccr``) and the bit they start at."""
@@ -281,6 +282,18 @@ class Machine:
                 return Stop(StopReason.DEADLOCK, self._pc, stuck, self.backtrace())
             if on_slice is not None and hook_stopped:
                 on_slice(counters.ticks // TICKS_PER_CYCLE)
+
+    def stack_top(self) -> int | None:
+        """Return the initial stack pointer, running start-up code block by block until it has set one; None if it does not soon."""
+        for _ in range(_START_BLOCKS):
+            if self.initial_sp is not None:
+                break
+            if self.run(self.counters.ticks // TICKS_PER_CYCLE + 1).reason is not StopReason.BUDGET:
+                break
+            found = self.memory.find(self.engine.sp - 4)
+            if found is not None and found[0].spec.kind is MemoryKind.RAM:
+                self.initial_sp = self.engine.sp
+        return self.initial_sp
 
     def _deadlock(self, *, hook_stopped: bool, progressed: bool) -> str:
         """Tell an endless wait from work; called between two stretches."""

@@ -78,8 +78,9 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
         If the region was never reached or did not end.
     """
     machine = Machine(image, spec, block_cycles=options.block_cycles)
-    paint = None if machine.initial_sp is None else StackPaint(machine.memory, image, machine.initial_sp)
     observer = Observer(machine, options.region, options.watch)
+    top = machine.stack_top()
+    paint = None if top is None else StackPaint(machine.memory, image, top)
     stop = machine.run(options.budget_cycles, options.on_progress)
     ledger = observer.finish()
     _check(machine, observer, options.region, stop)

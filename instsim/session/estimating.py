@@ -130,6 +130,7 @@ def _operators(profile: BlockProfile, priced: CycleEstimate, target: Target, ene
             macs,
             kernel.elements * kernel.executions,
             cycles_per_mac=own / macs if macs else None,
+            parent=kernel.parent,
             kernel=names.get(kernel.kernel_address, f"{kernel.kernel_address:#010x}"),
             **common,
         )
