@@ -27,7 +27,7 @@ CLASS_PREFIX = "class:"
 REGISTERS_PREFIX = "registers:"
 """Prefix of the event that is one word moved by an instruction of a class."""
 
-_LEAVES_FOR_GOOD = frozenset((Flow.JUMP, Flow.RETURN, Flow.INDIRECT))
+_MAY_CONTINUE = frozenset((Flow.NONE, Flow.CONDITIONAL, Flow.TRAP))
 _TAIL_INSTRUCTIONS = 6
 _UNPRICED_CYCLES = 1.0
 
@@ -54,6 +54,8 @@ class ChargeMatrix:
         A `When`.
     instructions : ndarray of int64, shape (blocks,)
         Instructions of each block.
+    always_jumps : ndarray of bool, shape (blocks,)
+        Whether the block ends in a transfer that is always taken, even when it leads to the next address.
     classes, events : tuple of str
         Names.
     unpriced : tuple of (int, int, str, str)
@@ -67,6 +69,7 @@ class ChargeMatrix:
     count: npt.NDArray[np.float64]
     when: Integers
     instructions: Integers
+    always_jumps: npt.NDArray[np.bool_]
     classes: tuple[str, ...]
     events: tuple[str, ...]
     unpriced: tuple[tuple[int, int, str, str], ...]
@@ -111,7 +114,7 @@ def build_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
                 event = names.setdefault(REGISTERS_PREFIX + name, len(names))
                 rows.append((number, instruction.address, class_id, event, float(instruction.register_count), When.ALWAYS))
         charges = pipeline.charge(block, parameters, issue)
-        if pipeline.lookback and previous and previous[-1].end == block[0].address and previous[-1].flow not in _LEAVES_FOR_GOOD:
+        if pipeline.lookback and previous and previous[-1].end == block[0].address and not _always_jumps(previous[-1]):
             charges = [*charges, *_sequential(core, previous[-pipeline.lookback :], block[:_TAIL_INSTRUCTIONS])]
         for index, event_name, count, when in charges:
             instruction = block[index]
@@ -127,6 +130,7 @@ def build_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
         count=np.array(columns[4], dtype=np.float64),
         when=np.array(columns[5], dtype=np.int64),
         instructions=np.array([len(block) for block in decoded], dtype=np.int64),
+        always_jumps=np.array([_always_jumps(block[-1]) for block in decoded], dtype=bool),
         classes=tuple(class_names),
         events=tuple(names),
         unpriced=tuple(unpriced),
@@ -137,6 +141,10 @@ def issue_cycles(core: CoreTable, instruction: Instruction) -> float:
     """Return the cycles that the class of an instruction costs by itself."""
     cost = core.classes.get(instruction.instruction_class)
     return _UNPRICED_CYCLES if cost is None else cost.cycles + cost.per_register * instruction.register_count
+
+
+def _always_jumps(last: Instruction) -> bool:
+    return last.flow not in _MAY_CONTINUE and not last.predicated
 
 
 def _sequential(core: CoreTable, before: Sequence[Instruction], head: Sequence[Instruction]) -> list[Charge]:
@@ -182,15 +190,15 @@ def _to_bytes(matrix: ChargeMatrix) -> bytes:
     stream = io.BytesIO()
     texts = json.dumps([matrix.classes, matrix.events, matrix.unpriced]).encode()
     numbers = np.stack([matrix.block, matrix.address, matrix.class_id, matrix.event, matrix.when])
-    for array in (numbers, matrix.count, matrix.instructions, np.frombuffer(texts, dtype=np.uint8)):
+    for array in (numbers, matrix.count, matrix.instructions, matrix.always_jumps, np.frombuffer(texts, dtype=np.uint8)):
         np.save(stream, array, allow_pickle=False)
     return stream.getvalue()
 
 
 def _from_bytes(stored: bytes) -> ChargeMatrix:
     stream = io.BytesIO(stored)
-    numbers, count, instructions, texts = (np.load(stream, allow_pickle=False) for _ in range(4))
+    numbers, count, instructions, always_jumps, texts = (np.load(stream, allow_pickle=False) for _ in range(5))
     classes, events, unpriced = json.loads(texts.tobytes())
     block, address, class_id, event, when = numbers
     rows = tuple((int(number), int(place), str(name), str(text)) for number, place, name, text in unpriced)
-    return ChargeMatrix(block, address, class_id, event, count, when, instructions, tuple(classes), tuple(events), rows)
+    return ChargeMatrix(block, address, class_id, event, count, when, instructions, always_jumps, tuple(classes), tuple(events), rows)

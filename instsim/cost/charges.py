@@ -28,6 +28,8 @@ class When(IntEnum):
     """Those that were entered by a jump."""
     SEQUENTIAL = 4
     """Those that were entered from the block in front of it in memory."""
+    MINORITY = 5
+    """The smaller of `TAKEN` and `FALLTHROUGH`: how often a two-bit predictor errs, about. The only one that is not linear in the counts."""
 
 
 class Charge(NamedTuple):

@@ -54,7 +54,7 @@ class CostModel:
         Returns
         -------
         CycleEstimate
-            Linear in the profile's counts.
+            Linear in the profile's counts, except for what depends on `When.MINORITY` (branch prediction).
 
         Raises
         ------
@@ -70,15 +70,16 @@ class CostModel:
             )
         matrix = load_charges(self.core, profile)
         warnings = _check_priced(matrix, profile, self.core, allow_unpriced=allow_unpriced)
-        totals = _met(profile, profile.executions.sum(axis=0), profile.fallthroughs.sum(axis=0))
+        met = _met(profile, np.where(matrix.always_jumps, 0, profile.fallthroughs))
+        totals = met.sum(axis=1)
         weights, measured_divides = self._weights(matrix, profile)
         element_cycles = weights * matrix.count
         blocks = profile.addresses.size
         prices = np.zeros((len(When), blocks))
         np.add.at(prices, (matrix.when, matrix.block), element_cycles)
         cycles = np.zeros(profile.executions.shape)
-        for met, price in zip(_met(profile, profile.executions, profile.fallthroughs), prices, strict=True):
-            cycles += met * price
+        for executions, price in zip(met, prices, strict=True):
+            cycles += executions * price
         occurrences = matrix.count * totals[matrix.when, matrix.block]
         return CycleEstimate(
             core=self.core.name,
@@ -114,7 +115,7 @@ class CostModel:
         issue = [issue_cycles(self.core, instruction) for instruction in block]
         flow = block[-1].flow
         taken = 0.0 if flow in {Flow.NONE, Flow.TRAP} else _HALF if flow is Flow.CONDITIONAL or block[-1].predicated else 1.0
-        shares = {When.ALWAYS: 1.0, When.TAKEN: taken, When.FALLTHROUGH: 1 - taken, When.ENTERED: _HALF, When.SEQUENTIAL: 0.0}
+        shares = {When.ALWAYS: 1.0, When.TAKEN: taken, When.FALLTHROUGH: 1 - taken, When.ENTERED: _HALF, When.SEQUENTIAL: 0.0, When.MINORITY: 0.0}
         cycles = sum(issue)
         for charge in load_pipeline(self.core.pipeline).charge(block, self.core.parameter_values, issue):
             cycles += self.core.events[charge.event].cycles * charge.occurrences * shares[charge.when]
@@ -184,14 +185,16 @@ def _event(name: str, cost: Cost, chosen: npt.NDArray[np.bool_], occurrences: Fl
     return [EventCost(name, round(count), cycles / count if count else cost.cycles, cycles, cost.basis, cost.source)]
 
 
-def _met(profile: BlockProfile, executions: Integers, fallthroughs: Integers) -> Floats:
-    """Return executions of each block that meet a charge, for every `When`; shape (whens, ..., blocks)."""
+def _met(profile: BlockProfile, fallthroughs: Integers) -> Floats:
+    """Return executions of each block that meet a charge, for every `When`; shape (whens, rows, blocks)."""
+    executions = profile.executions
     starts, ends = profile.addresses, profile.addresses + profile.sizes
     sequential = np.zeros_like(executions)
     if starts.size > 1:
         adjacent = np.flatnonzero(ends[:-1] == starts[1:])
         sequential[..., adjacent + 1] = np.minimum(fallthroughs[..., adjacent], executions[..., adjacent + 1])
-    return np.stack([executions, executions - fallthroughs, fallthroughs, executions - sequential, sequential]).astype(np.float64)
+    taken = executions - fallthroughs
+    return np.stack([executions, taken, fallthroughs, executions - sequential, sequential, np.minimum(taken, fallthroughs)]).astype(np.float64)
 
 
 def _sums(index: Integers, values: Floats, names: tuple[str, ...]) -> dict[str, float]:
