@@ -45,12 +45,13 @@ def find_arena(memory: Memory) -> Arena | None:
     found: set[Arena] = set()
     for bank in memory.banks:
         if bank.spec.kind is MemoryKind.RAM:
-            found.update(_headers(bank, memory))
+            for offset, size in memory.used_spans(bank):
+                found.update(_headers(bank, offset, size, memory))
     return found.pop() if len(found) == 1 else None
 
 
-def _headers(bank: Bank, memory: Memory) -> list[Arena]:
-    words = bank.bytes.view("<u4").astype(np.int64)
+def _headers(bank: Bank, offset: int, size: int, memory: Memory) -> list[Arena]:
+    words = bank.bytes[offset : offset + size].view("<u4").astype(np.int64)
     found = []
     for first in _FIELD_OFFSETS:
         at = first // 4
@@ -58,7 +59,7 @@ def _headers(bank: Bank, memory: Memory) -> list[Arena]:
         if count <= 0:
             continue
         buffer_head, buffer_tail, head, tail, temp = (words[at + k : at + k + count] for k in range(5))
-        position = bank.spec.address + 4 * np.arange(count)
+        position = bank.spec.address + offset + 4 * np.arange(count)
         plausible = (
             (bank.spec.address <= buffer_head)
             & (buffer_head <= head)

@@ -122,6 +122,7 @@ class Engine:
             self.refused = Access({unicorn.UC_MEM_FETCH: "execute", unicorn.UC_MEM_WRITE: "write"}.get(access, "read"), address)
             return False
         bank, offset = found
+        self._memory.touch(bank, offset)
         writable = bank.spec.kind is MemoryKind.RAM
         if access == unicorn.UC_MEM_WRITE and not writable:
             self.refused = Access("write to flash", address)

@@ -96,7 +96,8 @@ class KernelFinder:
     def _scan(self) -> tuple[FoundModel, ...]:
         models: list[FoundModel] = []
         for bank in self._memory.banks:
-            models += find_models(bank.bytes[:_LARGEST_SCAN_BYTES].tobytes(), bank.spec.address)
+            for offset, size in self._memory.used_spans(bank):
+                models += find_models(bank.bytes[offset : offset + min(size, _LARGEST_SCAN_BYTES)].tobytes(), bank.spec.address + offset)
         return tuple(sorted(models, key=lambda model: model.address))
 
     def operators_of(self, call: KernelCall) -> int:

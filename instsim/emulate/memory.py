@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from instsim.emulate.spec import MemoryKind, MemorySpec
 from instsim.errors import ImageError
-from instsim.image import FirmwareImage, Segment
+from instsim.image import FirmwareImage
 
 __all__ = ["PAGE", "Bank", "Memory"]
 
@@ -50,6 +50,7 @@ class Memory:
             view = np.frombuffer(buffer, np.uint8)
             banks.append(Bank(MemorySpec(spec.name, spec.kind, start, size, spec.aliases), buffer, view))
         self.banks: tuple[Bank, ...] = tuple(banks)
+        self._used_pages: dict[str, set[int]] = {bank.spec.name: set() for bank in banks}
         windows = [(bank.spec.address, bank) for bank in banks]
         windows += [(alias // PAGE * PAGE, bank) for bank in banks for alias in bank.spec.aliases]
         self._windows = tuple(sorted(windows, key=lambda window: window[0]))
@@ -92,29 +93,41 @@ class Memory:
         if here < len(data) and not self.write(address + here, data[here:]):
             return False
         found[0].bytes[found[1] : found[1] + here] = np.frombuffer(data[:here], np.uint8)
+        self._used_pages[found[0].spec.name].update(range(found[1] // PAGE, -(-(found[1] + here) // PAGE)))
         return True
 
+    def touch(self, bank: Bank, offset: int) -> None:
+        """Remember that the page around an offset is in use."""
+        self._used_pages[bank.spec.name].add(offset // PAGE)
+
+    def used_spans(self, bank: Bank) -> list[tuple[int, int]]:
+        """Return offset and size of the stretches of a bank that the image or the firmware has used, ascending."""
+        spans: list[tuple[int, int]] = []
+        for page in sorted(self._used_pages[bank.spec.name]):
+            if spans and spans[-1][0] + spans[-1][1] == page * PAGE:
+                spans[-1] = (spans[-1][0], spans[-1][1] + PAGE)
+            else:
+                spans.append((page * PAGE, PAGE))
+        return spans
+
     def load(self, image: FirmwareImage, board: str) -> None:
-        """Put an image's segments where a flasher would; the rest of the flash reads as erased.
+        """Put an image's segments where a flasher would; the rest of a flash page that holds some of the image reads as erased.
 
         Raises
         ------
         ImageError
             If a segment does not fit, naming it.
         """
-        for bank in self.banks:
-            if bank.spec.kind is MemoryKind.FLASH:
-                used = max((s.address + len(s.data) for s in image.segments if self._holds(bank, s)), default=bank.spec.address)
-                stop = min(-(-(used - bank.spec.address) // PAGE) * PAGE, bank.spec.size)
-                bank.bytes[:stop] = _ERASED
         for segment in image.segments:
+            found = self.find(segment.address) if segment.data else None
+            if found is not None and found[0].spec.kind is MemoryKind.FLASH:
+                first, last = found[1] // PAGE * PAGE, -(-(found[1] + len(segment.data)) // PAGE) * PAGE
+                for page in range(first, min(last, found[0].spec.size), PAGE):
+                    if page // PAGE not in self._used_pages[found[0].spec.name]:
+                        found[0].bytes[page : page + PAGE] = _ERASED
             if segment.data and not self.write(segment.address, segment.data):
                 raise ImageError(
                     f"{image.name}: {len(segment.data):,} bytes at {segment.address:#010x} do not fit the memory of {board}",
                     hint="choose the board the image was linked for with --board, or describe it with 'instsim boards new'",
                     details=tuple(f"{b.spec.name}: {b.spec.address:#010x}-{b.spec.address + b.spec.size - 1:#010x}" for b in self.banks),
                 )
-
-    @staticmethod
-    def _holds(bank: Bank, segment: Segment) -> bool:
-        return bank.spec.address <= segment.address < bank.spec.address + bank.spec.size
