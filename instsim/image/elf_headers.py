@@ -95,7 +95,7 @@ def machine_name(number: int) -> str:
     from elftools.elf.descriptions import describe_e_machine  # noqa: PLC0415 -- only to word an error
     from elftools.elf.enums import ENUM_E_MACHINE  # noqa: PLC0415
 
-    key = next((name for name, value in ENUM_E_MACHINE.items() if value == number), None)
+    key = next((name for name, value in ENUM_E_MACHINE.items() if value == number and value), None)
     if key is None:
         return f"machine number {number}"
     described = str(describe_e_machine(key))
