@@ -19,9 +19,8 @@ import struct
 import sys
 from dataclasses import dataclass
 
-from unicorn.unicorn_py3 import unicorn as binding
-
 import unicorn
+from unicorn.unicorn_py3 import unicorn as binding
 
 from instsim.isa import Isa
 

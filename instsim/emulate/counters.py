@@ -142,7 +142,8 @@ class BlockCounters:
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
         """Lengths in bytes, as `addresses`."""
-        return self._records[self._known()[1], Record.SIZE].astype(np.int64)
+        sizes: npt.NDArray[np.int64] = self._records[self._known()[1], Record.SIZE].astype(np.int64)
+        return sizes
 
     def counts(self) -> npt.NDArray[np.int64]:
         """Return executions and fall-throughs of all blocks seen, shape (2, blocks)."""

@@ -131,11 +131,7 @@ class Engine:
             self._executable.add(page)
             self._on_code_page(page)
         entry.paddr = bank.spec.address + offset
-        entry.perms = (
-            unicorn.UC_PROT_READ
-            | (unicorn.UC_PROT_WRITE if writable else 0)
-            | (unicorn.UC_PROT_EXEC if page in self._executable else 0)
-        )
+        entry.perms = unicorn.UC_PROT_READ | (unicorn.UC_PROT_WRITE if writable else 0) | (unicorn.UC_PROT_EXEC if page in self._executable else 0)
         return True
 
     def clear_it_state(self, uc: Any) -> None:

@@ -75,7 +75,8 @@ class KernelFinder:
                 continue
             if word(registration + _INVOKE) == target:
                 model, operator = self._operator(word(node) or 0, word(node + 4) or 0)
-                return KernelCall(target & ~1, node, is_prepare=False, model=model, operator=operator, builtin_code=word(registration + _BUILTIN_CODE) or 0)
+                builtin_code = word(registration + _BUILTIN_CODE) or 0
+                return KernelCall(target & ~1, node, is_prepare=False, model=model, operator=operator, builtin_code=builtin_code)
             if word(registration + _PREPARE) == target:
                 return KernelCall(target & ~1, node, is_prepare=True)
         return None

@@ -269,10 +269,11 @@ class Machine:
             hook_stopped = counters.take_stopped()
             if self._break_pending:
                 self._after_break()
-                if self._stop is None:
+                if self._asked_stop() is None:
                     continue
-            if self._stop is not None:
-                return self._stop
+            asked = self._asked_stop()
+            if asked is not None:
+                return asked
             if error is not None:
                 return self._fault(str(error))
             if counters.ticks >= limit:
@@ -282,6 +283,9 @@ class Machine:
                 return Stop(StopReason.DEADLOCK, self._pc, stuck, self.backtrace())
             if on_slice is not None and hook_stopped:
                 on_slice(counters.ticks // TICKS_PER_CYCLE)
+
+    def _asked_stop(self) -> Stop | None:
+        return self._stop
 
     def stack_top(self) -> int | None:
         """Return the initial stack pointer, running start-up code block by block until it has set one; None if it does not soon."""

@@ -98,4 +98,5 @@ def load_hooks() -> NativeHooks:
             engines.append(engine)
         return NativeHooks(block=addresses["block"], divide=addresses["divide"], _engines=tuple(engines))
     except (RuntimeError, OSError, importlib.metadata.PackageNotFoundError) as error:
-        raise InstsimError(f"cannot compile the counting hooks for this machine: {error}", hint="reinstall instsim with its numba and llvmlite") from error
+        hint = "reinstall instsim with its numba and llvmlite"
+        raise InstsimError(f"cannot compile the counting hooks for this machine: {error}", hint=hint) from error

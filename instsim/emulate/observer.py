@@ -178,7 +178,7 @@ class Observer:
             return
         site.hits += 1
         if call.is_prepare:
-            self._prepared_inside = self._ledger.is_open and not self._kernels
+            self._prepared_inside = self._ledger.is_open and self.rule is RegionRule.INVOKE and not self._kernels
             return
         self._start_kernel(call, address + site.call.size, None)
 
@@ -193,7 +193,8 @@ class Observer:
     def _start_kernel(self, call: KernelCall, return_address: int, at: int | None) -> None:
         if not self._ledger.is_open and not self._opens_by_kernel(call, at):
             return
-        if self.rule is RegionRule.KERNELS and call.operator is None and not self._frames and self._kernels and self._first_node == (call.node or call.target):
+        anonymous = self.rule is RegionRule.KERNELS and call.operator is None
+        if anonymous and not self._frames and self._kernels and self._first_node == (call.node or call.target):
             self._close_region(at)
             return
         if self._prepared_inside:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class RunOptions:
     """
 
     region: RegionRequest
-    watch: KernelWatch = KernelWatch()
+    watch: KernelWatch = field(default_factory=KernelWatch)
     budget_cycles: int = 20_000_000_000
     block_cycles: BlockCycles | None = None
     on_progress: Callable[[int], None] | None = None

@@ -40,9 +40,11 @@ class StackPaint:
             return
         start = top - 4 - found[1]
         occupied = [s.virtual_address + s.memory_size for s in image.segments if s.data and start <= s.virtual_address < top]
-        for symbol in image.symbols:
-            if symbol.kind == "object" and start <= symbol.address < top and not any(word in symbol.name.lower() for word in _RESERVATIONS):
-                occupied.append(symbol.address + symbol.size)
+        occupied += [
+            symbol.address + symbol.size
+            for symbol in image.symbols
+            if symbol.kind == "object" and start <= symbol.address < top and not any(word in symbol.name.lower() for word in _RESERVATIONS)
+        ]
         bottom = max((end for end in occupied if end <= top), default=start)
         self._bottom = (bottom + 3) & ~3
         if image.symbols:

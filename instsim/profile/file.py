@@ -172,8 +172,7 @@ def _assemble(facts: dict[str, Any], arrays: dict[str, Any]) -> BlockProfile:
         ),
         firmware=FirmwareFacts(**facts["firmware"] | {"compilers": tuple(facts["firmware"]["compilers"])}),
         run=RunFacts(
-            **facts["run"]
-            | {"polled": tuple((int(a), int(n)) for a, n in facts["run"]["polled"]), "warnings": tuple(facts["run"]["warnings"])}
+            **facts["run"] | {"polled": tuple((int(a), int(n)) for a, n in facts["run"]["polled"]), "warnings": tuple(facts["run"]["warnings"])}
         ),
     )
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from instsim.cost import Board, CoreTable, list_boards, load_board, load_core
 from instsim.errors import ImageError, UsageError
 from instsim.image import FirmwareImage
+from instsim.session.board_fit import fit_problems
 from instsim.session.estimate import BoardChoice
-from instsim.session.guess import fit_problems, guess_board
+from instsim.session.guess import guess_board
 from instsim.session.request import Request
 from instsim.session.settings import Settings
 
@@ -74,7 +75,8 @@ def choose_target(image: FirmwareImage | None, request: Request, settings: Setti
             if not request.force:
                 fitting = guess_board(image, list_boards())
                 names = ", ".join((fitting.name, *fitting.candidates))
-                raise ImageError(f"{image.name} does not fit {board.name}", hint=f"boards it fits: {names}; --force runs it all the same", details=problems)
+                hint = f"boards it fits: {names}; --force runs it all the same"
+                raise ImageError(f"{image.name} does not fit {board.name}", hint=hint, details=problems)
             warnings += problems
     elif image is not None:
         choice = guess_board(image, list_boards())

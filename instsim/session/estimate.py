@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from instsim.profile.block_profile import FirmwareFacts, RunFacts, TensorShape
 
-__all__ = ["BoardChoice", "EstimatedClass", "EstimatedEvent", "EstimatedFunction", "EstimatedOperator", "Estimate", "Figure", "Provenance"]
+__all__ = ["BoardChoice", "Estimate", "EstimatedClass", "EstimatedEvent", "EstimatedFunction", "EstimatedOperator", "Figure", "Provenance"]
 
 
 @dataclass(frozen=True, slots=True)

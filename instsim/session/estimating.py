@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from instsim import __version__
@@ -9,11 +11,11 @@ from instsim.cost import CostModel, CycleEstimate, energy_interval
 from instsim.profile import BlockProfile, owners
 from instsim.session.choose import Target
 from instsim.session.estimate import (
+    Estimate,
     EstimatedClass,
     EstimatedEvent,
     EstimatedFunction,
     EstimatedOperator,
-    Estimate,
     Figure,
     Provenance,
 )
@@ -82,9 +84,7 @@ def estimate_profile(profile: BlockProfile, target: Target, *, allow_unpriced: b
             EstimatedClass(name, count, priced.class_cycles.get(name, 0.0), _share(priced.class_cycles.get(name, 0.0), cycles))
             for name, count in sorted(priced.class_instructions.items(), key=lambda item: (-priced.class_cycles.get(item[0], 0.0), item[0]))
         ),
-        events=tuple(
-            EstimatedEvent(e.name, e.count, e.weight_cycles, e.cycles, _share(e.cycles, cycles), e.basis, e.source) for e in priced.events
-        ),
+        events=tuple(EstimatedEvent(e.name, e.count, e.weight_cycles, e.cycles, _share(e.cycles, cycles), e.basis, e.source) for e in priced.events),
         warnings=_warnings(profile, priced, target),
     )
 
@@ -107,7 +107,7 @@ def _operators(profile: BlockProfile, priced: CycleEstimate, target: Target, ene
 
     def row(index: int) -> EstimatedOperator:
         own = float(cycles[index])
-        common = {
+        common: dict[str, Any] = {
             "cycles": own,
             "instructions": int(instructions[index]),
             "inclusive_cycles": float(inclusive[index]),
@@ -159,7 +159,8 @@ def _warnings(profile: BlockProfile, priced: CycleEstimate, target: Target) -> t
     warnings = [*target.warnings, *profile.run.warnings, *priced.warnings]
     if profile.run.timer_reads:
         warnings.append(
-            f"the region reads a clock ({profile.run.timer_reads} times): its path may depend on the cycles of the core it was run as, {profile.run.executed_on}"
+            f"the region reads a clock ({profile.run.timer_reads} times): "
+            f"its path may depend on the cycles of the core it was run as, {profile.run.executed_on}"
         )
     if profile.run.region_rule == "whole-run":
         warnings.append("no inference was found: the figures are for the whole run, boot included; --region picks a function")

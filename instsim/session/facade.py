@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from instsim.cost import CostModel
@@ -17,7 +18,7 @@ from instsim.session.regions import find_region, find_watch
 from instsim.session.request import Request
 from instsim.session.settings import Settings, find_settings
 
-__all__ = ["estimate", "profile", "profile_for"]
+__all__ = ["estimate", "profile", "profile_for", "with_region"]
 
 _RUN_OPTIONS = ("region", "start", "end", "dispatchers", "kernels")
 
@@ -40,7 +41,7 @@ def profile(firmware: str | Path | FirmwareImage, request: Request | None = None
     request = request or Request()
     image = firmware if isinstance(firmware, FirmwareImage) else load_image(firmware, base=request.base)
     settings = find_settings(request.settings_folder)
-    return profile_for(image, choose_target(image, request, settings), _with_region(request, settings))
+    return profile_for(image, choose_target(image, request, settings), with_region(request, settings))
 
 
 def profile_for(image: FirmwareImage, target: Target, request: Request) -> BlockProfile:
@@ -52,7 +53,7 @@ def profile_for(image: FirmwareImage, target: Target, request: Request) -> Block
         region=find_region(image, request),
         watch=find_watch(image, request),
         budget_cycles=request.budget_cycles,
-        block_cycles=model.static_cycles,
+        block_cycles=partial(model.static_cycles, target.core.isa),
         on_progress=request.on_progress,
     )
     return profile_image(image, machine_spec(target.board, target.core, target.clock_hz), options)
@@ -81,11 +82,12 @@ def estimate(firmware: str | Path | FirmwareImage | BlockProfile, request: Reque
         return _estimate_saved(firmware, request, settings)
     image = firmware if isinstance(firmware, FirmwareImage) else load_image(firmware, base=request.base)
     target = choose_target(image, request, settings)
-    ran = profile_for(image, target, _with_region(request, settings))
+    ran = profile_for(image, target, with_region(request, settings))
     return estimate_profile(ran, target, allow_unpriced=request.allow_unpriced)
 
 
-def _with_region(request: Request, settings: Settings) -> Request:
+def with_region(request: Request, settings: Settings) -> Request:
+    """Return the request with the settings' region, unless it names one itself."""
     unset = request.region is None and request.start is None and request.end is None
     return replace(request, region=settings.region) if unset and settings.region is not None else request
 

@@ -95,7 +95,8 @@ def find_watch(image: FirmwareImage, request: Request) -> KernelWatch:
         patterns = entry[1] if entry else ()
     functions = []
     for pattern in patterns:
-        matching = [(f.address, short_name(f.name)) for f in image.functions if fnmatchcase(f.name, pattern) or fnmatchcase(short_name(f.name), pattern)]
+        named = [(f, short_name(f.name)) for f in image.functions]
+        matching = [(f.address, short) for f, short in named if fnmatchcase(f.name, pattern) or fnmatchcase(short, pattern)]
         if not matching and request.kernels:
             raise UsageError(f"--kernels {pattern}: no function of {image.name} has such a name")
         functions += matching

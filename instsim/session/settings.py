@@ -56,7 +56,7 @@ def find_settings(folder: str | Path | None = None) -> Settings:
             path = place / name
             if not path.is_file():
                 continue
-            table = _read(path)
+            table: Any = _read(path)
             if name == "pyproject.toml":
                 tool = table.get("tool")
                 table = tool.get("instsim") if isinstance(tool, dict) else None
