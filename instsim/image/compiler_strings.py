@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 __all__ = ["find_compilers", "split_comment"]
 
-_SIGNATURE = re.compile(
-    rb"GCC: \([^)\0]{0,120}\)[ -~]{0,80}"
-    rb"|(?:[ -~]{0,40} )?clang version [ -~]{1,120}"
-    rb"|(?:A[Rr][Mm] Compiler|armclang|IAR (?:ANSI )?C/C\+\+ Compiler|rustc version)[ -~]{0,80}"
-)
+# Literal alternatives only: a pattern that begins with any printable byte takes seconds for a few megabytes.
+_SIGNATURE = re.compile(rb"GCC: \(|clang version |A[Rr][Mm] Compiler|armclang|IAR (?:ANSI )?C/C\+\+ Compiler|rustc version ")
+_PRINTABLE_BEFORE = re.compile(rb"[ -~]*\Z")
+_PRINTABLE = re.compile(rb"[ -~]*")
+_CHARACTERS_BEFORE = 40
 _MAXIMUM_STRINGS = 16
 _MAXIMUM_CHARACTERS = 200
 
@@ -23,7 +23,14 @@ def split_comment(comment: bytes) -> tuple[str, ...]:
 
 def find_compilers(images: Iterable[bytes]) -> tuple[str, ...]:
     """Return compiler names found among the bytes of an image (at most 16), for formats that have no place for them."""
-    return _each_once(match.group() for data in images for match in _SIGNATURE.finditer(data))
+    return _each_once(_printable_around(data, match.start()) for data in images for match in _SIGNATURE.finditer(data))
+
+
+def _printable_around(data: bytes, position: int) -> bytes:
+    """Return the text around a position; vendors write their name before ``clang version``."""
+    before = _PRINTABLE_BEFORE.search(data[max(0, position - _CHARACTERS_BEFORE) : position])
+    after = _PRINTABLE.match(data, position, position + _MAXIMUM_CHARACTERS)
+    return (before.group() if before else b"") + (after.group() if after else b"")
 
 
 def _each_once(strings: Iterable[bytes]) -> tuple[str, ...]:

@@ -124,8 +124,8 @@ def _base_of_pointers(data: bytes, lowest: int, highest: int) -> int | None:
         return None
     halfwords = np.frombuffer(data, dtype="<u2", count=len(data) // 2)
     is_function = ((halfwords & 0xFF00) == 0xB500) | (halfwords == 0xE92D)
-    words = np.unique(np.frombuffer(data, dtype="<u4", count=len(data) // 4)).astype(np.int64)
-    targets = words[(words % 2 == 1) & (words > lowest) & (words < highest + len(data))] - 1
+    words = np.frombuffer(data, dtype="<u4", count=len(data) // 4)
+    targets = np.unique(words[(words % 2 == 1) & (words > lowest) & (words < highest + len(data))]).astype(np.int64) - 1
     if len(candidates) * len(targets) > _MAXIMUM_COMPARISONS:
         return None
     hits = np.array([_hits(is_function, targets - base) for base in candidates.tolist()])
