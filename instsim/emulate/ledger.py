@@ -28,6 +28,7 @@ class Ledger:
         self._parts: dict[tuple[int, int, bool], dict[int, int]] = {}
         self._row: int | None = None
         self._last = counters.counts()
+        self._split: tuple[tuple[int, int], int] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -51,21 +52,29 @@ class Ledger:
             running block belongs to the old row to its end.
         """
         counts = self._counters.counts()
-        old = self._row
-        if at is not None:
-            place, start, end = self._counters.current_block()
-            if place >= 0 and start <= at < end:
-                counts[0, place] -= 1
-                if at > start:
-                    self._add_part(old, (start, at - start, True))
-                    self._add_part(row, (at, end - at, False))
-                    # The whole block stays out of both rows: its two parts stand for it.
-                    self._take(old, counts)
-                    counts[0, place] += 1
-                    self._last, self._row = counts, row
-                    return
-        self._take(old, counts)
-        self._last, self._row = counts, row
+        place, start, end = self._counters.current_block()
+        if at is None or place < 0 or not start <= at < end:
+            self._take(self._row, counts)
+            self._last, self._row = counts, row
+            return
+        run = (place, int(counts[0, place]))
+        if self._split is not None and self._split[0] == run:
+            # Split once already in this very execution: the second part ends here instead.
+            start = self._split[1]
+            self._add_part(self._row, (start, end - start, False), -1)
+        elif at == start:
+            counts[0, place] -= 1
+            self._take(self._row, counts)
+            self._last, self._row = counts, row
+            return
+        # The whole block stays out of both rows: its parts stand for it.
+        without = counts.copy()
+        if self._split is None or self._split[0] != run:
+            without[0, place] -= 1
+        self._take(self._row, without)
+        self._add_part(self._row, (start, at - start, True), 1)
+        self._add_part(row, (at, end - at, False), 1)
+        self._last, self._row, self._split = counts, row, (run, at)
 
     def restart(self, row: int, at: int | None) -> None:
         """Forget everything charged so far and charge `row` from here on."""
@@ -88,10 +97,10 @@ class Ledger:
             delta[:, : have.shape[1]] += have
         self._rows[row] = delta
 
-    def _add_part(self, row: int | None, part: tuple[int, int, bool]) -> None:
+    def _add_part(self, row: int | None, part: tuple[int, int, bool], count: int) -> None:
         if row is not None:
             parts = self._parts.setdefault(part, {})
-            parts[row] = parts.get(row, 0) + 1
+            parts[row] = parts.get(row, 0) + count
 
     def blocks(self, rows: int) -> TranslationBlocks:
         """Return the counts of rows 0 to ``rows - 1``; the machine must stand still and nobody be charged."""

@@ -65,7 +65,7 @@ def to_basic_blocks(isa: Isa, blocks: TranslationBlocks, read_code: Callable[[in
     BasicBlocks
         Only blocks that ran in some row. Executed instructions and bytes are the same as before, in every row.
     """
-    ran = blocks.executions.any(axis=0)
+    ran = blocks.executions.any(axis=0) | blocks.fallthroughs.any(axis=0)
     starts, ends = blocks.addresses[ran], (blocks.addresses + blocks.sizes)[ran]
     executions, fallthroughs = blocks.executions[:, ran], blocks.fallthroughs[:, ran]
     rows = executions.shape[0]
