@@ -31,7 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         app.main(args=arguments, prog_name="instsim", standalone_mode=False)
     except InstsimError as error:
-        print(f"instsim: error: {error}", file=sys.stderr)
+        from instsim.report.parts import printable  # noqa: PLC0415 -- names out of a firmware may hold anything
+
+        print("\n".join(printable(line) for line in f"instsim: error: {error}".split("\n")), file=sys.stderr)
         return error.exit_code
     except click.exceptions.Exit as done:
         return done.exit_code

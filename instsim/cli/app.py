@@ -7,20 +7,21 @@ import importlib
 import click
 
 import instsim
+from instsim.cli.groups import SuggestingGroup
 
 __all__ = ["app"]
 
 _COMMANDS = {
     "estimate": ("instsim.cli.estimate", "Latency, energy and cycles of a firmware."),
     "profile": ("instsim.cli.profile", "Run a firmware and save what ran."),
-    "inspect": ("instsim.cli.inspect", "What a firmware image is, without running all of it."),
-    "boards": ("instsim.cli.boards", "List boards, or start a file for your own."),
+    "inspect": ("instsim.cli.inspect", "What a firmware image is and what would be measured."),
+    "boards": ("instsim.cli.boards", "List and show boards, or start a file for your own."),
     "cores": ("instsim.cli.cores", "List cores."),
     "tables": ("instsim.cli.tables", "Show, check and explain cost tables."),
 }
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(SuggestingGroup):
     """A group that imports a command's module only to run it or to show its own help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
@@ -31,17 +32,6 @@ class _LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(_COMMANDS[cmd_name][0]).command
         return command
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            from difflib import get_close_matches  # noqa: PLC0415 -- wrong usage only
-
-            near = get_close_matches(args[0], _COMMANDS, 1)
-            if near:
-                raise click.UsageError(f"{error.message} Did you mean {near[0]!r}?", ctx) from None
-            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from instsim.cli.options import firmware_argument, output_option, request_from, run_options, sample_image, target_options, write_output
+from instsim.cli.options import firmware_argument, output_option, request_from, run_options, sample_image, target_options
 
 __all__ = ["command"]
 
@@ -31,7 +30,8 @@ def command(firmware: Path | None, sample: str | None, form: str, output: Path |
     Exit codes: 0 done, 1 the firmware cannot be used, 2 wrong usage, 3 the answer would be incomplete.
     """
     path = sample_image(firmware, sample, options)
-    from instsim.cli.progress import progress  # noqa: PLC0415 -- all of these load for real work only
+    from instsim.cli.output import write_output, write_parts  # noqa: PLC0415 -- all of these load for real work only
+    from instsim.cli.progress import progress  # noqa: PLC0415
     from instsim.session.facade import estimate  # noqa: PLC0415
 
     with progress(path.name) as on_progress:
@@ -44,13 +44,7 @@ def command(firmware: Path | None, sample: str | None, form: str, output: Path |
         from instsim.report.csv_report import render_csv  # noqa: PLC0415
 
         write_output(render_csv(result), output)
-    elif output is None and sys.stdout.isatty():
-        from rich.console import Console  # noqa: PLC0415
-
-        from instsim.report.text import print_text  # noqa: PLC0415
-
-        print_text(result, Console(), top=top, verbose=verbose)
     else:
-        from instsim.report.text import render_text  # noqa: PLC0415
+        from instsim.report.text import estimate_parts  # noqa: PLC0415
 
-        write_output(render_text(result, top=top, verbose=verbose), output)
+        write_parts(estimate_parts(result, top=top, verbose=verbose), output)

@@ -11,7 +11,7 @@ import click
 
 from instsim.errors import UsageError
 
-__all__ = ["Number", "firmware_argument", "output_option", "request_from", "run_options", "sample_image", "target_options", "write_output"]
+__all__ = ["Number", "firmware_argument", "output_option", "request_from", "run_options", "sample_image", "target_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -19,7 +19,7 @@ _CLOCK = re.compile(r"\s*([0-9.]+(?:e[0-9]+)?)\s*(g|m|k)?(?:hz)?\s*", re.IGNOREC
 _SCALES = {"g": 1e9, "m": 1e6, "k": 1e3, "": 1.0}
 
 
-class _Clock(click.ParamType):
+class _Clock(click.ParamType):  # type: ignore[type-arg, unused-ignore] # generic in newer versions of click only
     name = "hz"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
@@ -35,7 +35,7 @@ class _Clock(click.ParamType):
         self.fail(f"{value!r} is not a clock: give hertz, or a unit as in 80MHz", param, ctx)
 
 
-class Number(click.ParamType):
+class Number(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """A whole number, decimal or ``0x`` hexadecimal, with an optional ``k``, ``M`` or ``G``."""
 
     name = "number"
@@ -49,7 +49,7 @@ class Number(click.ParamType):
         digits = text[:-1] if scale != 1.0 else text
         try:
             number = int(digits, 0) if scale == 1.0 else int(float(digits) * scale)
-        except ValueError:
+        except (ValueError, OverflowError):
             self.fail(f"{value!r} is not a whole number", param, ctx)
         if number < 0:
             self.fail(f"{value!r} is negative", param, ctx)
@@ -81,25 +81,37 @@ def target_options(command: Command) -> Command:
     )
 
 
-def run_options(command: Command) -> Command:
-    """Add what decides how an image is run and what is measured."""
+def run_options(command: Command, *, budget: str = "20G") -> Command:
+    """Add what decides how an image is run and what is measured; `budget` is the default of --budget."""
     return _stack(
         command,
-        click.option("--region", metavar="SYMBOL", help="Measure one call of this function; 'all': the whole run. Default: the interpreter's Invoke."),
+        click.option("--region", metavar="SYMBOL", help="Measure one call of this function; 'all': the whole run. Default: one Invoke."),
         click.option("--from", "start", metavar="PLACE", help="Measure from this address or symbol ..."),
         click.option("--to", "end", metavar="PLACE", help="... until this one is reached."),
         click.option("--call", type=click.IntRange(min=1), default=1, show_default=True, help="Which call of the region."),
         click.option("--dispatcher", "dispatchers", metavar="SYMBOL", multiple=True, help="Each indirect call of this function is an operator."),
         click.option("--kernels", metavar="PATTERN", multiple=True, help="Each call of such a function is an operator, as in 'tvmgen_*_fused_*'."),
         click.option("--base", type=Number(), metavar="ADDRESS", help="Load address of a raw binary."),
-        click.option("--budget", "budget_cycles", type=Number(), default="20G", show_default=True, metavar="CYCLES", help="Give up after so many cycles."),
+        click.option(
+            "--budget", "budget_cycles", type=Number(), default=budget, show_default=True, metavar="CYCLES", help="Give up after so many cycles."
+        ),
         click.option("--force", is_flag=True, help="Run an image on a board that it does not fit."),
     )
 
 
+class _OutputFile(click.Path):
+    """A file to write: its folder must exist before any work is done for it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path: Any = super().convert(value, param, ctx)
+        if not path.parent.is_dir():
+            self.fail(f"there is no folder {str(path.parent)!r}", param, ctx)
+        return path
+
+
 def output_option(command: Command) -> Command:
     """Add -o."""
-    return _stack(command, click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file."))
+    return _stack(command, click.option("-o", "--output", type=_OutputFile(path_type=Path, dir_okay=False), help="Write to a file."))
 
 
 def request_from(options: dict[str, Any]) -> Any:
@@ -107,7 +119,8 @@ def request_from(options: dict[str, Any]) -> Any:
     from instsim.session.request import Request  # noqa: PLC0415 -- not for --help
 
     known = set(Request.__dataclass_fields__)
-    return Request(**{name: tuple(value) if isinstance(value, (list, tuple)) else value for name, value in options.items() if name in known})
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, (list, tuple)) else value for name, value in options.items() if name in known}
+    return Request(**values)
 
 
 def sample_image(firmware: Path | None, sample: str | None, options: dict[str, Any]) -> Path:
@@ -119,7 +132,8 @@ def sample_image(firmware: Path | None, sample: str | None, options: dict[str, A
         If both or neither are given, or there is no such sample.
     """
     if (firmware is None) == (sample is None):
-        raise UsageError("give either FIRMWARE or --sample", hint="instsim estimate firmware.elf, or instsim estimate --sample kws")
+        name = click.get_current_context().info_name
+        raise UsageError("give either FIRMWARE or --sample", hint=f"instsim {name} firmware.elf, or instsim {name} --sample kws")
     if firmware is not None:
         return firmware
     from instsim.session.samples import choose_sample  # noqa: PLC0415 -- not for --help
@@ -127,26 +141,7 @@ def sample_image(firmware: Path | None, sample: str | None, options: dict[str, A
     assert sample is not None
     found = choose_sample(sample, request_from(options))
     options["board"] = options.get("board") or found.board
+    options["run_on"] = found.run_on
     if not any(options.get(key) for key in ("region", "start", "end")):
         options["region"] = found.region
     return found.path
-
-
-def write_output(text: str, output: Path | None) -> None:
-    """Print a text, or write it to a file as a whole.
-
-    Raises
-    ------
-    UsageError
-        If the file cannot be written.
-    """
-    if output is None:
-        click.echo(text, nl=not text.endswith("\n"))
-        return
-    temporary = output.with_name(f".{output.name}.partial")
-    try:
-        temporary.write_text(text if text.endswith("\n") else text + "\n", "utf-8")
-        temporary.replace(output)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UsageError(f"cannot write {output}: {error.strerror or error}") from error

@@ -17,7 +17,7 @@ from instsim.errors import InputError
 from instsim.session.estimate import Estimate
 from instsim.units import round_figure
 
-__all__ = ["SCHEMA_VERSION", "from_document", "read_json", "render_json", "schema_path", "to_document"]
+__all__ = ["SCHEMA_VERSION", "from_document", "plain", "read_json", "render_json", "schema_path", "to_document"]
 
 SCHEMA_VERSION = "1.0"
 
@@ -30,13 +30,14 @@ def schema_path() -> Path:
     return Path(__file__).resolve().parent / "schema" / "estimate.schema.json"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value of dataclasses, mappings and sequences as what JSON can hold: keys of mappings sorted, figures rounded."""
     if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(value[key]) for key in sorted(value)}
+        return {str(key): plain(value[key]) for key in sorted(value)}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, bool | str) or value is None:
         return value
     return int(value) if isinstance(value, Integral) else round_figure(float(value))
@@ -47,7 +48,7 @@ def to_document(estimate: Estimate) -> dict[str, Any]:
 
     Keys stand in the order of the value types, ``schema_version`` first; those of mappings are sorted.
     """
-    document = {"schema_version": SCHEMA_VERSION, **_plain(estimate)}
+    document = {"schema_version": SCHEMA_VERSION, **plain(estimate)}
     document["cycles_per_instruction"] = round_figure(estimate.cycles_per_instruction)
     return document
 

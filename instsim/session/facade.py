@@ -56,7 +56,7 @@ def profile_for(image: FirmwareImage, target: Target, request: Request) -> Block
         block_cycles=partial(model.static_cycles, target.core.isa),
         on_progress=request.on_progress,
     )
-    return profile_image(image, machine_spec(target.board, target.core, target.clock_hz), options)
+    return profile_image(image, machine_spec(target.machine_board, target.core, target.clock_hz), options)
 
 
 def estimate(firmware: str | Path | FirmwareImage | BlockProfile, request: Request | None = None) -> Estimate:
