@@ -62,11 +62,12 @@ def _entry(recipe: Recipe, core: Core, image: Path, before: dict[str, dict[str, 
         "sources": [f"src/{source}" for source in (*core.start, *recipe.sources)],
         "model": f"models/{recipe.network.name}.tflite" if recipe.network else None,
         "compiler": compiler_version(core),
-        "flags": [*core.flags, *COMPILE_FLAGS],
+        "flags": [*core.flags, *COMPILE_FLAGS, *recipe.flags],
         "defines": list(recipe.defines) or None,
         "region": recipe.region or None,
         "outcome": recipe.outcome,
-        "expected_stdout": recipe.expected_stdout,
+        "expected_stdout": None if recipe.stdout_pattern else recipe.stdout(core),
+        "expected_stdout_pattern": recipe.stdout_pattern or None,
         "expected_exit_code": recipe.expected_exit_code if recipe.outcome == "exit" else None,
         **recipe.facts,
         **recipe.core_facts.get(core.name, {}),
@@ -137,9 +138,9 @@ def run_all() -> int:
             image = Path(scratch) / "image.elf"
             _build(recipe, core, image, _FIRMWARE / "models", core.qemu_origins)
             text, status = run_in_qemu(core, image)
-            right = (text, status) == (recipe.expected_stdout, recipe.expected_exit_code)
+            right = (text, status) == (recipe.stdout(core), recipe.expected_exit_code)
             wrong += not right
-            print(f"{recipe.name}-{core.name}: {'as expected' if right else f'WRONG, exit {status}: {text!r}, expected {recipe.expected_stdout!r}'}")
+            print(f"{recipe.name}-{core.name}: {'as expected' if right else f'WRONG, exit {status}: {text!r}, expected {recipe.stdout(core)!r}'}")
     return wrong
 
 

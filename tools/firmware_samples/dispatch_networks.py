@@ -45,11 +45,10 @@ def draw_control_flow() -> Network:
     def network() -> Network:
         return Network("control_flow", "IF in IF, and WHILE; made-up weights", _SEED, tuple(drawn))
 
-    def layer(name: str, value: Array) -> Array:
+    def layer(name: str, value: Array) -> None:
         drawing = Drawing(name, noise)
         result = drawing.fully_connected(drawing.input(state, value), 8, f"{name}/dense", like=state)
         drawn[{"inner_then": 3, "inner_else": 4, "else": 2}[name]] = drawing.finish(result)
-        return drawing.value(result)
 
     def choose(drawing: Drawing, source: int, numbers: tuple[int, int], branches: tuple[int, int], name: str) -> int:
         left, right = (drawing.constant(f"{name}/{side}", np.array([n], np.int32)) for side, n in zip(("left", "right"), numbers, strict=True))

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from firmware_samples.int8_reference import accumulate, run_operator
 from firmware_samples.network import Array, Network, Operator, Subgraph, Tensor
@@ -20,6 +21,13 @@ def _short(value: float) -> float:
     """Return `value` with 12 significant bits: products of two such scales are exact in single precision."""
     fraction, exponent = math.frexp(value)
     return math.ldexp(round(fraction * 4096) / 4096, exponent)
+
+
+def _range(real: npt.NDArray[np.float64]) -> tuple[float, int]:
+    """Return scale and zero point by which the values, and zero, just fill the 8 bits."""
+    low, high = min(float(real.min()), 0.0), max(float(real.max()), 0.0)
+    scale = (high - low) / 255
+    return scale, round(-128 - low / scale)
 
 
 class Drawing:
@@ -54,17 +62,13 @@ class Drawing:
         self._values[index] = data
         return index
 
-    def value(self, index: int) -> Array:
-        """Return the value that a tensor has for the sample."""
-        return self._values[index]
-
-    def tensor(self, index: int) -> Tensor:
-        """Return a tensor."""
-        return self._tensors[index]
-
     def _add(self, tensor: Tensor) -> int:
         self._tensors.append(tensor)
         return len(self._tensors) - 1
+
+    def _real(self, index: int) -> npt.NDArray[np.float64]:
+        tensor = self._tensors[index]
+        return (self._values[index].astype(np.float64) - tensor.zero_point) * tensor.scales[0]
 
     def _run(self, operator: Operator, network: Network | None = None) -> int:
         self._operators.append(operator)
@@ -87,9 +91,7 @@ class Drawing:
         elif operator.options["fused_activation"] == _RELU:
             scale, zero_point = float(real.max()) / 255, -128
         else:
-            low, high = min(float(real.min()), 0.0), max(float(real.max()), 0.0)
-            scale = (high - low) / 255
-            zero_point = round(-128 - low / scale)
+            scale, zero_point = _range(real)
         self._tensors[out] = replace(self._tensors[out], scales=(_short(scale),), zero_point=zero_point)
         return self._run(operator)
 
@@ -148,7 +150,8 @@ class Drawing:
         """Add a sum of two tensors of one shape; return its output."""
         tensor = self._tensors[first]
         if tensor.dtype == "int8":
-            tensor = replace(tensor, scales=(_short(self._tensors[first].scales[0] + self._tensors[second].scales[0]),), zero_point=3)
+            scale, zero_point = _range(self._real(first) + self._real(second))
+            tensor = replace(tensor, scales=(_short(scale),), zero_point=zero_point)
         out = self._add(replace(tensor, name=name, data=None))
         return self._run(Operator("ADD", (first, second), (out,), {"fused_activation": 0}))
 

@@ -26,8 +26,7 @@ def _doubling_high_product(a: Integers | int, b: Integers | int) -> Integers:
     product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
     nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
     # Truncates toward zero, as C divides.
-    truncated: Integers = np.where(nudged >= 0, nudged >> 31, -(-nudged >> 31))
-    return truncated
+    return np.asarray(np.where(nudged >= 0, nudged >> 31, -(-nudged >> 31)), np.int64)
 
 
 def _rounding_shift_right(value: Integers, exponent: Integers | int) -> Integers:
@@ -39,7 +38,8 @@ def _rounding_shift_right(value: Integers, exponent: Integers | int) -> Integers
 
 
 def _saturating_shift_left(value: Integers, exponent: int) -> Integers:
-    return np.clip(value << exponent, -(2**31), _INT32_MAX)
+    shifted: Integers = np.clip(value << exponent, -(2**31), _INT32_MAX)
+    return shifted
 
 
 def _scale(factor: float) -> tuple[int, int]:

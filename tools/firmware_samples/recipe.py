@@ -54,7 +54,7 @@ def _arm(name: str, flags: tuple[str, ...], machine: str, origins: tuple[int, in
 CORES = {
     core.name: core
     for core in (
-        _arm("cortex-m0plus", ("-mcpu=cortex-m0plus",), "netduinoplus2"),
+        _arm("cortex-m0plus", ("-mcpu=cortex-m0plus", "-masm-syntax-unified"), "netduinoplus2"),
         _arm("cortex-m4", ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"), "netduinoplus2"),
         _arm("cortex-m7", ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16"), "mps2-an500", (0x00000000, 0x20000000)),
         _arm("cortex-m33", ("-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"), "mps2-an505", (0x10000000, 0x38000000)),
@@ -104,10 +104,16 @@ class Recipe:
         Whether the symbols are taken out.
     runs_in_qemu : bool
         Whether QEMU behaves as the image expects (no cycle counter, no unmodelled device).
+    flags : tuple of str
+        Compiler flags of this image alone.
+    stdout_pattern : str
+        A regular expression in place of `expected_stdout`, where what is printed depends on time.
     facts : dict
         More that is known about the run, by name.
     core_facts : dict of str to dict
         The same for single cores.
+    core_stdout : dict of str to str
+        What it prints on cores where that differs.
     """
 
     name: str
@@ -123,5 +129,12 @@ class Recipe:
     expected_exit_code: int = 0
     stripped: bool = False
     runs_in_qemu: bool = True
+    flags: tuple[str, ...] = ()
+    stdout_pattern: str = ""
     facts: dict[str, int | str] = field(default_factory=dict)
     core_facts: dict[str, dict[str, int | str]] = field(default_factory=dict)
+    core_stdout: dict[str, str] = field(default_factory=dict)
+
+    def stdout(self, core: Core) -> str:
+        """Return what the image prints on `core`."""
+        return self.core_stdout.get(core.name, self.expected_stdout)

@@ -69,7 +69,9 @@ def link_image(recipe: Recipe, core: Core, folder: Path, target: Path, *, model:
             language = _CXX_FLAGS if is_cxx else _C_FLAGS if source.endswith(".c") else ()
             compiler = f"{core.toolchain}-{'g++' if is_cxx else 'gcc'}"
             subprocess.run(
-                [compiler, *core.flags, *COMPILE_FLAGS, *language, *includes, *defines, "-c", source, "-o", str(place)], cwd=folder, check=True
+                [compiler, *core.flags, *COMPILE_FLAGS, *recipe.flags, *language, *includes, *defines, "-c", source, "-o", str(place)],
+                cwd=folder,
+                check=True,
             )
             objects.append(str(place))
         moved = [] if origins is None else [f"-Wl,--defsym=__flash_origin={origins[0]:#x}", f"-Wl,--defsym=__ram_origin={origins[1]:#x}"]
