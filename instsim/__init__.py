@@ -90,6 +90,7 @@ def profile(
     base: int | None = None,
     budget_cycles: int = 20_000_000_000,
     force: bool = False,
+    run_on: str | None = None,
     settings_folder: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> BlockProfile:
@@ -121,6 +122,8 @@ def profile(
         Most cycles of virtual time.
     force : bool
         Run an image on a board that it does not fit.
+    run_on : str, optional
+        Board whose memory map the image runs in, where it is linked for another chip than the one that is priced.
     settings_folder : str or path, optional
         Where to look for settings, and above; the current folder by default.
     on_progress : callable, optional
@@ -152,6 +155,7 @@ def profile(
         base=base,
         budget_cycles=budget_cycles,
         force=force,
+        run_on=run_on,
         settings_folder=None if settings_folder is None else os.fspath(settings_folder),
         on_progress=on_progress,
     )
@@ -174,6 +178,7 @@ def estimate(
     budget_cycles: int = 20_000_000_000,
     allow_unpriced: bool = False,
     force: bool = False,
+    run_on: str | None = None,
     settings_folder: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Estimate:
@@ -183,7 +188,7 @@ def estimate(
     ----------
     firmware : str, path or BlockProfile
         An image to run, or a saved profile (the file or the value), which is priced again without running anything.
-    board, core, clock_hz, region, start, end, call, dispatchers, kernels, base, budget_cycles, force, settings_folder, on_progress
+    board, core, clock_hz, region, start, end, call, dispatchers, kernels, base, budget_cycles, force, run_on, settings_folder, on_progress
         As for `profile`. What decides how an image is run cannot be given for a saved profile.
     allow_unpriced : bool
         Charge one cycle for an instruction that has no price, instead of refusing.
@@ -215,6 +220,7 @@ def estimate(
         budget_cycles=budget_cycles,
         allow_unpriced=allow_unpriced,
         force=force,
+        run_on=run_on,
         settings_folder=None if settings_folder is None else os.fspath(settings_folder),
         on_progress=on_progress,
     )
