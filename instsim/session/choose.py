@@ -26,6 +26,8 @@ class Target:
     ----------
     board, core : Board, CoreTable
         Tables in force.
+    machine_board : Board
+        Board whose memory map the image runs in.
     choice : BoardChoice
         Who chose the board and why.
     clock_hz : float
@@ -38,6 +40,7 @@ class Target:
 
     board: Board
     core: CoreTable
+    machine_board: Board
     choice: BoardChoice
     clock_hz: float
     clock_source: str
@@ -70,7 +73,7 @@ def choose_target(image: FirmwareImage | None, request: Request, settings: Setti
     if named is not None:
         board = load_board(named)
         choice = BoardChoice(board.name, board.title, "option" if request.board else "settings")
-        problems = fit_problems(image, board) if image is not None else ()
+        problems = fit_problems(image, board) if image is not None and request.run_on is None else ()
         if problems and image is not None:
             if not request.force:
                 fitting = guess_board(image, list_boards())
@@ -95,4 +98,4 @@ def choose_target(image: FirmwareImage | None, request: Request, settings: Setti
         raise UsageError(f"a clock of {clock_hz:g} Hz makes no sense", hint="give it in hertz or with a unit: --clock 80MHz")
     if clock_hz > board.clock.maximum_hz * 1.0001 and not board.generic:
         warnings.append(f"{clock_hz / 1e6:g} MHz is above the {board.clock.maximum_hz / 1e6:g} MHz that {board.name} is made for")
-    return Target(board, core, choice, clock_hz, source, tuple(warnings))
+    return Target(board, core, load_board(request.run_on) if request.run_on else board, choice, clock_hz, source, tuple(warnings))

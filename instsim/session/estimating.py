@@ -157,6 +157,11 @@ def _functions(profile: BlockProfile, priced: CycleEstimate) -> tuple[EstimatedF
 
 def _warnings(profile: BlockProfile, priced: CycleEstimate, target: Target) -> tuple[str, ...]:
     warnings = [*target.warnings, *profile.run.warnings, *priced.warnings]
+    waits = max((m.wait_states.count for m in target.board.memories if m.kind == "flash" and m.wait_states is not None), default=0)
+    if waits:
+        warnings.append(
+            f"memory is taken as ideal: the flash of {target.board.name} has {waits} wait states, so the board is slower, most where weights are read once"
+        )
     if profile.run.timer_reads:
         warnings.append(
             f"the region reads a clock ({profile.run.timer_reads} times): "

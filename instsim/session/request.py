@@ -40,6 +40,8 @@ class Request:
         Charge one cycle for an instruction without a price instead of refusing.
     force : bool
         Run an image on a board that it does not fit.
+    run_on : str or None
+        Board whose memory map the image runs in, where it is linked for another chip than the one that is priced.
     settings_folder : str or None
         Where to look for ``instsim.toml`` and ``pyproject.toml``; None: the current folder and above.
     on_progress : callable or None
@@ -59,5 +61,6 @@ class Request:
     budget_cycles: int = DEFAULT_BUDGET_CYCLES
     allow_unpriced: bool = False
     force: bool = False
+    run_on: str | None = None
     settings_folder: str | None = None
     on_progress: Callable[[int], None] | None = None

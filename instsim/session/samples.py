@@ -9,8 +9,10 @@ from pathlib import Path
 from instsim.cost.board import load_board
 from instsim.cost.core_table import load_core
 from instsim.errors import UsageError
+from instsim.image import load_image
 from instsim.isa import Isa
 from instsim.resources import firmware_elf
+from instsim.session.board_fit import fit_problems
 from instsim.session.request import Request
 from instsim.session.settings import find_settings
 
@@ -35,12 +37,15 @@ class Sample:
         Board it is for.
     region : str
         Function to measure.
+    run_on : str or None
+        Board whose memory map the build runs in, where it is linked for another.
     """
 
     name: str
     path: Path
     board: str
     region: str
+    run_on: str | None
 
 
 def sample_names() -> tuple[str, ...]:
@@ -76,4 +81,6 @@ def choose_sample(name: str, request: Request) -> Sample:
     image = builds.get(wanted)
     if image is None:
         raise UsageError(f"the sample {name} has no build for {core.name}", hint=f"builds: {', '.join(sorted(builds))}")
-    return Sample(name, folder / image["file"], board_name, image["region"])
+    path = folder / image["file"]
+    run_on = f"generic-{wanted.replace('rv32imc', 'rv32')}" if fit_problems(load_image(path), board) else None
+    return Sample(name, path, board_name, image["region"], run_on)
