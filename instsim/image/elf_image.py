@@ -122,7 +122,7 @@ def _check_arm(elf: ElfFile, attributes: dict[str, str], name: str, notes: list[
     if profile == "Microcontroller" or (profile == "None" and architecture in _M_PROFILE_ARCHITECTURES):
         return
     if profile != "None" or (architecture and architecture != "v7"):
-        described = f"{profile} profile" if profile != "None" else f"Arm{architecture}, which no Cortex-M has"
+        described = f"{profile} profile" if profile != "None" else f"architecture {architecture}, which no Cortex-M has"
         raise ImageError(
             f"{name}: built for another Arm than a Cortex-M ({described})", hint="build with -mthumb and -mcpu= of a Cortex-M, such as cortex-m4"
         )

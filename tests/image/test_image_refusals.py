@@ -72,8 +72,8 @@ def test_a_section_count_in_the_first_section_is_bounded():
     [
         ({6: 10, 7: ord("A")}, "Application profile"),
         ({6: 10, 7: ord("R")}, "Realtime profile"),
-        ({6: 2}, "Armv4T"),
-        ({6: 14}, "Armv8-A"),
+        ({6: 2}, "architecture v4T"),
+        ({6: 14}, "architecture v8-A"),
     ],
 )
 def test_other_profiles_of_arm(tags, said):
