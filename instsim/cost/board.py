@@ -382,15 +382,14 @@ def load_board(name_or_path: str) -> Board:
     TableError
         If there is no such board or file, or the file is not valid; all of its errors stand in ``details``.
     """
-    from instsim.cost.board_schema import read_board  # noqa: PLC0415 -- pydantic is loaded only where a file is validated
-
     if name_or_path.endswith(".toml") or "/" in name_or_path or "\\" in name_or_path:
         from instsim.cost.core_table import core_names  # noqa: PLC0415 -- only files of the user's own name cores that may not exist
 
-        return read_board(Path(name_or_path), load_sources().keys(), frozenset(core_names()))
+        cores = frozenset(core_names())
+        return _remembered(Path(name_or_path), cores)
     names = board_names()
     if name_or_path in names:
-        return read_board(_folder() / f"{name_or_path}.toml", load_sources().keys())
+        return _remembered(_folder() / f"{name_or_path}.toml")
     near = get_close_matches(name_or_path.lower(), names, n=3, cutoff=0.5) or [name for name in names if name_or_path.lower() in name]
     hint = f"did you mean {' or '.join(near)}?" if near else f"boards: {', '.join(names)}."
     raise TableError(f"no board named {name_or_path!r}", hint=f"{hint} For a board of your own, give the path of its .toml file")
@@ -404,7 +403,17 @@ def list_boards() -> tuple[Board, ...]:
     TableError
         If one of the files is not valid.
     """
-    from instsim.cost.board_schema import read_board  # noqa: PLC0415 -- pydantic is loaded only where a file is validated
+    return tuple(_remembered(_folder() / f"{name}.toml") for name in board_names())
 
-    sources = load_sources().keys()
-    return tuple(read_board(_folder() / f"{name}.toml", sources) for name in board_names())
+
+def _remembered(path: Path, cores: frozenset[str] | None = None) -> Board:
+    from instsim.cost.board_cache import remembered_board  # noqa: PLC0415 -- it builds boards itself
+
+    def read(file: Path) -> Board:
+        from instsim.cost.board_schema import read_board  # noqa: PLC0415 -- pydantic is loaded only where a file is validated
+
+        return read_board(file, load_sources().keys(), cores)
+
+    bibliography = cost_tables() / "sources.toml"
+    context = (bibliography.read_bytes() if bibliography.is_file() else b"") + repr(sorted(cores or ())).encode()
+    return remembered_board(path, context, read)
