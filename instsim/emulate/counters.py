@@ -89,6 +89,10 @@ class BlockCounters:
         """Stop the machine before the first block that starts at or after that time."""
         self._words[BlockState.DEADLINE] = max(0, ticks)
 
+    def lower_deadline(self, ticks: int) -> None:
+        """Stop the machine no later than before the first block that starts at or after that time."""
+        self._words[BlockState.DEADLINE] = min(self._words[BlockState.DEADLINE], max(0, ticks))
+
     def take_stopped(self) -> bool:
         """Whether the deadline stopped the machine since the last call."""
         stopped = bool(self._words[BlockState.STOPPED])

@@ -15,6 +15,8 @@ from instsim.emulate.accelerator import relax_exit_check
 from instsim.emulate.counters import BlockCounters
 from instsim.emulate.devices import Devices
 from instsim.emulate.engine import Engine
+from instsim.emulate.events import EventQueue
+from instsim.emulate.interrupts import InterruptController, NoInterrupts
 from instsim.emulate.layout import TICKS_PER_CYCLE, DivideState
 from instsim.emulate.memory import PAGE, Memory
 from instsim.emulate.native import load_hooks
@@ -110,6 +112,8 @@ class Machine:
         self.engine = Engine(spec, self.memory, self._start_code_page)
         self.counters = BlockCounters(Engine.function_address("uc_emu_stop"), relax_exit_check(spec.isa).helper)
         self.engine.add_block_hook(self._native.block, self.counters.state_pointer)
+        self.events = EventQueue(self.counters.lower_deadline)
+        self.interrupts: InterruptController = NoInterrupts()
         self.divides: dict[int, np.ndarray[Any, np.dtype[np.uint64]]] = {}
         self._divide_states: list[Any] = []
         self._block_cycles = block_cycles
@@ -262,7 +266,10 @@ class Machine:
         limit = budget_cycles * TICKS_PER_CYCLE
         self._stop = None
         while True:
-            counters.set_deadline(min(limit, counters.ticks + _SLICE_TICKS))
+            self.now_cycles()
+            self.events.fire_due(counters.ticks)
+            next_event = self.events.next_ticks
+            counters.set_deadline(min(limit, counters.ticks + _SLICE_TICKS, limit if next_event is None else next_event))
             before = counters.ticks
             error = self.engine.run(self._pc)
             self._pc = self.engine.pc
