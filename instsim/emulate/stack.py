@@ -10,7 +10,7 @@ from instsim.image import FirmwareImage
 
 __all__ = ["StackPaint"]
 
-_PAINT = 0xA5A5A5A5
+_PAINT = 0x5AC396E7
 _RESERVATIONS = ("stack", "heap")
 
 
