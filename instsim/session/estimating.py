@@ -160,7 +160,8 @@ def _warnings(profile: BlockProfile, priced: CycleEstimate, target: Target) -> t
     waits = max((m.wait_states.count for m in target.board.memories if m.kind == "flash" and m.wait_states is not None), default=0)
     if waits:
         warnings.append(
-            f"memory is taken as ideal: the flash of {target.board.name} has {waits} wait states, so the board is slower, most where weights are read once"
+            f"memory is taken as ideal: the flash of {target.board.name} has {waits} wait states, "
+            "so the board is slower, most where weights are read once"
         )
     if profile.run.timer_reads:
         warnings.append(
