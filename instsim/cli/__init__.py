@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 __all__ = ["main"]
@@ -23,6 +22,14 @@ def main(arguments: list[str] | None = None) -> int:
     int
         0 done, 1 input that cannot be used, 2 wrong usage, 3 an incomplete answer, 130 interrupted.
     """
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        # While modules were still loading; click turns later ones into Abort.
+        return _interrupted()
+
+
+def _run(arguments: list[str] | None) -> int:
     import click  # noqa: PLC0415 -- keeps `import instsim.cli` free
 
     from instsim.cli.app import app  # noqa: PLC0415
@@ -40,11 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        print("instsim: interrupted", file=sys.stderr)
-        return _INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone; say nothing, and keep Python from complaining when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except click.Abort:
+        return _interrupted()
     return 0
+
+
+def _interrupted() -> int:
+    print("instsim: interrupted", file=sys.stderr)
+    return _INTERRUPTED

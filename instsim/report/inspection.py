@@ -227,8 +227,8 @@ def _region(inspection: Inspection) -> Facts:
     named = region.rule in {"invoke", "symbol"}
     pairs = [("region", f"call {region.call} of {region.name}{place}" if named else f"{region.name}{place}"), ("because", region.reason)]
     if run is None:
-        pairs += [("" if number else "not run", line.strip()) for number, line in enumerate(inspection.run_problem.split("\n"))]
-        return Facts("What is measured", tuple(pairs), style="")
+        pairs += [("" if number else "run", line.strip()) for number, line in enumerate(inspection.run_problem.split("\n"))]
+        return Facts("What is measured", tuple(pairs))
     pairs.append(("measured", run.region))
     if run.stack_high_water_bytes is not None:
         pairs.append(("stack, most", format_bytes(run.stack_high_water_bytes)))

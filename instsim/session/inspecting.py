@@ -54,7 +54,7 @@ def inspect_image(firmware: str | Path | FirmwareImage, request: Request | None 
     target = choose_target(image, replace(request, force=True), settings)
     request = with_region(request, settings)
     problems = fit_problems(image, target.board)
-    ran, run_problem = None, "the image was not run, as asked"
+    ran, run_problem = None, "not run, as asked for"
     region = _region(image, request)
     if run:
         ran, run_problem = _run(image, target, request, problems)
@@ -93,7 +93,7 @@ def _run(image: FirmwareImage, target: Target, request: Request, problems: tuple
     try:
         return profile_for(image, target, request), ""
     except InstsimError as error:
-        return None, str(error)
+        return None, f"failed: {error}"
 
 
 def _function_at(image: FirmwareImage, address: int) -> str:

@@ -1,0 +1,56 @@
+"""A row of a core's table explained: its figure, what the figure rests on, and the whole entry of the bibliography."""
+
+from __future__ import annotations
+
+from instsim.cost.core_table import CoreTable
+from instsim.cost.explain import Explanation, explain
+from instsim.report.parts import Column, Facts, Part, Row, Table
+
+__all__ = ["explanation_parts", "items_parts"]
+
+
+def explanation_parts(explanation: Explanation) -> tuple[Part, ...]:
+    """Return the parts that explain one row."""
+    pairs = [("what", explanation.description), ("value", _value(explanation))]
+    if explanation.details:
+        pairs.append(("cycles", ", ".join(f"{name} {value:g}" for name, value in explanation.details.items())))
+    pairs.append(("basis", explanation.basis))
+    if explanation.note:
+        pairs.append(("note", explanation.note))
+    source = explanation.source
+    if source is None:
+        pairs.append(("source", f"{explanation.locator} (not in the bibliography)"))
+    else:
+        pairs.append(("source", source.title))
+        pairs += [
+            (name, text) for name, text in (("place", explanation.locator), ("kind", source.kind), ("link", source.url), ("key", source.key)) if text
+        ]
+    return (Facts(f"{explanation.core}: {explanation.kind} {explanation.name}", tuple(pairs)),)
+
+
+def items_parts(core: CoreTable) -> tuple[Part, ...]:
+    """Return the parts of the list of everything in a table that can be explained."""
+    names = [*core.classes, *core.events, *core.parameters, *(("divider",) if core.divider is not None else ())]
+    # A class and an event may share a name; the event is explained under it, the class with its prefix.
+    explained = [explain(core, name) for name in names]
+    explained += [explain(core, f"class:{name}") for name in core.classes if name in core.events]
+    columns = (
+        Column("item", numeric=False),
+        Column("kind", numeric=False),
+        Column("value", numeric=False, most_width=40),
+        Column("basis", numeric=False, importance=5),
+        Column("what it is", numeric=False, least_width=20, importance=4),
+    )
+    unique = {(item.kind, item.name): item for item in explained}
+    rows = tuple(Row((item.name, item.kind, _value(item), item.basis, item.description)) for item in unique.values())
+    note = f"`instsim tables explain {core.name} ITEM` tells where a figure comes from."
+    return (Table(f"{core.title} ({core.name})", columns, rows, notes=(note,)),)
+
+
+def _value(explanation: Explanation) -> str:
+    value = explanation.value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = value if isinstance(value, str) else f"{value:g}"
+    more = f" + {explanation.per_register:g} for each register" if explanation.per_register else ""
+    return f"{text}{more} {explanation.unit}".strip()

@@ -1,0 +1,169 @@
+"""What a shell does to a command: pipes that close, full disks, Ctrl-C, locales, narrow terminals."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import stat
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+INSTSIM = ("-m", "instsim")
+ESTIMATE = ("estimate", "--region", "kws_invoke", "--board", "nucleo-l4r5zi")
+
+
+def test_a_reader_that_leaves_early_is_no_error(python, images):
+    reading, writing = os.pipe()
+    process = python(*INSTSIM, *ESTIMATE, "-v", images / "kws-cortex-m4.elf", stdout=writing)
+    os.close(writing)
+    os.close(reading)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [ESTIMATE, ("inspect", "--no-run"), (*ESTIMATE, "--format", "json")])
+def test_a_full_disk_is_told_in_a_sentence(python, images, arguments):
+    with Path("/dev/full").open("wb") as full:
+        process = python(*INSTSIM, *arguments, images / "kws-cortex-m4.elf", stdout=full)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err == b"instsim: error: cannot write to standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize("command", ["estimate", "profile", "inspect"])
+def test_ctrl_c_ends_an_endless_run_cleanly(python, images, tmp_path, command):
+    process = python(*INSTSIM, command, images / "endless-count-cortex-m4.elf", "--budget", "1000000G")
+    time.sleep(1.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
+    assert err.strip() == b"instsim: interrupted"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("environment", [{"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}, {"PYTHONIOENCODING": "ascii"}])
+@pytest.mark.parametrize("arguments", [("boards",), ("cores",), ("boards", "show", "nucleo-l4r5zi"), ("estimate", "missing-\u00e9\u4e00.elf")])
+def test_a_locale_without_unicode_is_enough(python, arguments, environment):
+    process = python(*INSTSIM, *arguments, **environment)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == (1 if arguments[0] == "estimate" else 0)
+    assert b"Traceback" not in err
+    assert (out + err).isascii()
+
+
+def test_a_pipe_stays_a_pipe(instsim, images, tmp_path):
+    # Written to a temporary file and moved, as reports are, it would take the pipe's place.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text("utf-8")), daemon=True)
+    reader.start()
+    ran = instsim("inspect", images / "kws-cortex-m4.elf", "--no-run", "-o", "pipe")
+    reader.join(timeout=30)
+    assert ran.code == 0
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert read[0].startswith("kws-cortex-m4.elf (ELF, ")
+
+
+def test_a_file_behind_a_link_is_written_and_the_link_kept(instsim, images, tmp_path):
+    (tmp_path / "folder").mkdir()
+    target = tmp_path / "folder" / "report.txt"
+    target.write_text("old", "utf-8")
+    target.chmod(0o600)
+    (tmp_path / "link.txt").symlink_to(target)
+    assert instsim("inspect", images / "kws-cortex-m4.elf", "--no-run", "-o", "link.txt").code == 0
+    assert (tmp_path / "link.txt").is_symlink()
+    assert target.read_text("utf-8").startswith("kws-cortex-m4.elf (ELF, ")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert [path.name for path in target.parent.iterdir()] == ["report.txt"]
+
+
+def in_a_terminal(columns, *arguments, **environment):
+    """Run a command in a terminal of its own and return its exit code and what it wrote there."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    cleared = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"}}
+    root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "instsim", *map(str, arguments)],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env={**cleared, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PYTHONPATH": path, **environment},
+        start_new_session=True,
+    )
+    os.close(slave)
+    written = b""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if not select.select([master], [], [], 1)[0]:
+            continue
+        try:
+            chunk = os.read(master, 65536)
+        except OSError:  # what Linux answers when the other side has closed
+            break
+        if not chunk:
+            break
+        written += chunk
+    os.close(master)
+    return process.wait(timeout=30), written.decode("utf-8")
+
+
+def shown(text):
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "").split("\n")
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+@pytest.mark.parametrize(
+    "arguments", [("boards",), ("cores",), ("boards", "show", "rpi-pico2"), ("tables", "show", "cortex-m4"), ("inspect", "--sample", "kws")]
+)
+def test_lines_fit_the_terminal(columns, arguments):
+    code, text = in_a_terminal(columns, *arguments)
+    assert code == 0
+    assert "\x1b[1m" in text
+    assert max(map(len, shown(text))) <= columns
+
+
+def test_no_color_means_no_color():
+    code, text = in_a_terminal(100, "boards", NO_COLOR="1")
+    assert code == 0
+    assert "nucleo-l4r5zi" in text
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", text)
+
+
+def test_help_loads_nothing_heavy(python):
+    program = (
+        "import sys\n"
+        "from instsim.cli import main\n"
+        "assert main(['--help']) == 0\n"
+        "heavy = {'numpy', 'unicorn', 'capstone', 'pydantic', 'rich', 'elftools', 'numba', 'llvmlite', 'statsmodels', 'tflite', 'flatbuffers'}\n"
+        "print(sorted(heavy & sys.modules.keys()), file=sys.stderr)\n"
+    )
+    process = python("-c", program)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, b"[]\n")
+    for name in (b"estimate", b"profile", b"inspect", b"boards", b"cores", b"tables"):
+        assert re.search(rb"\n  " + name + rb" +[A-Z]", out)
+
+
+@pytest.mark.parametrize(
+    "command", [(), ("estimate",), ("profile",), ("inspect",), ("boards",), ("boards", "new"), ("cores",), ("tables",), ("tables", "explain")]
+)
+def test_every_command_has_help(instsim, command):
+    ran = instsim(*command, "--help")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("Usage: instsim")
