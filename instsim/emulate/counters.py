@@ -7,7 +7,7 @@ import ctypes
 import numpy as np
 import numpy.typing as npt
 
-from instsim.emulate.layout import TICKS_PER_CYCLE, BlockState, Record
+from instsim.emulate.layout import NOWHERE, TICKS_PER_CYCLE, BlockState, BranchRecord, Record
 from instsim.emulate.memory import PAGE
 from instsim.emulate.spec import BlockCycles
 from instsim.errors import RunError
@@ -17,7 +17,7 @@ __all__ = ["BlockCounters"]
 _SLOTS = PAGE // 2
 _MOST_PAGES = 8192
 _MOST_BLOCKS = 1 << 22
-_NO_ADDRESS = (1 << 64) - 1
+_SIZE_MASK, _BRANCH_SHIFT = 0xFFFF, 16
 
 
 class BlockCounters:
@@ -29,19 +29,29 @@ class BlockCounters:
     ----------
     stop_function, leave_function : int
         Addresses of ``uc_emu_stop`` and of the exit check (0 if the emulator looks by itself).
+    follow_branches : bool
+        Step the branch target buffer of `instsim.dynamics.target_buffer` over the backward branches of RV32 code.
     """
 
-    def __init__(self, stop_function: int, leave_function: int = 0) -> None:
+    def __init__(self, stop_function: int, leave_function: int = 0, *, follow_branches: bool = False) -> None:
         self._records = np.zeros((_MOST_PAGES * _SLOTS, Record.WORDS), np.uint64)
         self._pages = np.zeros(1 << 20, np.uint64)
         self._list = np.zeros(_MOST_BLOCKS, np.uint64)
         self._state = np.zeros(BlockState.WORDS, np.uint64)
-        self._state[BlockState.PREVIOUS_END] = _NO_ADDRESS
+        self._state[BlockState.PREVIOUS_END] = NOWHERE
         self._state[BlockState.PREVIOUS_RECORD] = self._records.ctypes.data
         self._state[BlockState.LIST] = self._list.ctypes.data
         self._state[BlockState.PAGES] = self._pages.ctypes.data
         self._state[BlockState.STOP_FUNCTION] = stop_function
         self._state[BlockState.LEAVE_FUNCTION] = leave_function
+        self.follows_branches = follow_branches
+        if follow_branches:
+            self._code = np.zeros(1 << 20, np.uint64)
+            self._branches = np.zeros((_MOST_BLOCKS, BranchRecord.WORDS), np.uint64)
+            self._state[BlockState.CODE] = self._code.ctypes.data
+            self._state[BlockState.BRANCHES] = self._branches.ctypes.data
+            self._state[BlockState.BUFFERED] = NOWHERE
+            self._state[BlockState.LANDED_WORD] = NOWHERE
         self._words = memoryview(self._state)  # type: ignore[arg-type]
         self._page_index: dict[int, int] = {}
         self._slots = np.zeros(0, np.int64)
@@ -53,8 +63,8 @@ class BlockCounters:
         """The hook's user pointer."""
         return ctypes.c_void_p(self._state.ctypes.data)
 
-    def add_page(self, page: int) -> bool:
-        """Make room for the blocks of a page (address of its first byte); return whether it was new.
+    def add_page(self, page: int, host_address: int = 0) -> bool:
+        """Make room for the blocks of a page (address of its first byte, and where the host keeps its bytes); return whether it was new.
 
         Raises
         ------
@@ -67,6 +77,8 @@ class BlockCounters:
         if index >= _MOST_PAGES:
             raise RunError("the firmware runs code on more than 32 MB of addresses")
         self._page_index[page] = index
+        if self.follows_branches:
+            self._code[page // PAGE] = host_address
         self._pages[page // PAGE] = self._records.ctypes.data + index * _SLOTS * Record.WORDS * 8
         return True
 
@@ -122,7 +134,7 @@ class BlockCounters:
     def unpriced(self) -> list[tuple[int, int]]:
         """Return address and size of the blocks that `refine` has not seen."""
         addresses, slots = self._known()
-        return [(int(addresses[i]), int(self._records[slots[i], Record.SIZE])) for i in range(self._priced, addresses.size)]
+        return [(int(addresses[i]), int(self._records[slots[i], Record.SIZE]) & _SIZE_MASK) for i in range(self._priced, addresses.size)]
 
     # -- the counts --------------------------------------------------------------------------------------------------------------
 
@@ -146,13 +158,21 @@ class BlockCounters:
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
         """Lengths in bytes, as `addresses`."""
-        sizes: npt.NDArray[np.int64] = self._records[self._known()[1], Record.SIZE].astype(np.int64)
+        sizes: npt.NDArray[np.int64] = self._records[self._known()[1], Record.SIZE].astype(np.int64) & _SIZE_MASK
         return sizes
 
     def counts(self) -> npt.NDArray[np.int64]:
-        """Return executions and fall-throughs of all blocks seen, shape (2, blocks)."""
+        """Return executions and fall-throughs of all blocks seen, shape (2, blocks); where branches are followed, hits and exits too: (4, blocks)."""
         records = self._records[self._known()[1]]
-        return records[:, [Record.EXECUTIONS, Record.FALLTHROUGHS]].T.astype(np.int64)
+        counts = records[:, [Record.EXECUTIONS, Record.FALLTHROUGHS]].T.astype(np.int64)
+        if not self.follows_branches:
+            return counts
+        pointers = (records[:, Record.SIZE] >> np.uint64(_BRANCH_SHIFT)).astype(np.int64)
+        has_branch = np.flatnonzero(pointers)
+        places = (pointers[has_branch] - self._branches.ctypes.data) // (BranchRecord.WORDS * 8)
+        outcomes = np.zeros_like(counts)
+        outcomes[:, has_branch] = self._branches[places][:, [BranchRecord.HITS, BranchRecord.EXITS]].T.astype(np.int64)
+        return np.concatenate([counts, outcomes])
 
     def current_block(self) -> tuple[int, int, int]:
         """Return the block that is running, counted already: its place in `addresses`, its start and its end."""
@@ -167,4 +187,4 @@ class BlockCounters:
 
     def forget_previous(self) -> None:
         """Make the next block count as jumped to (an exception was entered, or the host moved the program counter)."""
-        self._words[BlockState.PREVIOUS_END] = _NO_ADDRESS
+        self._words[BlockState.PREVIOUS_END] = NOWHERE

@@ -13,12 +13,13 @@ import numba
 from llvmlite import ir
 from numba import cfunc, types
 
-from instsim.emulate.layout import BlockState, DivideState, Record
+from instsim.emulate.layout import NOWHERE, BlockState, BranchRecord, DivideState, Record
 
 __all__ = ["compile_hooks"]
 
 _U64 = types.uint64
 _POINTER = types.CPointer(_U64)
+_HALF_WORDS = types.CPointer(types.uint16)
 _SIGNATURE = types.void(types.voidptr, _U64, types.uint32, _POINTER)
 
 _PREVIOUS_END, _PREVIOUS_RECORD = int(BlockState.PREVIOUS_END), int(BlockState.PREVIOUS_RECORD)
@@ -26,6 +27,10 @@ _TICKS, _DEADLINE, _STOPPED = int(BlockState.TICKS), int(BlockState.DEADLINE), i
 _STOP, _LEAVE = int(BlockState.STOP_FUNCTION), int(BlockState.LEAVE_FUNCTION)
 _PAGES, _LIST, _LIST_LENGTH = int(BlockState.PAGES), int(BlockState.LIST), int(BlockState.LIST_LENGTH)
 _COUNT, _FALLTHROUGHS, _COST, _SIZE = int(Record.EXECUTIONS), int(Record.FALLTHROUGHS), int(Record.TICKS), int(Record.SIZE)
+_CODE, _BRANCHES, _BRANCHES_LENGTH = int(BlockState.CODE), int(BlockState.BRANCHES), int(BlockState.BRANCHES_LENGTH)
+_BUFFERED, _LANDED_WORD = int(BlockState.BUFFERED), int(BlockState.LANDED_WORD)
+_BRANCH_ADDRESS, _HITS, _EXITS, _BRANCH_BYTES = int(BranchRecord.ADDRESS), int(BranchRecord.HITS), int(BranchRecord.EXITS), 8 * BranchRecord.WORDS
+_NOWHERE = NOWHERE
 _READ, _DIVIDEND, _DIVISOR, _SIGNED, _HISTOGRAM, _SCRATCH = (
     int(DivideState.READ_FUNCTION),
     int(DivideState.DIVIDEND),
@@ -42,6 +47,14 @@ def _pointer(_context: Any, _address: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(_POINTER))
 
     return _POINTER(_U64), generate
+
+
+@numba.extending.intrinsic  # type: ignore[untyped-decorator]
+def _half_words(_context: Any, _address: Any) -> Any:
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(_HALF_WORDS))
+
+    return _HALF_WORDS(_U64), generate
 
 
 @numba.extending.intrinsic  # type: ignore[untyped-decorator]
@@ -83,6 +96,58 @@ def _call_read(_context: Any, _function: Any, _engine: Any, _register: Any, _res
     return types.void(_U64, types.voidptr, _U64, _POINTER), generate
 
 
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _find_branch(address: Any, size: Any, state: Any) -> Any:
+    """Return the address of a new branch record if an RV32 block ends in a backward conditional branch, else 0."""
+    pages = _pointer(state[_CODE])
+    at = address
+    last = address
+    half = _U64(0)
+    upper = _U64(0)
+    while at < address + size:
+        page = pages[at >> _U64(12)]
+        if page == _U64(0):
+            return _U64(0)
+        half = _U64(_half_words(page + (at & _U64(0xFFF)))[0])
+        last = at
+        if half & _U64(3) == _U64(3):
+            page = pages[(at + _U64(2)) >> _U64(12)]
+            if page == _U64(0):
+                return _U64(0)
+            upper = _U64(_half_words(page + ((at + _U64(2)) & _U64(0xFFF)))[0])
+            at += _U64(4)
+        else:
+            at += _U64(2)
+    # beq ... bgeu with the offset's sign, c.beqz and c.bnez with theirs.
+    if half & _U64(3) == _U64(3):
+        if half & _U64(0x7F) != _U64(0x63) or upper & _U64(0x8000) == _U64(0):
+            return _U64(0)
+    elif half & _U64(0xD003) != _U64(0xD001):
+        return _U64(0)
+    record = state[_BRANCHES] + state[_BRANCHES_LENGTH] * _U64(_BRANCH_BYTES)
+    state[_BRANCHES_LENGTH] += _U64(1)
+    _pointer(record)[_BRANCH_ADDRESS] = last
+    return record
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _step_target_buffer(record: Any, address: Any, sequential: Any, state: Any) -> None:
+    """Step `instsim.dynamics.target_buffer.TargetBuffer` over a backward branch that was followed by the block at `address`."""
+    branch = _pointer(record)
+    source = branch[_BRANCH_ADDRESS]
+    if state[_BUFFERED] == source and state[_LANDED_WORD] != source >> _U64(2):
+        if sequential:
+            branch[_EXITS] += _U64(1)
+            state[_BUFFERED] = _U64(_NOWHERE)
+            state[_LANDED_WORD] = address >> _U64(2)
+        else:
+            branch[_HITS] += _U64(1)
+            state[_LANDED_WORD] = _U64(_NOWHERE)
+    elif not sequential:
+        state[_BUFFERED] = source
+        state[_LANDED_WORD] = address >> _U64(2)
+
+
 def _on_block(engine: Any, address: Any, size: Any, state: Any) -> None:
     if state[_TICKS] >= state[_DEADLINE]:
         # Stopped before this block is counted: it has not run, and is met again on resuming.
@@ -94,9 +159,15 @@ def _on_block(engine: Any, address: Any, size: Any, state: Any) -> None:
     pages = _pointer(state[_PAGES])
     at = pages[address >> _U64(12)] + ((address & _U64(0xFFF)) << _U64(4))
     record = _pointer(at)
-    if address == state[_PREVIOUS_END]:
-        previous = _pointer(state[_PREVIOUS_RECORD])
+    previous = _pointer(state[_PREVIOUS_RECORD])
+    sequential = address == state[_PREVIOUS_END]
+    branch = previous[_SIZE] >> _U64(16)
+    if sequential:
         previous[_FALLTHROUGHS] += _U64(1)
+    if branch != _U64(0):
+        _step_target_buffer(branch, address, sequential, state)
+    elif not sequential:
+        state[_LANDED_WORD] = address >> _U64(2)
     state[_PREVIOUS_END] = address + _U64(size)
     state[_PREVIOUS_RECORD] = at
     count = record[_COUNT]
@@ -104,6 +175,8 @@ def _on_block(engine: Any, address: Any, size: Any, state: Any) -> None:
     if count == _U64(0):
         record[_COST] = _U64(size) << _U64(5)
         record[_SIZE] = _U64(size)
+        if state[_CODE] != _U64(0):
+            record[_SIZE] |= _find_branch(address, _U64(size), state) << _U64(16)
         blocks = _pointer(state[_LIST])
         blocks[state[_LIST_LENGTH]] = address
         state[_LIST_LENGTH] += _U64(1)

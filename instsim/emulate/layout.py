@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["TICKS_PER_CYCLE", "BlockState", "DivideState", "Record"]
+__all__ = ["NOWHERE", "TICKS_PER_CYCLE", "BlockState", "BranchRecord", "DivideState", "Record"]
+
+NOWHERE = (1 << 64) - 1
+"""An address that no program reaches."""
 
 TICKS_PER_CYCLE = 64
 """The machine's clock runs in 64ths of a core cycle, so that a block's mean price need not be an integer."""
@@ -33,6 +36,16 @@ class BlockState(IntEnum):
     """Address of ``uc_emu_stop``."""
     LEAVE_FUNCTION = 9
     """Address of ``helper_check_exit_request``, which leaves the emulator at once after a stop; 0 if the emulator looks by itself."""
+    CODE = 10
+    """Pointer to 2**20 pointers: the bytes of each 4 KB page of the address space. 0: branches are not followed."""
+    BRANCHES = 11
+    """Pointer to the records of backward branches (`BranchRecord`)."""
+    BRANCHES_LENGTH = 12
+    """Branch records in use."""
+    BUFFERED = 13
+    """The branch in the target buffer (`instsim.dynamics.target_buffer`), or `NOWHERE`."""
+    LANDED_WORD = 14
+    """Where the last jump that was not predicted led, in words; `NOWHERE` behind a predicted one."""
     WORDS = 16
 
 
@@ -44,7 +57,19 @@ class Record(IntEnum):
     TICKS = 2
     """Price of one execution; a quarter of the block's size in cycles until the machine is told better."""
     SIZE = 3
-    """Length of the block in bytes."""
+    """Length of the block in bytes in the low 16 bits; above them the address of the `BranchRecord` of the backward conditional branch at its
+    end, or 0."""
+    WORDS = 4
+
+
+class BranchRecord(IntEnum):
+    """What the target buffer did to the backward conditional branch at the end of one translation block."""
+
+    ADDRESS = 0
+    HITS = 1
+    """Taken, as predicted."""
+    EXITS = 2
+    """Predicted taken, but not taken."""
     WORDS = 4
 
 

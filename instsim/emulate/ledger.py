@@ -105,12 +105,17 @@ class Ledger:
     def blocks(self, rows: int) -> TranslationBlocks:
         """Return the counts of rows 0 to ``rows - 1``; the machine must stand still and nobody be charged."""
         addresses, sizes = self._counters.addresses, self._counters.sizes
+        outcomes = None
         known = addresses.size
         executions = np.zeros((rows, known + len(self._parts)), np.int64)
         fallthroughs = np.zeros_like(executions)
         for row, counts in self._rows.items():
             executions[row, : counts.shape[1]] = counts[0]
             fallthroughs[row, : counts.shape[1]] = counts[1]
+            if self._counters.follows_branches:
+                if outcomes is None:
+                    outcomes = np.zeros((2, *executions.shape), np.int64)
+                outcomes[:, row, : counts.shape[1]] = counts[2:]
         for column, by_row in enumerate(self._parts.values(), known):
             for row, count in by_row.items():
                 executions[row, column] = count
@@ -125,4 +130,5 @@ class Ledger:
             np.concatenate([sizes, part_sizes]),
             executions,
             fallthroughs,
+            outcomes,
         )

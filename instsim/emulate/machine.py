@@ -12,6 +12,7 @@ import numpy as np
 
 from instsim.dynamics.divider import OPERAND_CLASSES
 from instsim.emulate.accelerator import relax_exit_check
+from instsim.emulate.branch_to_next import branches_to_next, is_taken
 from instsim.emulate.counters import BlockCounters
 from instsim.emulate.devices import Devices
 from instsim.emulate.engine import Engine
@@ -110,7 +111,7 @@ class Machine:
         self.memory.load(image, spec.name)
         self._native = load_hooks()
         self.engine = Engine(spec, self.memory, self._start_code_page)
-        self.counters = BlockCounters(Engine.function_address("uc_emu_stop"), relax_exit_check(spec.isa).helper)
+        self.counters = BlockCounters(Engine.function_address("uc_emu_stop"), relax_exit_check(spec.isa).helper, follow_branches=spec.isa is Isa.RV32)
         self.engine.add_block_hook(self._native.block, self.counters.state_pointer)
         self.events = EventQueue(self.counters.lower_deadline)
         self.interrupts: InterruptController = NoInterrupts()
@@ -172,13 +173,16 @@ class Machine:
 
     def _start_code_page(self, page: int) -> None:
         """Prepare a page before its first instruction: room for counts, hooks on divides and counter reads."""
-        self.counters.add_page(page)
+        found = self.memory.find(page)
+        self.counters.add_page(page, 0 if found is None else found[0].host_address + found[1])
         code = self.memory.read(page, PAGE + _CODE_OVERLAP) or self.memory.read(page, PAGE) or b""
         for address, site in divide_sites(self.isa, code, page).items():
             if address < page + PAGE:
                 self._watch_divide(address, site.dividend_register, site.divisor_register, signed=site.signed)
         if self.isa is Isa.RV32:
             self._watch_counters(code, page)
+            for offset, encoding in branches_to_next(code):
+                self._watch_branch_to_next(page + offset, encoding)
         for watcher in self._code_page_watchers:
             watcher(page)
 
@@ -208,6 +212,15 @@ class Machine:
                 if word >> 20 in _COUNTER_CSRS:
                     self.engine.on_instruction(page + offset, self._before_counter)
                     self.engine.on_instruction(page + offset + 4, self._after_counter)
+
+    def _watch_branch_to_next(self, address: int, encoding: int) -> None:
+        engine = self.engine
+
+        def ask(_address: int) -> None:
+            if is_taken(encoding, lambda register: engine.read_register(engine.registers.general[register])):
+                self.counters.forget_previous()
+
+        engine.on_instruction(address, ask)
 
     def _before_counter(self, address: int) -> None:
         self._counter_read_at = address

@@ -25,7 +25,7 @@ from instsim.profile import (
     to_basic_blocks,
 )
 
-__all__ = ["RunOptions", "profile_image"]
+__all__ = ["RunOptions", "issued_instructions", "profile_image"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,8 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
         code=code,
         executions=blocks.executions,
         fallthroughs=blocks.fallthroughs,
+        buffer_hits=blocks.buffer_hits,
+        buffer_exits=blocks.buffer_exits,
         kernels=kernels,
         functions=_functions(image, blocks.addresses, [kernel.kernel_address for kernel in kernels]),
         dividers=tuple(
@@ -117,7 +119,7 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
             region_rule=str(observer.rule),
             stop_reason=str(stop.reason),
             exit_code=machine.semihosting.exit_code,
-            total_instructions=_issued(machine),
+            total_instructions=issued_instructions(machine),
             executed_on=spec.cpu,
             memory_map=spec.name,
             stack_high_water_bytes=None if paint is None else paint.high_water_bytes,
@@ -131,7 +133,7 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
     )
 
 
-def _issued(machine: Machine) -> int:
+def issued_instructions(machine: Machine) -> int:
     """Instructions since reset, counted from the lengths of the encodings."""
     addresses, sizes = machine.counters.addresses, machine.counters.sizes
     executions = machine.counters.counts()[0]

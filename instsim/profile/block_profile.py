@@ -192,6 +192,9 @@ class BlockProfile:
         About the image.
     run : RunFacts
         About the run.
+    buffer_hits, buffer_exits : ndarray of int64, shape (1 + kernels, blocks), or None
+        What a branch target buffer of one entry (`instsim.dynamics.target_buffer`) did to the branch at each block's end: taken as predicted,
+        and predicted but not taken. None where it was not followed (Thumb code).
     """
 
     isa: Isa
@@ -205,6 +208,8 @@ class BlockProfile:
     dividers: tuple[DividerUse, ...]
     firmware: FirmwareFacts
     run: RunFacts
+    buffer_hits: Counts | None = None
+    buffer_exits: Counts | None = None
 
     @property
     def block_executions(self) -> Counts:

@@ -1,0 +1,72 @@
+"""A branch target buffer of one entry, as in Hazard3: what it predicts depends on which loops ran before.
+
+The rules, from Wren6991/Hazard3@8272910 (``hdl/hazard3_core.v``: ``x_btb_set``, ``x_btb_clear``; ``hdl/hazard3_frontend.v``: ``btb_match_word``):
+
+* A conditional branch backward that is taken without having been predicted enters the buffer, whatever it held before.
+* A branch in the buffer is predicted taken, if the word of its first half-word is fetched in sequence. The first word behind a redirection is
+  fetched directly, past the buffer: a branch in the very word that control just jumped to is not predicted. So a loop of one word never is.
+* A predicted branch that is not taken costs a redirection and empties the buffer. Unconditional jumps, calls and returns do not touch it.
+
+The machine steps this in its native block hook for every RV32 program; `TargetBuffer` is the slow reference for that hook's tests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["BlockEnd", "TargetBuffer"]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockEnd:
+    """How a block ended and what ran next.
+
+    Attributes
+    ----------
+    end : int
+        Address behind the block.
+    branch : int or None
+        Address of the backward conditional branch at its end; None if it ends otherwise.
+    following : int
+        Address of the block that ran next.
+    """
+
+    end: int
+    branch: int | None
+    following: int
+
+
+@dataclass
+class TargetBuffer:
+    """The buffer, and what it did to each branch.
+
+    Attributes
+    ----------
+    hits : dict of int to int
+        Taken and predicted, by address of the branch.
+    exits : dict of int to int
+        Predicted and not taken.
+    """
+
+    hits: dict[int, int] = field(default_factory=dict)
+    exits: dict[int, int] = field(default_factory=dict)
+    _source: int | None = None
+    _landed_word: int | None = None
+
+    def step(self, block: BlockEnd) -> None:
+        """Take note of one executed block."""
+        branch, word = block.branch, block.following >> 2
+        taken = block.following != block.end
+        if branch is None:
+            if taken:
+                self._landed_word = word
+            return
+        predicted = self._source == branch and self._landed_word != branch >> 2
+        if predicted and taken:
+            self.hits[branch] = self.hits.get(branch, 0) + 1
+            self._landed_word = None
+        elif predicted:
+            self.exits[branch] = self.exits.get(branch, 0) + 1
+            self._source, self._landed_word = None, word
+        elif taken:
+            self._source, self._landed_word = branch, word

@@ -1,0 +1,49 @@
+"""Branches whose target is the next instruction: taken or not, the same code follows.
+
+Where control goes does not tell what such a branch did, but a taken one costs what any taken branch costs. Compilers do not write them; timing
+loops do. The machine asks the registers before each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+__all__ = ["branches_to_next", "is_taken"]
+
+_WORD = 0xFFFFFFFF
+_SIGN = 0x80000000
+
+
+def branches_to_next(code: bytes) -> Iterator[tuple[int, int]]:
+    """Yield offset and encoding of what may be an RV32 conditional branch to its next instruction, at every half-word of some code."""
+    for offset in range(0, len(code) - 3, 2):
+        low = code[offset]
+        if low == 0x63 and code[offset + 1] & 0x8F == 0x02:
+            word = int.from_bytes(code[offset : offset + 4], "little")
+            if word & 0xFE000F80 == 0x00000200 and word >> 12 & 7 not in (2, 3):
+                yield offset, word
+        elif low & 3 == 1 and code[offset + 1] & 0xDC == 0xC0:
+            half = int.from_bytes(code[offset : offset + 2], "little")
+            if half & 0xDC7F == 0xC009:
+                yield offset, half
+
+
+def is_taken(encoding: int, read_register: Callable[[int], int]) -> bool:
+    """Whether a conditional branch is taken.
+
+    Parameters
+    ----------
+    encoding : int
+        The RV32 instruction, of two bytes or four.
+    read_register : callable
+        Value of a register x0 to x31, as an unsigned 32-bit number.
+    """
+    if encoding & 3 != 3:
+        zero = read_register(8 + (encoding >> 7 & 7)) & _WORD == 0
+        return zero if encoding >> 13 & 7 == 6 else not zero
+    first, second = read_register(encoding >> 15 & 31) & _WORD, read_register(encoding >> 20 & 31) & _WORD
+    kind = encoding >> 12 & 7
+    if kind in (4, 5):
+        first, second = first ^ _SIGN, second ^ _SIGN
+    holds = first == second if kind < 4 else first < second
+    return holds != bool(kind & 1)
