@@ -105,11 +105,11 @@ class Observer:
             if address < page + PAGE and address not in self._sites:
                 site = self._sites[address] = _Site(call)
                 site.handle = self._engine.on_instruction(address, self._at_indirect_call)
-                self._watch_return(address + call.size)
 
     def _watch_return(self, address: int) -> None:
         if address not in self._returns:
             self._returns.add(address)
+            self._engine.forget_code(address)
             self._engine.on_instruction(address, self._at_return)
 
     # -- the region --------------------------------------------------------------------------------------------------------------
@@ -124,7 +124,6 @@ class Observer:
         if self._request.rule is not RegionRule.ADDRESSES:
             return_address = self._engine.read_register(self._engine.registers.link) & ~1
             self._frames.append(_Frame(return_address, self._engine.sp, DISPATCH, None, is_region=True))
-            self._engine.forget_code(return_address)
             self._watch_return(return_address)
 
     def _at_end(self, address: int) -> None:
@@ -186,8 +185,6 @@ class Observer:
         if self.is_done:
             return
         return_address = self._engine.read_register(self._engine.registers.link) & ~1
-        self._engine.forget_code(return_address)
-        self._watch_return(return_address)
         self._start_kernel(KernelCall(address, 0, is_prepare=False), return_address, address)
 
     def _start_kernel(self, call: KernelCall, return_address: int, at: int | None) -> None:
@@ -207,6 +204,7 @@ class Observer:
         caller = self._ledger.row
         closes = self.rule is RegionRule.KERNELS and is_last and not self._frames
         self._frames.append(_Frame(return_address, self._engine.sp, row, caller, closes_region=closes))
+        self._watch_return(return_address)
         self._ledger.charge(row, at)
 
     def _opens_by_kernel(self, call: KernelCall, at: int | None) -> bool:
