@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from instsim.cli.groups import SuggestingGroup
-from instsim.cli.options import output_option
+from instsim.cli.options import Name, output_option
 from instsim.errors import UsageError
 
 __all__ = ["command"]
@@ -35,7 +35,7 @@ def command(context: click.Context, form: str) -> None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", type=Name())
 def show_board(name: str) -> None:
     """Show the board NAME (or a board file): memory map, operating point and energy, every figure with basis and source."""
     from instsim.cli.output import write_parts  # noqa: PLC0415
@@ -46,8 +46,8 @@ def show_board(name: str) -> None:
 
 
 @command.command("new")
-@click.argument("name")
-@click.option("--like", required=True, metavar="BOARD", help="Board to start from: its memory map and core are taken over.")
+@click.argument("name", type=Name())
+@click.option("--like", type=Name(), required=True, metavar="BOARD", help="Board to start from: its memory map and core are taken over.")
 @output_option
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 def new_board_file(name: str, like: str, output: Path | None, *, force: bool) -> None:

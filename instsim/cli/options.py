@@ -11,7 +11,7 @@ import click
 
 from instsim.errors import UsageError
 
-__all__ = ["Number", "firmware_argument", "output_option", "request_from", "run_options", "sample_image", "target_options"]
+__all__ = ["Name", "Number", "firmware_argument", "output_option", "request_from", "run_options", "sample_image", "target_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -56,6 +56,19 @@ class Number(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return number
 
 
+class Name(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A name; an empty one is a mistake (an unset variable of a shell), not the default."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name, or fail if there is none."""
+        text = str(value).strip()
+        if not text:
+            self.fail("the value is empty", param, ctx)
+        return text
+
+
 def _stack(command: Command, *decorators: Callable[[Any], Any]) -> Command:
     for decorator in reversed(decorators):
         command = decorator(command)
@@ -67,7 +80,7 @@ def firmware_argument(command: Command) -> Command:
     return _stack(
         command,
         click.argument("firmware", required=False, type=click.Path(path_type=Path)),
-        click.option("--sample", metavar="NAME", help="A bundled firmware instead of FIRMWARE: kws (int8 keyword spotting)."),
+        click.option("--sample", type=Name(), metavar="NAME", help="A bundled firmware instead of FIRMWARE: kws (int8 keyword spotting)."),
     )
 
 
@@ -75,8 +88,8 @@ def target_options(command: Command) -> Command:
     """Add --board, --core and --clock."""
     return _stack(
         command,
-        click.option("-b", "--board", metavar="BOARD", help="Board name or board file. Default: the settings file, else a guess."),
-        click.option("--core", metavar="CORE", help="Core table, instead of the board's."),
+        click.option("-b", "--board", type=Name(), metavar="BOARD", help="Board name or board file. Default: the settings file, else a guess."),
+        click.option("--core", type=Name(), metavar="CORE", help="Core table, instead of the board's."),
         click.option("--clock", "clock_hz", type=_Clock(), help="Core clock, as in 80MHz. Default: the board's."),
     )
 
@@ -85,12 +98,16 @@ def run_options(command: Command, *, budget: str = "20G") -> Command:
     """Add what decides how an image is run and what is measured; `budget` is the default of --budget."""
     return _stack(
         command,
-        click.option("--region", metavar="SYMBOL", help="Measure one call of this function; 'all': the whole run. Default: one Invoke."),
-        click.option("--from", "start", metavar="PLACE", help="Measure from this address or symbol ..."),
-        click.option("--to", "end", metavar="PLACE", help="... until this one is reached."),
+        click.option("--region", type=Name(), metavar="SYMBOL", help="Measure one call of this function; 'all': the whole run. Default: one Invoke."),
+        click.option("--from", "start", type=Name(), metavar="PLACE", help="Measure from this address or symbol ..."),
+        click.option("--to", "end", type=Name(), metavar="PLACE", help="... until this one is reached."),
         click.option("--call", type=click.IntRange(min=1), default=1, show_default=True, help="Which call of the region."),
-        click.option("--dispatcher", "dispatchers", metavar="SYMBOL", multiple=True, help="Each indirect call of this function is an operator."),
-        click.option("--kernels", metavar="PATTERN", multiple=True, help="Each call of such a function is an operator, as in 'tvmgen_*_fused_*'."),
+        click.option(
+            "--dispatcher", "dispatchers", type=Name(), metavar="SYMBOL", multiple=True, help="Each indirect call of this function is an operator."
+        ),
+        click.option(
+            "--kernels", type=Name(), metavar="PATTERN", multiple=True, help="Each call of such a function is an operator, as in 'tvmgen_*_fused_*'."
+        ),
         click.option("--base", type=Number(), metavar="ADDRESS", help="Load address of a raw binary."),
         click.option(
             "--budget", "budget_cycles", type=Number(), default=budget, show_default=True, metavar="CYCLES", help="Give up after so many cycles."

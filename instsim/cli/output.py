@@ -12,7 +12,7 @@ from typing import Any
 from instsim.errors import InputError, UsageError
 from instsim.report.parts import Part
 
-__all__ = ["print_text", "write_document", "write_output", "write_parts"]
+__all__ = ["print_text", "write_document", "write_file", "write_output", "write_parts"]
 
 
 def print_text(text: str) -> None:
@@ -36,35 +36,40 @@ def print_text(text: str) -> None:
 
 
 def write_output(text: str, output: Path | None) -> None:
-    """Print a text, or write it to a file: readers see the old file or the new one, never a part.
-
-    Raises
-    ------
-    UsageError
-        If the file cannot be written.
-    """
+    """Print a text, or write it to a file as `write_file` does."""
     if not text.endswith("\n"):
         text += "\n"
     if output is None:
         print_text(text)
-        return
+    else:
+        write_file(text.encode("utf-8", "backslashreplace"), output)
+
+
+def write_file(contents: bytes, output: Path) -> None:
+    """Write a file: readers see the old one or the new one, never a part.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be written.
+    """
     temporary = None
     try:
         if output.exists() and not output.is_file():
-            # A device or a pipe is written to; replacing it would remove it.
-            with output.open("w", encoding="utf-8", errors="backslashreplace") as stream:
-                stream.write(text)
+            # A device or a pipe is written to; a file put in its place would remove it.
+            output.write_bytes(contents)
             return
         target = output.resolve()
         temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
-        temporary.write_text(text, "utf-8", "backslashreplace")
+        temporary.write_bytes(contents)
         if target.exists():
             temporary.chmod(target.stat().st_mode)
         temporary.replace(target)
     except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror or error}") from error
+    finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        raise UsageError(f"cannot write {output}: {error.strerror or error}") from error
 
 
 def write_document(document: Any, output: Path | None = None) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from instsim.cli.groups import SuggestingGroup
+from instsim.cli.options import Name
 from instsim.errors import TableError
 
 __all__ = ["command"]
@@ -18,7 +19,7 @@ def command() -> None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", type=Name())
 def show_table(name: str) -> None:
     """Show the core table or board NAME (or a file): every row with its value, basis and source."""
     from instsim.cli.output import write_parts  # noqa: PLC0415 -- all of these load for real work only
@@ -53,8 +54,8 @@ def check_tables(files: tuple[Path, ...]) -> None:
 
 
 @command.command("explain")
-@click.argument("core")
-@click.argument("item", required=False)
+@click.argument("core", type=Name())
+@click.argument("item", type=Name(), required=False)
 def explain_item(core: str, item: str | None) -> None:
     """Explain ITEM of the table of CORE: an instruction class, an event or a parameter; without ITEM, list them.
 

@@ -34,10 +34,9 @@ def check_table(path: Path) -> tuple[str, ...]:
     path : Path
         A core table or a board file; its keys tell which.
     """
-    try:
-        is_board = _is_board(path)
-    except TableError as error:
-        return tuple(error.details) or (error.message,)
+    is_board, problem = _kind(path)
+    if problem:
+        return (problem,)
     if not is_board:
         problems = check_core(path)
     else:
@@ -64,7 +63,10 @@ def find_tables(name: str) -> tuple[CoreTable | None, Board | None]:
         If the file is not valid.
     """
     if name.endswith(".toml"):
-        return (None, load_board(name)) if _is_board(Path(name)) else (load_core(name), None)
+        is_board, problem = _kind(Path(name))
+        if problem:
+            raise TableError(f"{name}: {problem}", hint="`instsim cores` and `instsim boards` list the tables that come with instsim")
+        return (None, load_board(name)) if is_board else (load_core(name), None)
     cores, boards = core_names(), board_names()
     if name not in cores and name not in boards:
         names = sorted({*cores, *boards})
@@ -74,32 +76,24 @@ def find_tables(name: str) -> tuple[CoreTable | None, Board | None]:
     return load_core(name) if name in cores else None, load_board(name) if name in boards else None
 
 
-def _is_board(path: Path) -> bool:
-    """Whether a file is a board's, by its keys.
-
-    Raises
-    ------
-    TableError
-        If it cannot be read, or is neither a board file nor a core table.
-    """
+def _kind(path: Path) -> tuple[bool, str]:
+    """Tell by its keys whether a file is a board's, and why it is neither that nor a core table (empty if it is one)."""
     if path.suffix != ".toml":
-        raise TableError(f"{path}: not a table: core tables and board files end in .toml")
+        return False, "core tables and board files end in .toml"
     try:
         with path.open("rb") as stream:
             contents = stream.read(_LARGEST_FILE + 1)
         if len(contents) > _LARGEST_FILE:
-            raise TableError(f"{path}: larger than {_LARGEST_FILE:,} bytes", hint="is this the right file?", details=("the file is too large",))
+            return False, f"larger than {_LARGEST_FILE:,} bytes"
         keys = tomllib.loads(contents.decode("utf-8")).keys()
     except OSError as error:
-        raise TableError(f"{path}: {error.strerror or error}", details=(str(error.strerror or error),)) from error
+        return False, str(error.strerror or error)
     except UnicodeDecodeError as error:
-        raise TableError(f"{path}: not UTF-8 text", details=(f"not UTF-8 text (byte {error.start})",)) from error
+        return False, f"not UTF-8 text (byte {error.start})"
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise TableError(f"{path}: not TOML: {error}", details=(f"not TOML: {error}",)) from error
+        return False, f"not TOML: {error}"
     board, core = len(keys & _BOARD_KEYS), len(keys & _CORE_KEYS)
-    if not board and not core:
-        raise TableError(f"{path}: neither a core table nor a board file", details=("neither a core table nor a board file",))
-    return board > core
+    return board > core, "" if board or core else "neither a core table nor a board file"
 
 
 def _name_problems(path: Path) -> list[str]:

@@ -223,6 +223,7 @@ def _operators(ran: BlockProfile) -> tuple[InspectedOperator, ...]:
             outputs=kernel.outputs,
             macs=kernel.macs,
             kernel=names.get(kernel.kernel_address, f"{kernel.kernel_address:#010x}"),
+            kernel_address=kernel.kernel_address,
         )
         for kernel in ran.kernels
     )

@@ -180,6 +180,8 @@ class InspectedOperator:
         Multiply-accumulates of one execution.
     kernel : str
         Function that ran it, by name or address.
+    kernel_address : int
+        Its entry: names of kernels in unnamed namespaces are not unique.
     """
 
     name: str
@@ -192,6 +194,7 @@ class InspectedOperator:
     outputs: tuple[TensorShape, ...]
     macs: int
     kernel: str
+    kernel_address: int
 
 
 @dataclass(frozen=True)

@@ -127,14 +127,6 @@ def test_the_static_part_needs_no_emulator(python, images):
     assert b"Operators of model 0" in out
 
 
-def test_a_saved_profile_is_refused(instsim, images, tmp_path):
-    ran = instsim("profile", images / "kws-cortex-m4.elf", "-o", tmp_path / "kws.profile", "--region", "kws_invoke")
-    assert ran.code == 0
-    refused = instsim("inspect", tmp_path / "kws.profile")
-    assert refused.code == 1
-    assert "a saved profile, not a firmware image" in refused.err
-
-
 def test_the_report_goes_to_a_file(instsim, images, tmp_path):
     ran = instsim("inspect", images / "kws-cortex-m4.elf", "--no-run", "-o", "kws.txt")
     assert (ran.code, ran.out) == (0, "")

@@ -88,6 +88,9 @@ def test_a_clock_that_is_none_is_refused(instsim, images, clock):
         (("--from", "main"), "--from and --to belong together"),
         (("--from", "main", "--to", "main", "--region", "main"), "--region and --from/--to name two different regions"),
         (("--kernels", "nothing_*"), "no function of kws-cortex-m4.elf has such a name"),
+        (("--board", ""), "the value is empty"),
+        (("--core", " "), "the value is empty"),
+        (("--region", ""), "the value is empty"),
         (("-o", "missing/report.txt"), "there is no folder 'missing'"),
     ],
 )
