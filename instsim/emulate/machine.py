@@ -279,8 +279,9 @@ class Machine:
         limit = budget_cycles * TICKS_PER_CYCLE
         self._stop = None
         while True:
-            self.now_cycles()
-            self.events.fire_due(counters.ticks)
+            if self.events.next_ticks is not None:
+                self.now_cycles()
+                self.events.fire_due(counters.ticks)
             next_event = self.events.next_ticks
             counters.set_deadline(min(limit, counters.ticks + _SLICE_TICKS, limit if next_event is None else next_event))
             before = counters.ticks

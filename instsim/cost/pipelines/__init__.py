@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 
@@ -15,6 +16,7 @@ def pipeline_names() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
+@functools.cache
 def load_pipeline(name: str) -> Pipeline:
     """Return the model of a family.
 
