@@ -12,6 +12,8 @@ from instsim.errors import UsageError
 
 __all__ = ["command"]
 
+_DEFAULT_NAME = "my-board"
+
 
 @click.group("boards", cls=SuggestingGroup, invoke_without_command=True)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of the list.")
@@ -46,12 +48,14 @@ def show_board(name: str) -> None:
 
 
 @command.command("new")
-@click.argument("name", type=Name())
+@click.argument("name", type=Name(), required=False)
 @click.option("--like", type=Name(), required=True, metavar="BOARD", help="Board to start from: its memory map and core are taken over.")
 @output_option
 @click.option("--force", is_flag=True, help="Overwrite the file.")
-def new_board_file(name: str, like: str, output: Path | None, *, force: bool) -> None:
+def new_board_file(name: str | None, like: str, output: Path | None, *, force: bool) -> None:
     """Start a board file for the board NAME, with a comment on every field.
+
+    Without NAME the board is named after the file, or my-board.
 
     \b
     instsim boards new my-board --like nucleo-f446re -o my-board.toml
@@ -60,7 +64,7 @@ def new_board_file(name: str, like: str, output: Path | None, *, force: bool) ->
     from instsim.cli.output import write_output  # noqa: PLC0415
     from instsim.cost.board_template import new_board  # noqa: PLC0415
 
-    text = new_board(like, name)
+    text = new_board(like, name or (output.stem if output is not None else _DEFAULT_NAME))
     if output is not None and output.exists() and not force:
         raise UsageError(f"{output} exists already", hint="--force overwrites it")
     write_output(text, output)

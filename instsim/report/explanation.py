@@ -36,10 +36,10 @@ def items_parts(core: CoreTable) -> tuple[Part, ...]:
     explained += [explain(core, f"class:{name}") for name in core.classes if name in core.events]
     columns = (
         Column("item", numeric=False),
-        Column("kind", numeric=False),
-        Column("value", numeric=False, most_width=40),
+        Column("kind", numeric=False, importance=3),
+        Column("value", numeric=False, least_width=10, most_width=40),
         Column("basis", numeric=False, importance=5),
-        Column("what it is", numeric=False, least_width=20, importance=4),
+        Column("what it is", numeric=False, least_width=14, importance=4),
     )
     unique = {(item.kind, item.name): item for item in explained}
     rows = tuple(Row((item.name, item.kind, _value(item), item.basis, item.description)) for item in unique.values())
@@ -53,4 +53,5 @@ def _value(explanation: Explanation) -> str:
         return "yes" if value else "no"
     text = value if isinstance(value, str) else f"{value:g}"
     more = f" + {explanation.per_register:g} for each register" if explanation.per_register else ""
-    return f"{text}{more} {explanation.unit}".strip()
+    unit = explanation.unit.removesuffix("s") if text == "1" and not more else explanation.unit
+    return f"{text}{more} {unit}".strip()

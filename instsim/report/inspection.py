@@ -61,7 +61,7 @@ def inspection_json(inspection: Inspection) -> str:
 def inspection_parts(inspection: Inspection) -> tuple[Part, ...]:
     """Return the parts of an inspection's report: the image, its memory, its models, and what would be measured."""
     parts: list[Part] = [
-        Heading(inspection.name, f"{_FORMATS.get(inspection.format, inspection.format)}, sha256 {inspection.sha256}"),
+        Heading(inspection.name, _FORMATS.get(inspection.format, inspection.format)),
         _image(inspection),
     ]
     parts += _attributes(inspection)
@@ -92,6 +92,7 @@ def _image(inspection: Inspection) -> Facts:
     symbols = f"{format_count(inspection.symbols)}, of them {format_count(inspection.functions)} functions"
     pairs.append(("symbols", symbols if inspection.symbols else "none: the image is stripped, or its format has none"))
     pairs += [("" if number else "compiler", text) for number, text in enumerate(inspection.compilers or ("not named in the image",))]
+    pairs.append(("sha256", inspection.sha256))
     return Facts("Image", tuple(pairs))
 
 

@@ -89,6 +89,7 @@ def test_new_writes_a_file_and_overwrites_it_only_when_told(instsim, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
+        ((), 2, "Missing option '--like'"),
         (("my-board",), 2, "Missing option '--like'"),
         (("My Board", "--like", "nucleo-f446re"), 2, "'My Board' cannot name a board"),
         (("nucleo-f446re", "--like", "nucleo-f446re"), 2, "is taken by a board that comes with instsim"),
@@ -102,6 +103,12 @@ def test_new_refuses_what_makes_no_board(instsim, arguments, code, message):
     assert ran.code == code or (code is None and ran.code in {1, 2})
     assert ran.out == ""
     assert message in ran.err
+
+
+def test_a_board_without_a_name_is_named_after_its_file(instsim, tmp_path):
+    assert tomllib.loads(instsim("boards", "new", "--like", "rpi-pico2").out)["name"] == "my-board"
+    assert instsim("boards", "new", "--like", "rpi-pico2", "-o", "third.toml").code == 0
+    assert load_board(str(tmp_path / "third.toml")).name == "third"
 
 
 def test_an_estimate_runs_on_the_started_board(instsim, images):

@@ -130,5 +130,5 @@ def test_the_static_part_needs_no_emulator(python, images):
 def test_the_report_goes_to_a_file(instsim, images, tmp_path):
     ran = instsim("inspect", images / "kws-cortex-m4.elf", "--no-run", "-o", "kws.txt")
     assert (ran.code, ran.out) == (0, "")
-    assert (tmp_path / "kws.txt").read_text("utf-8").startswith("kws-cortex-m4.elf (ELF, sha256 ")
+    assert (tmp_path / "kws.txt").read_text("utf-8").startswith("kws-cortex-m4.elf (ELF)")
     assert [path.name for path in tmp_path.iterdir()] == ["kws.txt"]
