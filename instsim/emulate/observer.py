@@ -209,7 +209,7 @@ class Observer:
 
     def _opens_by_kernel(self, call: KernelCall, at: int | None) -> bool:
         request = self._request
-        if not request.fall_back or self._frames or (request.rule is not RegionRule.KERNELS and request.entry is not None):
+        if request.rule is not RegionRule.KERNELS or self._frames:
             return False
         if call.operator is not None:
             starts = call.operator.subgraph == 0 and call.operator.index == 0

@@ -170,6 +170,8 @@ def _warnings(profile: BlockProfile, priced: CycleEstimate, target: Target) -> t
         )
     if profile.run.region_rule == "whole-run":
         warnings.append("no inference was found: the figures are for the whole run, boot included; --region picks a function")
+    if profile.run.stop_reason == "deadlock":
+        warnings.append("the run ended in an endless loop or an endless wait")
     if target.core.emulated_cpu != profile.run.executed_on:
         warnings.append(f"the firmware ran as {profile.run.executed_on} and is priced as {target.core.name}")
     return tuple(dict.fromkeys(warnings))

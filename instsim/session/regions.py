@@ -65,14 +65,15 @@ def find_region(image: FirmwareImage, request: Request) -> RegionRequest:
     if request.region is not None:
         symbol = resolve_function(image, request.region)
         return RegionRequest(RegionRule.SYMBOL, symbol.address, None, request.call, demangle(symbol.name), fall_back=False)
+    first = request.call == 1
     for name in _INVOKE:
         found = image.symbol(name)
         if found is not None:
-            return RegionRequest(RegionRule.INVOKE, found.address, None, request.call, demangle(found.name))
+            return RegionRequest(RegionRule.INVOKE, found.address, None, request.call, demangle(found.name), fall_back=first)
     entry = _engine_entry(image)
     if entry is not None:
-        return RegionRequest(RegionRule.INVOKE, entry[0].address, None, request.call, demangle(entry[0].name))
-    return RegionRequest(RegionRule.KERNELS, call=request.call)
+        return RegionRequest(RegionRule.INVOKE, entry[0].address, None, request.call, demangle(entry[0].name), fall_back=first)
+    return RegionRequest(RegionRule.KERNELS, call=request.call, fall_back=first)
 
 
 def find_watch(image: FirmwareImage, request: Request) -> KernelWatch:
