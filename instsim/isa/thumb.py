@@ -46,10 +46,10 @@ class ThumbDecoder:
                 self._effects[key] = effects
             flow = _DIRECT_BRANCHES.get(effects.instruction_class)
             if flow is None:
-                instructions.append(Instruction(place, size, mnemonic, operands, *effects.fields, predicated, effects.flow, None))
+                instructions.append(Instruction(place, size, mnemonic, operands, *effects[:11], predicated, effects.flow, None))
             else:
                 target = int(operands.rpartition("#")[2], 0)
-                instructions.append(Instruction(place, size, mnemonic, operands, *effects.fields, predicated, flow, target))
+                instructions.append(Instruction(place, size, mnemonic, operands, *effects[:11], predicated, flow, target))
             it_state = _advance(it_state, raw)
         return tuple(instructions)
 

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import NamedTuple
 
 from instsim.isa.classes import UNKNOWN, UNSUPPORTED
 from instsim.isa.instruction import FLAGS, FPSCR, Flow
 from instsim.isa.thumb_mnemonics import CONDITIONS, MNEMONIC_CLASSES, READS_DESTINATION, TWO_OPERAND
+from instsim.isa.thumb_text import CORE, LR, PC, SP, Operands, parse_operands
 
 __all__ = ["Effects", "effects_of"]
 
-CORE = 0xFFFF
-SP, LR, PC = 1 << 13, 1 << 14, 1 << 15
 _FP_TYPES = frozenset(("f16", "f32", "f64", "s16", "u16", "s32", "u32", "32"))
 _IT = re.compile(r"it[te]{0,3}")
-_TOKEN = re.compile(r"\{[^}]*\}|\[[^\]]*\]!?|[^,\s][^,]*")
-_SHIFT = re.compile(r"(lsl|lsr|asr|ror|rrx)\b")
 _COMPARISONS = frozenset(("cmp", "cmn", "tst", "teq"))
 _LOADS = frozenset(("load", "load-double", "load-multiple", "load-exclusive", "fp-load", "fp-load-multiple", "pop-return"))
 _MULTIPLE = frozenset(("load-multiple", "store-multiple", "fp-load-multiple", "fp-store-multiple"))
@@ -28,80 +22,21 @@ _LONG_ACCUMULATORS = frozenset(("long-multiply-accumulate", "dsp-long-accumulate
 _TRAPS = frozenset(("supervisor-call", "breakpoint"))
 
 
-def _registers() -> Mapping[str, int]:
-    masks = {f"r{number}": 1 << number for number in range(13)}
-    masks.update({"sb": 1 << 9, "sl": 1 << 10, "fp": 1 << 11, "ip": 1 << 12, "sp": SP, "lr": LR, "pc": PC})
-    masks.update({f"s{number}": 1 << 48 + number for number in range(32)})
-    masks.update({f"d{number}": 3 << 48 + 2 * number for number in range(16)})
-    masks.update({f"d{number}[{half}]": 1 << 48 + 2 * number + half for number in range(16) for half in range(2)})
-    masks.update({"apsr_nzcv": FLAGS, "apsr": FLAGS, "apsr_nzcvq": FLAGS, "fpscr": FPSCR})
-    return MappingProxyType(masks)
-
-
-_REGISTERS = _registers()
-
-
 class Effects(NamedTuple):
-    """Everything about an instruction that depends neither on its address nor on the IT block around it."""
+    """Everything about an instruction that depends neither on its address nor on what surrounds it; fields as in `Instruction`."""
 
-    fields: tuple[str, int, int, int, int, int, int, int, int, bool, bool]
-    flow: Flow
-
-    @property
-    def instruction_class(self) -> str:
-        """Name of the class."""
-        return self.fields[0]
-
-
-@dataclass(slots=True)
-class _Operands:
-    """Operands of one instruction, sorted by kind."""
-
-    registers: list[int] = field(default_factory=list)
-    values: int = 0
-    immediates: list[str] = field(default_factory=list)
-    shifted: bool = False
-    base: int = 0
-    index: int = 0
-    writeback: bool = False
-    listed: list[int] = field(default_factory=list)
-    foreign: bool = False
-
-
-def _parse(text: str) -> _Operands:
-    operands = _Operands()
-    in_memory = False
-    for token in _TOKEN.findall(text):
-        if token[0] == "[":
-            in_memory = True
-            operands.writeback = token[-1] == "!"
-            parts = token.rstrip("!")[1:-1].split(",")
-            operands.base = _REGISTERS.get(parts[0].strip(), 0)
-            if len(parts) > 1:
-                operands.index = _REGISTERS.get(parts[1].strip().lstrip("-"), 0)
-        elif in_memory:
-            # Something behind the brackets is the step of a post-indexed access.
-            operands.writeback = True
-        elif token[0] == "{":
-            names = [name.strip() for name in token[1:-1].split(",")]
-            operands.listed = [_REGISTERS.get(name, 0) for name in names if name]
-        elif token[0] == "#":
-            operands.immediates.append(token[1:])
-            operands.values += 1
-        elif _SHIFT.match(token):
-            operands.shifted = True
-        else:
-            name = token.strip()
-            if name.endswith("!"):
-                operands.writeback = True
-                name = name[:-1]
-            mask = _REGISTERS.get(name)
-            if mask is not None:
-                operands.registers.append(mask)
-                operands.values += 1
-            elif re.fullmatch(r"[qd]\d+.*", name):
-                operands.foreign = True
-    return operands
+    instruction_class: str
+    reads: int = 0
+    writes: int = 0
+    address_registers: int = 0
+    accumulator: int = 0
+    store_data: int = 0
+    writeback: int = 0
+    register_count: int = 0
+    access_size: int = 0
+    literal: bool = False
+    register_offset: bool = False
+    flow: Flow = Flow.NONE
 
 
 def _is_shifted_constant(text: str) -> bool:
@@ -145,16 +80,16 @@ def effects_of(raw: bytes, mnemonic: str, text: str, *, predicated: bool) -> Eff
         Whether it lies inside an IT block.
     """
     if mnemonic.startswith((UNSUPPORTED, UNKNOWN)):
-        return _plain(mnemonic.partition(":")[0])
+        return Effects(mnemonic.partition(":")[0])
     if _IT.fullmatch(mnemonic):
-        return _plain("it", reads=FLAGS)
+        return Effects("it", reads=FLAGS)
     base, sets_flags = _split(mnemonic, predicated=predicated)
     name = MNEMONIC_CLASSES.get(base)
     if name is None or _is_foreign(raw, base):
-        return _plain(UNSUPPORTED)
-    operands = _parse(text)
+        return Effects(UNSUPPORTED)
+    operands = parse_operands(text)
     if operands.foreign:
-        return _plain(UNSUPPORTED)
+        return Effects(UNSUPPORTED)
     if name.startswith("fp-"):
         effects = _floating_point(name, base, mnemonic, operands, text)
     elif operands.base or name in _MULTIPLE:
@@ -164,9 +99,7 @@ def effects_of(raw: bytes, mnemonic: str, text: str, *, predicated: bool) -> Eff
     else:
         effects = _data_processing(name, base, operands, raw, sets_flags=sets_flags)
     if predicated and effects.instruction_class not in {UNSUPPORTED, "conditional-branch"}:
-        fields = list(effects.fields)
-        fields[1] = effects.fields[1] | FLAGS
-        return Effects(tuple(fields), effects.flow)  # type: ignore[arg-type]
+        return effects._replace(reads=effects.reads | FLAGS)
     return effects
 
 
@@ -184,10 +117,6 @@ def _is_foreign(raw: bytes, base: str) -> bool:
     return base == "orr" and first & 0xFFF0 == 0xEA50 and second & 0x8000 != 0  # csel and its kin
 
 
-def _plain(name: str, *, reads: int = 0, writes: int = 0, flow: Flow = Flow.NONE) -> Effects:
-    return Effects((name, reads, writes, 0, 0, 0, 0, 0, 0, False, False), flow)
-
-
 def _union(masks: list[int]) -> int:
     result = 0
     for mask in masks:
@@ -195,10 +124,10 @@ def _union(masks: list[int]) -> int:
     return result
 
 
-def _data_processing(name: str, base: str, operands: _Operands, raw: bytes, *, sets_flags: bool) -> Effects:
+def _data_processing(name: str, base: str, operands: Operands, raw: bytes, *, sets_flags: bool) -> Effects:
     registers = operands.registers
     if name in _TRAPS:
-        return _plain(name, flow=Flow.TRAP)
+        return Effects(name, flow=Flow.TRAP)
     if name in {"nop", "hint", "barrier", "security", "coprocessor", "system"}:
         return _system(name, base, registers)
     if base in _COMPARISONS:
@@ -207,7 +136,7 @@ def _data_processing(name: str, base: str, operands: _Operands, raw: bytes, *, s
         reads, writes = _union(registers[2:]), _union(registers[:2])
     elif name in _LONG_ACCUMULATORS:
         reads, writes = _union(registers), _union(registers[:2])
-        return Effects((name, reads, writes, 0, _union(registers[:2]), 0, 0, 0, 0, False, False), Flow.NONE)
+        return Effects(name, reads, writes, accumulator=_union(registers[:2]))
     else:
         writes = registers[0] if registers else 0
         reads = _union(registers[1:])
@@ -232,37 +161,37 @@ def _data_processing(name: str, base: str, operands: _Operands, raw: bytes, *, s
     flow = Flow.NONE
     if name == "move-to-pc":
         flow = Flow.RETURN if base == "mov" and reads == LR else Flow.INDIRECT
-    return Effects((name, reads, writes, 0, accumulator, 0, 0, 0, 0, False, False), flow)
+    return Effects(name, reads, writes, accumulator=accumulator, flow=flow)
 
 
 def _system(name: str, base: str, registers: list[int]) -> Effects:
     if base in {"mrs", "mrc", "mrc2", "mrrc", "mrrc2", "tt", "ttt", "tta", "ttat"}:
         core = [mask for mask in registers if mask & CORE]
         targets = core[:2] if base.startswith("mrrc") else core[:1]
-        return _plain(name, reads=_union([mask for mask in registers if mask not in targets]), writes=_union(targets))
+        return Effects(name, reads=_union([mask for mask in registers if mask not in targets]), writes=_union(targets))
     if base == "msr":
-        return _plain(name, reads=_union(registers[1:]) or _union(registers) & CORE, writes=_union(registers) & FLAGS)
+        return Effects(name, reads=_union(registers[1:]) or _union(registers) & CORE, writes=_union(registers) & FLAGS)
     if base in {"bxns", "blxns"}:
         flow = Flow.INDIRECT_CALL if base == "blxns" else Flow.RETURN if registers == [LR] else Flow.INDIRECT
-        return _plain(name, reads=_union(registers), writes=LR if base == "blxns" else 0, flow=flow)
-    return _plain(name, reads=_union(registers))
+        return Effects(name, reads=_union(registers), writes=LR if base == "blxns" else 0, flow=flow)
+    return Effects(name, reads=_union(registers))
 
 
-def _control(name: str, base: str, mnemonic: str, operands: _Operands, *, predicated: bool) -> Effects:
+def _control(name: str, base: str, mnemonic: str, operands: Operands, *, predicated: bool) -> Effects:
     registers = operands.registers
     if name == "branch":
         if predicated or mnemonic.partition(".")[0] != base:
-            return _plain("conditional-branch", reads=FLAGS, flow=Flow.CONDITIONAL)
-        return _plain("branch", flow=Flow.JUMP)
+            return Effects("conditional-branch", reads=FLAGS, flow=Flow.CONDITIONAL)
+        return Effects("branch", flow=Flow.JUMP)
     if name == "compare-branch":
-        return _plain(name, reads=_union(registers), flow=Flow.CONDITIONAL)
+        return Effects(name, reads=_union(registers), flow=Flow.CONDITIONAL)
     if name == "call":
-        return _plain(name, writes=LR, flow=Flow.CALL)
+        return Effects(name, writes=LR, flow=Flow.CALL)
     if name == "indirect-call":
-        return _plain(name, reads=_union(registers), writes=LR, flow=Flow.INDIRECT_CALL)
+        return Effects(name, reads=_union(registers), writes=LR, flow=Flow.INDIRECT_CALL)
     if registers == [LR]:
-        return _plain("return", reads=LR, flow=Flow.RETURN)
-    return _plain(name, reads=_union(registers), flow=Flow.INDIRECT)
+        return Effects("return", reads=LR, flow=Flow.RETURN)
+    return Effects(name, reads=_union(registers), flow=Flow.INDIRECT)
 
 
 def _access_size(base: str) -> int:
@@ -275,10 +204,10 @@ def _access_size(base: str) -> int:
     return 4
 
 
-def _memory(name: str, base: str, operands: _Operands) -> Effects:
+def _memory(name: str, base: str, operands: Operands) -> Effects:
     registers = operands.registers
     if name == "hint":
-        return Effects((name, operands.base | operands.index, 0, operands.base | operands.index, 0, 0, 0, 0, 0, False, False), Flow.NONE)
+        return Effects(name, operands.base | operands.index, 0, operands.base | operands.index)
     if name in _MULTIPLE:
         return _multiple(name, base, operands)
     address = operands.base | operands.index
@@ -287,7 +216,7 @@ def _memory(name: str, base: str, operands: _Operands) -> Effects:
     flow = Flow.NONE
     count = 0
     if name == "table-branch":
-        return Effects((name, address, 0, address, 0, 0, 0, 0, _access_size(base), False, True), Flow.INDIRECT)
+        return Effects(name, address, 0, address, access_size=_access_size(base), register_offset=True, flow=Flow.INDIRECT)
     if name in _LOADS:
         targets = registers[:2] if name == "load-double" else registers[:1]
         writes, data = _union(targets), 0
@@ -301,23 +230,22 @@ def _memory(name: str, base: str, operands: _Operands) -> Effects:
         writes, data = (registers[0], _union(registers[1:])) if status else (0, _union(registers))
     if name in {"load-double", "store-double"}:
         count = 2
-    fields = (
+    return Effects(
         name,
         address | data,
         writes | writeback,
         address,
-        0,
-        data,
-        writeback,
-        count,
-        _access_size(base),
-        literal,
-        operands.index != 0,
+        store_data=data,
+        writeback=writeback,
+        register_count=count,
+        access_size=_access_size(base),
+        literal=literal,
+        register_offset=operands.index != 0,
+        flow=flow,
     )
-    return Effects(fields, flow)
 
 
-def _multiple(name: str, base: str, operands: _Operands) -> Effects:
+def _multiple(name: str, base: str, operands: Operands) -> Effects:
     implied = base in {"push", "pop", "vpush", "vpop"}
     pointer = SP if implied else operands.registers[0] if operands.registers else 0
     writeback = pointer if implied or operands.writeback else 0
@@ -331,37 +259,34 @@ def _multiple(name: str, base: str, operands: _Operands) -> Effects:
             flow = Flow.RETURN if pointer == SP else Flow.INDIRECT
     else:
         reads, writes, data = pointer | listed, writeback, listed
-    return Effects((name, reads, writes, pointer, 0, data, writeback, words, 4, False, False), flow)
+    return Effects(name, reads, writes, pointer, 0, data, writeback, words, 4, flow=flow)
 
 
-def _floating_point(name: str, base: str, mnemonic: str, operands: _Operands, text: str) -> Effects:
+def _floating_point(name: str, base: str, mnemonic: str, operands: Operands, text: str) -> Effects:
     registers = operands.registers
     types = mnemonic.split(".")[1:]
     if any(kind not in _FP_TYPES for kind in types) or types == ["f16"]:
-        return _plain(UNSUPPORTED)
+        return Effects(UNSUPPORTED)
     if name in {"fp-load", "fp-store"}:
         effects = _memory(name, base, operands)
-        fields = list(effects.fields)
-        double = bool(registers) and registers[0].bit_count() == 2
-        fields[0] = name + "-double" if double else name
-        fields[7] = 2 if double else 0
-        fields[8] = 8 if double else 4
-        return Effects(tuple(fields), Flow.NONE)  # type: ignore[arg-type]
+        if registers and registers[0].bit_count() == 2:
+            return effects._replace(instruction_class=name + "-double", register_count=2, access_size=8)
+        return effects
     if name in _MULTIPLE:
         return _multiple(name, base, operands)
     if name == "fp-status":
         if base == "vmrs":
-            return _plain(name, reads=FPSCR, writes=registers[0] if registers else 0)
-        return _plain(name, reads=_union(registers) & CORE, writes=FPSCR)
+            return Effects(name, reads=FPSCR, writes=registers[0] if registers else 0)
+        return Effects(name, reads=_union(registers) & CORE, writes=FPSCR)
     if name == "fp-compare":
         suffix = "fp64-compare" if "f64" in types else name
-        return _plain(suffix, reads=_union(registers), writes=FPSCR)
+        return Effects(suffix, reads=_union(registers), writes=FPSCR)
     core = [mask for mask in registers if mask & CORE]
     if core:
         to_core = registers[0] & CORE != 0
         single = [mask for mask in registers if not mask & CORE]
         reads, writes = (_union(single), _union(core)) if to_core else (_union(core), _union(single))
-        return _plain("fp-core-move-pair" if len(core) == 2 else "fp-core-move", reads=reads, writes=writes)
+        return Effects("fp-core-move-pair" if len(core) == 2 else "fp-core-move", reads=reads, writes=writes)
     writes = registers[0] if registers else 0
     reads = _union(registers[1:])
     accumulator = 0
@@ -374,4 +299,4 @@ def _floating_point(name: str, base: str, mnemonic: str, operands: _Operands, te
         reads |= writes
     if "f64" in types or (not types and "d" in text):
         name = name.replace("fp-", "fp64-", 1)
-    return Effects((name, reads, writes, 0, accumulator, 0, 0, 0, 0, False, False), Flow.NONE)
+    return Effects(name, reads, writes, accumulator=accumulator)
