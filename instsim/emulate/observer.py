@@ -209,7 +209,9 @@ class Observer:
 
     def _opens_by_kernel(self, call: KernelCall, at: int | None) -> bool:
         request = self._request
-        if request.rule is not RegionRule.KERNELS or self._frames:
+        # A kernel before any call of Invoke: the compiler has inlined the calls, and the symbol is of a copy that nobody uses.
+        inlined = request.rule is RegionRule.INVOKE and request.fall_back and self._calls == 0
+        if self._frames or not (request.rule is RegionRule.KERNELS or inlined):
             return False
         if call.operator is not None:
             starts = call.operator.subgraph == 0 and call.operator.index == 0
