@@ -33,8 +33,6 @@ def no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("board", [board.name for board in list_boards()])
 def test_the_sample_on_every_board(board: str) -> None:
-    if board == "generic-rv32-litex":
-        pytest.skip("no build of the sample is linked for its memory map")
     sample = choose_sample("kws", Request(board=board))
     result = estimate(sample.path, Request(board=board, region=sample.region, run_on=sample.run_on))
     assert result.board.name == board
