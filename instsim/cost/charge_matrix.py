@@ -15,6 +15,7 @@ import numpy.typing as npt
 from instsim import __version__, artifacts
 from instsim.cost.charges import Charge, When
 from instsim.cost.core_table import CoreTable
+from instsim.cost.loop_paths import backward_target, charge_loops
 from instsim.cost.pipelines import load_pipeline
 from instsim.isa.instruction import Flow, Instruction
 from instsim.profile.block_profile import BlockProfile
@@ -30,6 +31,7 @@ REGISTERS_PREFIX = "registers:"
 _MAY_CONTINUE = frozenset((Flow.NONE, Flow.CONDITIONAL, Flow.TRAP))
 _TAIL_INSTRUCTIONS = 6
 _UNPRICED_CYCLES = 1.0
+_NO_LOOP = -1
 
 Integers = npt.NDArray[np.int64]
 
@@ -56,6 +58,8 @@ class ChargeMatrix:
         Instructions of each block.
     always_jumps : ndarray of bool, shape (blocks,)
         Whether the block ends in a transfer that is always taken, even when it leads to the next address.
+    loop_target : ndarray of int64, shape (blocks,)
+        Target of the conditional branch backward at the block's end; -1 where there is none.
     classes, events : tuple of str
         Names.
     unpriced : tuple of (int, int, str, str)
@@ -70,6 +74,7 @@ class ChargeMatrix:
     when: Integers
     instructions: Integers
     always_jumps: npt.NDArray[np.bool_]
+    loop_target: Integers
     classes: tuple[str, ...]
     events: tuple[str, ...]
     unpriced: tuple[tuple[int, int, str, str], ...]
@@ -100,7 +105,14 @@ def build_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
     class_names: dict[str, int] = {}
     rows: list[tuple[int, int, int, int, float, int]] = []
     unpriced = []
+    cycles = []
     previous: tuple[Instruction, ...] = ()
+
+    def add(number: int, charge: Charge) -> None:
+        instruction = decoded[number][charge.place]
+        event = names.setdefault(charge.event, len(names))
+        rows.append((number, instruction.address, class_names[instruction.instruction_class], event, float(charge.occurrences), charge.when))
+
     for number, block in enumerate(decoded):
         issue = [issue_cycles(core, instruction) for instruction in block]
         for instruction in block:
@@ -116,11 +128,12 @@ def build_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
         charges = pipeline.charge(block, parameters, issue)
         if pipeline.lookback and previous and previous[-1].end == block[0].address and not _always_jumps(previous[-1]):
             charges = [*charges, *_sequential(core, previous[-pipeline.lookback :], block[:_TAIL_INSTRUCTIONS])]
-        for index, event_name, count, when in charges:
-            instruction = block[index]
-            event = names.setdefault(event_name, len(names))
-            rows.append((number, instruction.address, class_names[instruction.instruction_class], event, float(count), when))
+        for charge in charges:
+            add(number, charge)
+        cycles.append(sum(issue) + sum(core.events[charge.event].cycles * charge.occurrences for charge in charges if charge.when is When.ALWAYS))
         previous = block
+    for number, charge in charge_loops(pipeline, decoded, cycles):
+        add(number, charge)
     columns = list(zip(*rows, strict=True)) or [()] * 6
     return ChargeMatrix(
         block=np.array(columns[0], dtype=np.int64),
@@ -131,6 +144,7 @@ def build_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
         when=np.array(columns[5], dtype=np.int64),
         instructions=np.array([len(block) for block in decoded], dtype=np.int64),
         always_jumps=np.array([_always_jumps(block[-1]) for block in decoded], dtype=bool),
+        loop_target=np.array([_loop_target(block[-1]) for block in decoded], dtype=np.int64),
         classes=tuple(class_names),
         events=tuple(names),
         unpriced=tuple(unpriced),
@@ -145,6 +159,11 @@ def issue_cycles(core: CoreTable, instruction: Instruction) -> float:
 
 def _always_jumps(last: Instruction) -> bool:
     return last.flow not in _MAY_CONTINUE and not last.predicated
+
+
+def _loop_target(last: Instruction) -> int:
+    target = backward_target(last)
+    return _NO_LOOP if target is None else target
 
 
 def _sequential(core: CoreTable, before: Sequence[Instruction], head: Sequence[Instruction]) -> list[Charge]:
@@ -190,15 +209,15 @@ def _to_bytes(matrix: ChargeMatrix) -> bytes:
     stream = io.BytesIO()
     texts = json.dumps([matrix.classes, matrix.events, matrix.unpriced]).encode()
     numbers = np.stack([matrix.block, matrix.address, matrix.class_id, matrix.event, matrix.when])
-    for array in (numbers, matrix.count, matrix.instructions, matrix.always_jumps, np.frombuffer(texts, dtype=np.uint8)):
+    for array in (numbers, matrix.count, matrix.instructions, matrix.always_jumps, matrix.loop_target, np.frombuffer(texts, dtype=np.uint8)):
         np.save(stream, array, allow_pickle=False)
     return stream.getvalue()
 
 
 def _from_bytes(stored: bytes) -> ChargeMatrix:
     stream = io.BytesIO(stored)
-    numbers, count, instructions, always_jumps, texts = (np.load(stream, allow_pickle=False) for _ in range(5))
+    numbers, count, instructions, always_jumps, loop_target, texts = (np.load(stream, allow_pickle=False) for _ in range(6))
     classes, events, unpriced = json.loads(texts.tobytes())
     block, address, class_id, event, when = numbers
     rows = tuple((int(number), int(place), str(name), str(text)) for number, place, name, text in unpriced)
-    return ChargeMatrix(block, address, class_id, event, count, when, instructions, always_jumps, tuple(classes), tuple(events), rows)
+    return ChargeMatrix(block, address, class_id, event, count, when, instructions, always_jumps, loop_target, tuple(classes), tuple(events), rows)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from instsim.isa.instruction import Instruction, Isa
 
-__all__ = ["Charge", "ChargeRule", "EventRule", "Parameter", "ParameterRule", "Pipeline", "When"]
+__all__ = ["Charge", "ChargeRule", "EventRule", "LoopPath", "LoopRule", "Parameter", "ParameterRule", "Pipeline", "When"]
 
 Parameter = bool | int | str
 """Value of a core's parameter."""
@@ -29,7 +29,17 @@ class When(IntEnum):
     SEQUENTIAL = 4
     """Those that were entered from the block in front of it in memory."""
     MINORITY = 5
-    """The smaller of `TAKEN` and `FALLTHROUGH`: how often a two-bit predictor errs, about. The only one that is not linear in the counts."""
+    """The smaller of `TAKEN` and `FALLTHROUGH`: how often a two-bit predictor errs, about. Not linear in the counts."""
+    PREDICTED = 6
+    """Those whose branch the target buffer predicted, and that took it (`instsim.dynamics.target_buffer`)."""
+    UNPREDICTED = 7
+    """Those that left by a jump that the target buffer did not predict."""
+    MISPREDICTED = 8
+    """Those whose branch the target buffer predicted, and that did not take it."""
+    PREDICTED_BEHIND_JUMP = 9
+    """Those of `PREDICTED` before which fetch started anew."""
+    REDIRECTED = 10
+    """Those before which fetch started anew: entered by a jump that was not predicted, or sequentially behind a misprediction."""
 
 
 class Charge(NamedTuple):
@@ -100,6 +110,35 @@ ChargeRule = Callable[[Sequence[Instruction], Mapping[str, Parameter], Sequence[
 
 
 @dataclass(frozen=True, slots=True)
+class LoopPath:
+    """A loop: from the target of a backward branch to that branch.
+
+    Attributes
+    ----------
+    target : Instruction
+        The first instruction.
+    block : sequence of Instruction
+        The block that ends in the branch.
+    block_cycles : float
+        Its issue cycles and the charges that every execution meets.
+    path_start : int or None
+        The target's address, if the loop runs straight from there to the branch while no branch in it is taken.
+    path_cycles : float
+        Cycles of that straight path.
+    """
+
+    target: Instruction
+    block: Sequence[Instruction]
+    block_cycles: float
+    path_start: int | None
+    path_cycles: float
+
+
+LoopRule = Callable[[LoopPath], list[Charge]]
+"""A loop, to charges of the block that ends in its branch."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """A static timing model of a family of cores.
 
@@ -122,6 +161,8 @@ class Pipeline:
         The model.
     lookback : int
         Instructions of the block in front that can matter to a block entered sequentially.
+    charge_loop : LoopRule or None
+        What a loop costs beyond its blocks.
     """
 
     name: str
@@ -131,3 +172,4 @@ class Pipeline:
     parameters: tuple[ParameterRule, ...]
     charge: ChargeRule
     lookback: int = 3
+    charge_loop: LoopRule | None = None

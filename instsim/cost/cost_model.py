@@ -13,6 +13,7 @@ from instsim.cost.core_table import CoreTable, Cost
 from instsim.cost.cycle_estimate import CycleEstimate, EventCost
 from instsim.cost.pipelines import load_pipeline
 from instsim.dynamics.divider import divider_cycles
+from instsim.dynamics.target_buffer import Outcome
 from instsim.errors import IncompleteError, UsageError
 from instsim.isa.decode import Decoder, make_decoder
 from instsim.isa.instruction import Flow, Isa
@@ -54,7 +55,7 @@ class CostModel:
         Returns
         -------
         CycleEstimate
-            Linear in the profile's counts, except for what depends on `When.MINORITY` (branch prediction).
+            Linear in the profile's counts, except for what depends on `When.MINORITY`, or on a target buffer that the profile did not follow.
 
         Raises
         ------
@@ -70,7 +71,7 @@ class CostModel:
             )
         matrix = load_charges(self.core, profile)
         warnings = _check_priced(matrix, profile, self.core, allow_unpriced=allow_unpriced)
-        met = _met(profile, np.where(matrix.always_jumps, 0, profile.fallthroughs))
+        met = _met(profile, matrix)
         totals = met.sum(axis=1)
         weights, measured_divides = self._weights(matrix, profile)
         element_cycles = weights * matrix.count
@@ -115,10 +116,18 @@ class CostModel:
         issue = [issue_cycles(self.core, instruction) for instruction in block]
         flow = block[-1].flow
         taken = 0.0 if flow in {Flow.NONE, Flow.TRAP} else _HALF if flow is Flow.CONDITIONAL or block[-1].predicated else 1.0
-        shares = {When.ALWAYS: 1.0, When.TAKEN: taken, When.FALLTHROUGH: 1 - taken, When.ENTERED: _HALF, When.SEQUENTIAL: 0.0, When.MINORITY: 0.0}
+        shares = {
+            When.ALWAYS: 1.0,
+            When.TAKEN: taken,
+            When.FALLTHROUGH: 1 - taken,
+            When.ENTERED: _HALF,
+            When.SEQUENTIAL: 0.0,
+            When.UNPREDICTED: taken,
+            When.REDIRECTED: _HALF,
+        }
         cycles = sum(issue)
         for charge in load_pipeline(self.core.pipeline).charge(block, self.core.parameter_values, issue):
-            cycles += self.core.events[charge.event].cycles * charge.occurrences * shares[charge.when]
+            cycles += self.core.events[charge.event].cycles * charge.occurrences * shares.get(charge.when, 0.0)
         return cycles
 
     def _cost(self, event: str) -> Cost:
@@ -185,16 +194,49 @@ def _event(name: str, cost: Cost, chosen: npt.NDArray[np.bool_], occurrences: Fl
     return [EventCost(name, round(count), cycles / count if count else cost.cycles, cycles, cost.basis, cost.source)]
 
 
-def _met(profile: BlockProfile, fallthroughs: Integers) -> Floats:
+def _met(profile: BlockProfile, matrix: ChargeMatrix) -> Floats:
     """Return executions of each block that meet a charge, for every `When`; shape (whens, rows, blocks)."""
     executions = profile.executions
+    fallthroughs = np.where(matrix.always_jumps, 0, profile.fallthroughs)
     starts, ends = profile.addresses, profile.addresses + profile.sizes
     sequential = np.zeros_like(executions)
     if starts.size > 1:
         adjacent = np.flatnonzero(ends[:-1] == starts[1:])
         sequential[..., adjacent + 1] = np.minimum(fallthroughs[..., adjacent], executions[..., adjacent + 1])
     taken = executions - fallthroughs
-    return np.stack([executions, taken, fallthroughs, executions - sequential, sequential, np.minimum(taken, fallthroughs)]).astype(np.float64)
+    minority = np.minimum(taken, fallthroughs)
+    if profile.buffer_outcomes is not None:
+        hits, behind_jump, exits = (profile.buffer_outcomes[outcome] for outcome in (Outcome.HIT, Outcome.HIT_BEHIND_JUMP, Outcome.EXIT))
+    else:
+        # A loop that nothing disturbs is learnt at its first jump back, and mispredicted when it ends.
+        exits = np.where(matrix.loop_target >= 0, minority, 0)
+        hits = np.where(matrix.loop_target >= 0, taken - minority, 0)
+        behind_jump = np.zeros_like(hits)
+    redirected = executions - sequential - _arrivals(starts, matrix.loop_target, hits) + _arrivals(starts, ends, exits)
+    whens = {
+        When.ALWAYS: executions,
+        When.TAKEN: taken,
+        When.FALLTHROUGH: fallthroughs,
+        When.ENTERED: executions - sequential,
+        When.SEQUENTIAL: sequential,
+        When.MINORITY: minority,
+        When.PREDICTED: hits,
+        When.PREDICTED_BEHIND_JUMP: behind_jump,
+        When.UNPREDICTED: taken - hits,
+        When.MISPREDICTED: exits,
+        When.REDIRECTED: redirected,
+    }
+    return np.stack([whens[when] for when in When]).astype(np.float64)
+
+
+def _arrivals(starts: Integers, destinations: Integers, counts: Integers) -> Integers:
+    """Return how often each block was reached from any block, given where each leads and how often it went there."""
+    arrivals = np.zeros_like(counts)
+    if starts.size:
+        places = np.minimum(np.searchsorted(starts, destinations), starts.size - 1)
+        known = np.flatnonzero(starts[places] == destinations)
+        np.add.at(arrivals, (slice(None), places[known]), counts[:, known])
+    return arrivals
 
 
 def _sums(index: Integers, values: Floats, names: tuple[str, ...]) -> dict[str, float]:

@@ -13,8 +13,20 @@ The machine steps this in its native block hook for every RV32 program; `TargetB
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 
-__all__ = ["BlockEnd", "TargetBuffer"]
+__all__ = ["BlockEnd", "Outcome", "TargetBuffer"]
+
+
+class Outcome(IntEnum):
+    """What the buffer did to a branch."""
+
+    HIT = 0
+    """Predicted and taken: fetch went on without a gap."""
+    HIT_BEHIND_JUMP = 1
+    """A hit, in a block at whose start fetch had started anew, so that it is not ahead of the pipeline. Counted under `HIT` too."""
+    EXIT = 2
+    """Predicted, but not taken: fetch starts anew behind the branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +54,33 @@ class TargetBuffer:
 
     Attributes
     ----------
-    hits : dict of int to int
-        Taken and predicted, by address of the branch.
-    exits : dict of int to int
-        Predicted and not taken.
+    outcomes : dict of (int, Outcome) to int
+        Occurrences by address of the branch.
     """
 
-    hits: dict[int, int] = field(default_factory=dict)
-    exits: dict[int, int] = field(default_factory=dict)
+    outcomes: dict[tuple[int, Outcome], int] = field(default_factory=dict)
     _source: int | None = None
     _landed_word: int | None = None
+    _started_anew: bool = False
 
     def step(self, block: BlockEnd) -> None:
         """Take note of one executed block."""
         branch, word = block.branch, block.following >> 2
         taken = block.following != block.end
-        if branch is None:
-            if taken:
-                self._landed_word = word
-            return
-        predicted = self._source == branch and self._landed_word != branch >> 2
+        was_anew, self._started_anew = self._started_anew, False
+        predicted = branch is not None and self._source == branch and self._landed_word != branch >> 2
         if predicted and taken:
-            self.hits[branch] = self.hits.get(branch, 0) + 1
+            self._count(branch, Outcome.HIT)
+            if was_anew:
+                self._count(branch, Outcome.HIT_BEHIND_JUMP)
             self._landed_word = None
         elif predicted:
-            self.exits[branch] = self.exits.get(branch, 0) + 1
-            self._source, self._landed_word = None, word
+            self._count(branch, Outcome.EXIT)
+            self._source, self._landed_word, self._started_anew = None, word, True
         elif taken:
-            self._source, self._landed_word = branch, word
+            self._source = self._source if branch is None else branch
+            self._landed_word, self._started_anew = word, True
+
+    def _count(self, branch: int | None, outcome: Outcome) -> None:
+        if branch is not None:
+            self.outcomes[branch, outcome] = self.outcomes.get((branch, outcome), 0) + 1

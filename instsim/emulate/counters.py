@@ -7,6 +7,7 @@ import ctypes
 import numpy as np
 import numpy.typing as npt
 
+from instsim.dynamics.target_buffer import Outcome
 from instsim.emulate.layout import NOWHERE, TICKS_PER_CYCLE, BlockState, BranchRecord, Record
 from instsim.emulate.memory import PAGE
 from instsim.emulate.spec import BlockCycles
@@ -52,7 +53,7 @@ class BlockCounters:
             self._state[BlockState.BRANCHES] = self._branches.ctypes.data
             self._state[BlockState.BUFFERED] = NOWHERE
             self._state[BlockState.LANDED_WORD] = NOWHERE
-        self._words = memoryview(self._state)  # type: ignore[arg-type]
+        self._words = memoryview(self._state)  # type: ignore[arg-type, unused-ignore] # needless from Python 3.12 on
         self._page_index: dict[int, int] = {}
         self._slots = np.zeros(0, np.int64)
         self._addresses = np.zeros(0, np.int64)
@@ -162,7 +163,10 @@ class BlockCounters:
         return sizes
 
     def counts(self) -> npt.NDArray[np.int64]:
-        """Return executions and fall-throughs of all blocks seen, shape (2, blocks); where branches are followed, hits and exits too: (4, blocks)."""
+        """Return executions and fall-throughs of all blocks seen, shape (2, blocks).
+
+        Where branches are followed, rows for each `instsim.dynamics.target_buffer.Outcome` come behind them.
+        """
         records = self._records[self._known()[1]]
         counts = records[:, [Record.EXECUTIONS, Record.FALLTHROUGHS]].T.astype(np.int64)
         if not self.follows_branches:
@@ -170,8 +174,9 @@ class BlockCounters:
         pointers = (records[:, Record.SIZE] >> np.uint64(_BRANCH_SHIFT)).astype(np.int64)
         has_branch = np.flatnonzero(pointers)
         places = (pointers[has_branch] - self._branches.ctypes.data) // (BranchRecord.WORDS * 8)
-        outcomes = np.zeros_like(counts)
-        outcomes[:, has_branch] = self._branches[places][:, [BranchRecord.HITS, BranchRecord.EXITS]].T.astype(np.int64)
+        outcomes = np.zeros((len(Outcome), pointers.size), np.int64)
+        columns = [BranchRecord.HITS, BranchRecord.HITS_BEHIND_JUMP, BranchRecord.EXITS]
+        outcomes[:, has_branch] = self._branches[places][:, columns].T.astype(np.int64)
         return np.concatenate([counts, outcomes])
 
     def current_block(self) -> tuple[int, int, int]:
@@ -184,6 +189,32 @@ class BlockCounters:
             return -1, end, end
         place = int(places[-1])
         return place, int(addresses[place]), end
+
+    def take_flow(self) -> tuple[int, int]:
+        """Return what the hook knows of the block before, for `restore_flow` when interrupted code goes on; the next block counts as jumped to."""
+        flow = (self._words[BlockState.PREVIOUS_END], self._words[BlockState.PREVIOUS_RECORD])
+        self.forget_previous()
+        return flow
+
+    def restore_flow(self, flow: tuple[int, int] | None) -> None:
+        """Let the next block follow the one that was interrupted; None if that is not known."""
+        if flow is None:
+            self.forget_previous()
+        else:
+            self._words[BlockState.PREVIOUS_END], self._words[BlockState.PREVIOUS_RECORD] = flow
+
+    def resume_inside(self, address: int) -> None:
+        """Say that the next block, at `address`, is the rest of one that has been counted in full: it is not to count again."""
+        record = self._pages[address // PAGE]
+        if not record:
+            return
+        index = (int(record) - self._records.ctypes.data) // (Record.WORDS * 8) + address % PAGE // 2
+        self._records[index, Record.EXECUTIONS] -= np.uint64(1)
+        self._words[BlockState.TICKS] -= int(self._records[index, Record.TICKS])
+
+    def set_interrupt_waiting(self, waiting: bool) -> None:
+        """Say whether an interrupt waits for the firmware to unmask it: the hook on unmasking instructions then stops the machine."""
+        self._words[BlockState.INTERRUPT_WAITING] = int(waiting)
 
     def forget_previous(self) -> None:
         """Make the next block count as jumped to (an exception was entered, or the host moved the program counter)."""

@@ -24,12 +24,19 @@ _SIGNATURE = types.void(types.voidptr, _U64, types.uint32, _POINTER)
 
 _PREVIOUS_END, _PREVIOUS_RECORD = int(BlockState.PREVIOUS_END), int(BlockState.PREVIOUS_RECORD)
 _TICKS, _DEADLINE, _STOPPED = int(BlockState.TICKS), int(BlockState.DEADLINE), int(BlockState.STOPPED)
+_WAITING = int(BlockState.INTERRUPT_WAITING)
 _STOP, _LEAVE = int(BlockState.STOP_FUNCTION), int(BlockState.LEAVE_FUNCTION)
 _PAGES, _LIST, _LIST_LENGTH = int(BlockState.PAGES), int(BlockState.LIST), int(BlockState.LIST_LENGTH)
 _COUNT, _FALLTHROUGHS, _COST, _SIZE = int(Record.EXECUTIONS), int(Record.FALLTHROUGHS), int(Record.TICKS), int(Record.SIZE)
 _CODE, _BRANCHES, _BRANCHES_LENGTH = int(BlockState.CODE), int(BlockState.BRANCHES), int(BlockState.BRANCHES_LENGTH)
-_BUFFERED, _LANDED_WORD = int(BlockState.BUFFERED), int(BlockState.LANDED_WORD)
-_BRANCH_ADDRESS, _HITS, _EXITS, _BRANCH_BYTES = int(BranchRecord.ADDRESS), int(BranchRecord.HITS), int(BranchRecord.EXITS), 8 * BranchRecord.WORDS
+_BUFFERED, _LANDED_WORD, _STARTED_ANEW = int(BlockState.BUFFERED), int(BlockState.LANDED_WORD), int(BlockState.STARTED_ANEW)
+_BRANCH_ADDRESS, _HITS, _HITS_BEHIND_JUMP, _EXITS = (
+    int(BranchRecord.ADDRESS),
+    int(BranchRecord.HITS),
+    int(BranchRecord.HITS_BEHIND_JUMP),
+    int(BranchRecord.EXITS),
+)
+_BRANCH_BYTES = 8 * int(BranchRecord.WORDS)
 _NOWHERE = NOWHERE
 _READ, _DIVIDEND, _DIVISOR, _SIGNED, _HISTOGRAM, _SCRATCH = (
     int(DivideState.READ_FUNCTION),
@@ -135,17 +142,22 @@ def _step_target_buffer(record: Any, address: Any, sequential: Any, state: Any) 
     """Step `instsim.dynamics.target_buffer.TargetBuffer` over a backward branch that was followed by the block at `address`."""
     branch = _pointer(record)
     source = branch[_BRANCH_ADDRESS]
+    anew = state[_STARTED_ANEW]
+    state[_STARTED_ANEW] = _U64(0)
     if state[_BUFFERED] == source and state[_LANDED_WORD] != source >> _U64(2):
         if sequential:
             branch[_EXITS] += _U64(1)
             state[_BUFFERED] = _U64(_NOWHERE)
             state[_LANDED_WORD] = address >> _U64(2)
+            state[_STARTED_ANEW] = _U64(1)
         else:
             branch[_HITS] += _U64(1)
+            branch[_HITS_BEHIND_JUMP] += anew
             state[_LANDED_WORD] = _U64(_NOWHERE)
     elif not sequential:
         state[_BUFFERED] = source
         state[_LANDED_WORD] = address >> _U64(2)
+        state[_STARTED_ANEW] = _U64(1)
 
 
 def _on_block(engine: Any, address: Any, size: Any, state: Any) -> None:
@@ -166,13 +178,15 @@ def _on_block(engine: Any, address: Any, size: Any, state: Any) -> None:
         previous[_FALLTHROUGHS] += _U64(1)
     if branch != _U64(0):
         _step_target_buffer(branch, address, sequential, state)
-    elif not sequential:
+    elif sequential:
+        state[_STARTED_ANEW] = _U64(0)
+    else:
         state[_LANDED_WORD] = address >> _U64(2)
+        state[_STARTED_ANEW] = _U64(1)
     state[_PREVIOUS_END] = address + _U64(size)
     state[_PREVIOUS_RECORD] = at
-    count = record[_COUNT]
-    record[_COUNT] = count + _U64(1)
-    if count == _U64(0):
+    record[_COUNT] += _U64(1)
+    if record[_SIZE] == _U64(0):
         record[_COST] = _U64(size) << _U64(5)
         record[_SIZE] = _U64(size)
         if state[_CODE] != _U64(0):
@@ -181,6 +195,12 @@ def _on_block(engine: Any, address: Any, size: Any, state: Any) -> None:
         blocks[state[_LIST_LENGTH]] = address
         state[_LIST_LENGTH] += _U64(1)
     state[_TICKS] += record[_COST]
+
+
+def _on_unmask(_engine: Any, _address: Any, _size: Any, state: Any) -> None:
+    """Stop before the block behind an instruction that may unmask a waiting interrupt; emulated cores end a block there."""
+    if state[_WAITING] != _U64(0):
+        state[_DEADLINE] = _U64(0)
 
 
 def _on_divide(engine: Any, _address: Any, _size: Any, state: Any) -> None:
@@ -238,4 +258,4 @@ def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
     dict
         Hook's name to the name of its entry point and its object code.
     """
-    return {"block": _emit(_on_block, machine), "divide": _emit(_on_divide, machine)}
+    return {"block": _emit(_on_block, machine), "divide": _emit(_on_divide, machine), "unmask": _emit(_on_unmask, machine)}

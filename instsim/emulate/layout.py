@@ -45,8 +45,12 @@ class BlockState(IntEnum):
     BUFFERED = 13
     """The branch in the target buffer (`instsim.dynamics.target_buffer`), or `NOWHERE`."""
     LANDED_WORD = 14
-    """Where the last jump that was not predicted led, in words; `NOWHERE` behind a predicted one."""
-    WORDS = 16
+    """Where fetch last started anew (a jump that was not predicted, or behind a misprediction), in words; `NOWHERE` behind a predicted jump."""
+    STARTED_ANEW = 15
+    """1 if it did so at the start of the block that runs."""
+    INTERRUPT_WAITING = 16
+    """1 while an interrupt waits for the firmware to unmask it."""
+    WORDS = 24
 
 
 class Record(IntEnum):
@@ -68,7 +72,9 @@ class BranchRecord(IntEnum):
     ADDRESS = 0
     HITS = 1
     """Taken, as predicted."""
-    EXITS = 2
+    HITS_BEHIND_JUMP = 2
+    """Those of a block at whose start fetch had started anew."""
+    EXITS = 3
     """Predicted taken, but not taken."""
     WORDS = 4
 

@@ -114,7 +114,7 @@ class Ledger:
             fallthroughs[row, : counts.shape[1]] = counts[1]
             if self._counters.follows_branches:
                 if outcomes is None:
-                    outcomes = np.zeros((2, *executions.shape), np.int64)
+                    outcomes = np.zeros((counts.shape[0] - 2, *executions.shape), np.int64)
                 outcomes[:, row, : counts.shape[1]] = counts[2:]
         for column, by_row in enumerate(self._parts.values(), known):
             for row, count in by_row.items():

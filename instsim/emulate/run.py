@@ -103,8 +103,7 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
         code=code,
         executions=blocks.executions,
         fallthroughs=blocks.fallthroughs,
-        buffer_hits=blocks.buffer_hits,
-        buffer_exits=blocks.buffer_exits,
+        buffer_outcomes=blocks.buffer_outcomes,
         kernels=kernels,
         functions=_functions(image, blocks.addresses, [kernel.kernel_address for kernel in kernels]),
         dividers=tuple(

@@ -30,15 +30,15 @@ class TranslationBlocks:
         In any order; overlaps are allowed.
     executions, fallthroughs : ndarray of int64, shape (rows, n)
         How often each ran, and how often the next block executed was the one behind it in memory.
-    outcomes : ndarray of int64, shape (2, rows, n), or None
-        What a branch target buffer did to the branch at each block's end: hits and exits.
+    buffer_outcomes : ndarray of int64, shape (outcomes, rows, n), or None
+        What a branch target buffer did to the branch at each block's end.
     """
 
     addresses: Counts
     sizes: Counts
     executions: Counts
     fallthroughs: Counts
-    outcomes: Counts | None = None
+    buffer_outcomes: Counts | None = None
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,7 @@ class BasicBlocks:
     sizes: Counts
     executions: Counts
     fallthroughs: Counts
-    buffer_hits: Counts | None = None
-    buffer_exits: Counts | None = None
+    buffer_outcomes: Counts | None = None
 
 
 def to_basic_blocks(isa: Isa, blocks: TranslationBlocks, read_code: Callable[[int, int], bytes]) -> BasicBlocks:
@@ -104,9 +103,8 @@ def to_basic_blocks(isa: Isa, blocks: TranslationBlocks, read_code: Callable[[in
     heads = np.flatnonzero(~straight)
     tails = np.append(heads[1:], live.size) - 1
     stops = addresses[tails] + sizes[tails]
-    if blocks.outcomes is None:
+    if blocks.buffer_outcomes is None:
         return BasicBlocks(addresses[heads], stops - addresses[heads], counts[:, heads], onward[:, tails])
-    outcomes = np.zeros((2, rows, cuts.size), np.int64)
-    np.add.at(outcomes, (slice(None), slice(None), last), blocks.outcomes[:, :, ran])
-    hits, exits = outcomes[:, :, live[tails] + 1]
-    return BasicBlocks(addresses[heads], stops - addresses[heads], counts[:, heads], onward[:, tails], hits, exits)
+    outcomes = np.zeros((blocks.buffer_outcomes.shape[0], rows, cuts.size), np.int64)
+    np.add.at(outcomes, (slice(None), slice(None), last), blocks.buffer_outcomes[:, :, ran])
+    return BasicBlocks(addresses[heads], stops - addresses[heads], counts[:, heads], onward[:, tails], outcomes[:, :, live[tails] + 1])

@@ -192,9 +192,9 @@ class BlockProfile:
         About the image.
     run : RunFacts
         About the run.
-    buffer_hits, buffer_exits : ndarray of int64, shape (1 + kernels, blocks), or None
-        What a branch target buffer of one entry (`instsim.dynamics.target_buffer`) did to the branch at each block's end: taken as predicted,
-        and predicted but not taken. None where it was not followed (Thumb code).
+    buffer_outcomes : ndarray of int64, shape (outcomes, 1 + kernels, blocks), or None
+        How often each `instsim.dynamics.target_buffer.Outcome` befell the branch at each block's end. None where the buffer was not followed
+        (Thumb code).
     """
 
     isa: Isa
@@ -208,8 +208,7 @@ class BlockProfile:
     dividers: tuple[DividerUse, ...]
     firmware: FirmwareFacts
     run: RunFacts
-    buffer_hits: Counts | None = None
-    buffer_exits: Counts | None = None
+    buffer_outcomes: Counts | None = None
 
     @property
     def block_executions(self) -> Counts:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from instsim.dynamics.target_buffer import Outcome
 from instsim.errors import ProfileError
 from instsim.isa import Isa
 from instsim.profile.block_profile import (
@@ -50,8 +51,8 @@ def profile_bytes(profile: BlockProfile) -> bytes:
         "divider_keys": np.concatenate([np.zeros(0, np.int64), *(use.keys for use in profile.dividers)]),
         "divider_counts": np.concatenate([np.zeros(0, np.int64), *(use.counts for use in profile.dividers)]),
     }
-    if profile.buffer_hits is not None and profile.buffer_exits is not None:
-        arrays |= {"buffer_hits": profile.buffer_hits, "buffer_exits": profile.buffer_exits}
+    if profile.buffer_outcomes is not None:
+        arrays["buffer_outcomes"] = profile.buffer_outcomes
     facts = {
         "kind": _KIND,
         "version": FORMAT_VERSION,
@@ -176,8 +177,7 @@ def _assemble(facts: dict[str, Any], arrays: dict[str, Any]) -> BlockProfile:
         run=RunFacts(
             **facts["run"] | {"polled": tuple((int(a), int(n)) for a, n in facts["run"]["polled"]), "warnings": tuple(facts["run"]["warnings"])}
         ),
-        buffer_hits=arrays["buffer_hits"].astype(np.int64) if "buffer_hits" in arrays else None,
-        buffer_exits=arrays["buffer_exits"].astype(np.int64) if "buffer_exits" in arrays else None,
+        buffer_outcomes=arrays["buffer_outcomes"].astype(np.int64) if "buffer_outcomes" in arrays else None,
     )
 
 
@@ -193,7 +193,7 @@ def _inconsistency(profile: BlockProfile) -> str:
         return "arrays of different lengths"
     if profile.executions.shape != shape or profile.fallthroughs.shape != shape:
         return "counts that do not fit the kernels and blocks"
-    if any(outcomes is not None and outcomes.shape != shape for outcomes in (profile.buffer_hits, profile.buffer_exits)):
+    if profile.buffer_outcomes is not None and profile.buffer_outcomes.shape != (len(Outcome), *shape):
         return "branch outcomes that do not fit the kernels and blocks"
     if len(profile.code) != int(profile.sizes.sum()) or (blocks and int(profile.sizes.min()) <= 0):
         return "code that does not fit the blocks"

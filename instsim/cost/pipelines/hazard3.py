@@ -1,15 +1,15 @@
 """Hazard3 (three stages, in order), the RISC-V core of the RP2350.
 
 Rules from Wren6991/Hazard3@8272910, ``doc/sections/instruction_timings.adoc``, checked on simulated RTL at zero wait states. The branch
-predictor remembers one taken backward branch; what it holds when is known only to running code. Here a backward conditional branch is
-taken to be a loop's: mispredicted once when the loop starts and once when it ends.
+predictor remembers one taken backward branch (`instsim.dynamics.target_buffer`): the machine follows it. In a profile where nobody did, every
+backward conditional branch counts as a loop's, missed once when the loop starts and once when it ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from instsim.cost.charges import Charge, EventRule, Parameter, ParameterRule, Pipeline, When
+from instsim.cost.charges import Charge, EventRule, LoopPath, Parameter, ParameterRule, Pipeline, When
 from instsim.cost.riscv_hazards import JUMPS, lands_off_word, uses_loaded_value
 from instsim.isa.instruction import Flow, Instruction, Isa
 
@@ -23,31 +23,34 @@ def charge(block: Sequence[Instruction], parameters: Mapping[str, Parameter], is
     ]
     last = len(block) - 1
     branch = block[last]
-    if lands_off_word(block):
-        charges.append(Charge(0, "unaligned-target", when=When.ENTERED))
-    if branch.flow in JUMPS:
+    predicts = bool(parameters["branch_predictor"])
+    if branch.flow is Flow.CONDITIONAL and predicts:
+        charges.append(Charge(last, "taken-branch", when=When.UNPREDICTED))
+        charges.append(Charge(last, "loop-mispredicted", when=When.MISPREDICTED))
+    elif branch.flow is Flow.CONDITIONAL or branch.flow in JUMPS:
         charges.append(Charge(last, "taken-branch", when=When.TAKEN))
-    elif branch.flow is Flow.CONDITIONAL:
-        backward = branch.target is not None and branch.target <= branch.address
-        if not (backward and parameters["branch_predictor"]):
-            charges.append(Charge(last, "taken-branch", when=When.TAKEN))
-        elif branch.target is not None and branch.target >> 2 == branch.address >> 2:
-            # The predictor never sees a loop that fits one fetch word.
-            charges.append(Charge(last, "taken-branch", when=When.TAKEN))
-        else:
-            charges.append(Charge(last, "loop-mispredicted", 2, When.MINORITY))
-            charges.extend(_loop_fetch(block))
+    if lands_off_word(block):
+        charges.append(Charge(0, "unaligned-target", when=When.REDIRECTED if predicts else When.ENTERED))
     return charges
 
 
-def _loop_fetch(block: Sequence[Instruction]) -> list[Charge]:
-    """Charge a predicted loop of one block: it takes as many cycles as words are touched, if these are more than its instructions."""
-    branch = block[-1]
-    if branch.target != block[0].address:
-        return []
-    words = (branch.end - 1 >> 2) - (block[0].address >> 2) + 1
-    behind = max(0, words - len(block)) - lands_off_word(block)
-    return [Charge(len(block) - 1, "unaligned-target", behind, When.TAKEN)] if behind else []
+def charge_loop(path: LoopPath) -> list[Charge]:
+    """Return what a predicted loop waits for its words, of which one arrives in a cycle.
+
+    Fetch is ahead by what the pipeline took longer than the words before. Behind a jump it is not ahead at all, and two partly used words, the
+    last of the branch and the first of its target, can make it fall behind.
+    """
+    last = len(path.block) - 1
+    end = path.block[last].end
+    steady = 0.0 if path.path_start is None else max(0.0, _words(path.path_start, end) - path.path_cycles)
+    first_fetches, target_fetches = 1 + lands_off_word(path.block), 1 + lands_off_word([path.target])
+    behind_jump = max(0.0, _words(path.block[0].address, end) + target_fetches - first_fetches - path.block_cycles)
+    charges = [Charge(last, "loop-fetch", steady, When.PREDICTED), Charge(last, "loop-fetch", behind_jump - steady, When.PREDICTED_BEHIND_JUMP)]
+    return [charge for charge in charges if charge.occurrences]
+
+
+def _words(start: int, end: int) -> int:
+    return (end - 1 >> 2) - (start >> 2) + 1
 
 
 PIPELINE = Pipeline(
@@ -56,13 +59,13 @@ PIPELINE = Pipeline(
     isa=Isa.RV32,
     events=(
         EventRule("taken-branch", "a taken transfer that was not predicted"),
-        EventRule("loop-mispredicted", "a loop's branch is mispredicted, at its start or at its end"),
-        EventRule(
-            "unaligned-target", "a jump lands on a 32-bit instruction off a word boundary, or a predicted loop touches more words than instructions"
-        ),
+        EventRule("loop-mispredicted", "a branch that the target buffer predicted is not taken"),
+        EventRule("unaligned-target", "fetch starts anew at a 32-bit instruction off a word boundary"),
+        EventRule("loop-fetch", "a predicted loop waits for its words: it touches more of them than fetch is ahead"),
         EventRule("load-use", "the instruction behind a load needs its value, other than as store data"),
     ),
     parameters=(ParameterRule("branch_predictor", "whether the core is built with its one-entry branch predictor"),),
     charge=charge,
     lookback=1,
+    charge_loop=charge_loop,
 )

@@ -1,0 +1,56 @@
+"""Loops as the blocks between a backward branch and its target, for pipelines whose fetch can fall behind in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from instsim.cost.charges import Charge, LoopPath, Pipeline
+from instsim.isa.instruction import Flow, Instruction
+
+__all__ = ["backward_target", "charge_loops"]
+
+
+def backward_target(last: Instruction) -> int | None:
+    """Return the target of a conditional branch backward; None of any other instruction."""
+    backward = last.flow is Flow.CONDITIONAL and last.target is not None and last.target <= last.address
+    return last.target if backward else None
+
+
+def charge_loops(pipeline: Pipeline, decoded: Sequence[Sequence[Instruction]], cycles: Sequence[float]) -> Iterator[tuple[int, Charge]]:
+    """Charge every loop of a profile.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        With a rule for loops, or nothing is charged.
+    decoded : sequence of blocks
+        By ascending address.
+    cycles : sequence of float
+        Of each block, as far as they do not depend on what surrounds it.
+
+    Yields
+    ------
+    tuple of (int, Charge)
+        Block and charge.
+    """
+    if pipeline.charge_loop is None:
+        return
+    numbers = {block[0].address: number for number, block in enumerate(decoded)}
+    for number, block in enumerate(decoded):
+        target = backward_target(block[-1])
+        first = None if target is None else numbers.get(target)
+        if first is None:
+            continue
+        inner = decoded[first:number]
+        joined = all(
+            before[-1].end == behind[0].address and before[-1].flow in {Flow.NONE, Flow.CONDITIONAL}
+            for before, behind in zip(inner, decoded[first + 1 : number + 1], strict=True)
+        )
+        path = LoopPath(
+            target=decoded[first][0],
+            block=block,
+            block_cycles=cycles[number],
+            path_start=decoded[first][0].address if joined else None,
+            path_cycles=sum(cycles[first : number + 1]) if joined else 0.0,
+        )
+        yield from ((number, charge) for charge in pipeline.charge_loop(path))
