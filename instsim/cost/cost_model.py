@@ -235,7 +235,8 @@ def _arrivals(starts: Integers, destinations: Integers, counts: Integers) -> Int
     if starts.size:
         places = np.minimum(np.searchsorted(starts, destinations), starts.size - 1)
         known = np.flatnonzero(starts[places] == destinations)
-        np.add.at(arrivals, (slice(None), places[known]), counts[:, known])
+        for row, row_counts in zip(arrivals, counts, strict=True):
+            np.add.at(row, places[known], row_counts[known])
     return arrivals
 
 

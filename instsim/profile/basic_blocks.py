@@ -106,5 +106,7 @@ def to_basic_blocks(isa: Isa, blocks: TranslationBlocks, read_code: Callable[[in
     if blocks.buffer_outcomes is None:
         return BasicBlocks(addresses[heads], stops - addresses[heads], counts[:, heads], onward[:, tails])
     outcomes = np.zeros((blocks.buffer_outcomes.shape[0], rows, cuts.size), np.int64)
-    np.add.at(outcomes, (slice(None), slice(None), last), blocks.buffer_outcomes[:, :, ran])
+    for kind, by_row in enumerate(blocks.buffer_outcomes[:, :, ran]):
+        for row in range(rows):
+            np.add.at(outcomes[kind, row], last, by_row[row])
     return BasicBlocks(addresses[heads], stops - addresses[heads], counts[:, heads], onward[:, tails], outcomes[:, :, live[tails] + 1])
