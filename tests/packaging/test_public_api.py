@@ -16,7 +16,8 @@ from instsim.resources import firmware_elf
 from instsim.session.request import Request
 
 SAMPLE = firmware_elf() / "elf" / "kws-cortex-m0plus.elf"
-OPTIONS = {field.name: field.default for field in dataclasses.fields(Request)}
+NOT_FOR_CALLERS = {"board_chosen_by"}  # set by the command line for its own messages
+OPTIONS = {field.name: field.default for field in dataclasses.fields(Request) if field.name not in NOT_FOR_CALLERS}
 
 
 def defaults(function: object) -> dict[str, object]:
