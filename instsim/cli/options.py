@@ -157,7 +157,8 @@ def sample_image(firmware: Path | None, sample: str | None, options: dict[str, A
 
     assert sample is not None
     found = choose_sample(sample, request_from(options))
-    options["board"] = options.get("board") or found.board
+    if not options.get("board"):
+        options["board"], options["board_chosen_by"] = found.board, found.chosen_by
     options["run_on"] = found.run_on
     if not any(options.get(key) for key in ("region", "start", "end")):
         options["region"] = found.region

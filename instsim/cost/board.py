@@ -379,8 +379,10 @@ def load_board(name_or_path: str) -> Board:
 
     Raises
     ------
+    UsageError
+        If there is no such board.
     TableError
-        If there is no such board or file, or the file is not valid; all of its errors stand in ``details``.
+        If there is no such file, or the file is not valid; all of its errors stand in ``details``.
     """
     if name_or_path.endswith(".toml") or "/" in name_or_path or "\\" in name_or_path:
         from instsim.cost.core_table import core_names  # noqa: PLC0415 -- only files of the user's own name cores that may not exist
@@ -390,9 +392,9 @@ def load_board(name_or_path: str) -> Board:
     names = board_names()
     if name_or_path in names:
         return _remembered(_folder() / f"{name_or_path}.toml")
-    near = get_close_matches(name_or_path.lower(), names, n=3, cutoff=0.5) or [name for name in names if name_or_path.lower() in name]
+    near = get_close_matches(name_or_path.lower(), names, n=3, cutoff=0.5) or [name for name in names if name_or_path and name_or_path.lower() in name]
     hint = f"did you mean {' or '.join(near)}?" if near else f"boards: {', '.join(names)}."
-    raise TableError(f"no board named {name_or_path!r}", hint=f"{hint} For a board of your own, give the path of its .toml file")
+    raise UsageError(f"no board named {name_or_path!r}", hint=f"{hint} For a board of your own, give the path of its .toml file")
 
 
 def list_boards() -> tuple[Board, ...]:

@@ -329,7 +329,8 @@ def _board(checked: BoardFile, path: Path, digest: str) -> Board:
         boot=Boot(**dict(checked.boot)),
         memories=tuple(sorted(memories, key=lambda region: region.address)),
         devices=tuple(sorted((DeviceWindow(**dict(device)) for device in checked.device), key=lambda window: window.address)),
-        energy=tuple(EnergyPrior(**dict(energy)) for energy in checked.energy),
+        # A derivation is a sentence; the file breaks it into lines to be readable.
+        energy=tuple(EnergyPrior(**{**dict(energy), "derivation": " ".join(energy.derivation.split())}) for energy in checked.energy),
         generic=checked.generic,
         strings=checked.identity.strings,
         registers=checked.identity.registers,

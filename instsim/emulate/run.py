@@ -183,7 +183,7 @@ def _check(machine: Machine, observer: Observer, request: RegionRequest, stop: S
         StopReason.REGION_DONE: "",
     }[stop.reason]
     names = _names(machine.image, stop.backtrace or (stop.pc,))
-    region = _describe(request, observer.rule or request.rule)
+    region = _describe(request, observer.rule if wanted and observer.rule is not None else request.rule)
     output = machine.semihosting.text.strip()
     details = [f"at {line}" for line in names]
     if output:

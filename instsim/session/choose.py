@@ -72,7 +72,7 @@ def choose_target(image: FirmwareImage | None, request: Request, settings: Setti
     warnings: list[str] = []
     if named is not None:
         board = load_board(named)
-        choice = BoardChoice(board.name, board.title, "option" if request.board else "settings")
+        choice = BoardChoice(board.name, board.title, request.board_chosen_by if request.board else "settings")
         problems = fit_problems(image, board) if image is not None and request.run_on is None else ()
         if problems and image is not None:
             if not request.force:

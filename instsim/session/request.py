@@ -40,6 +40,8 @@ class Request:
         Charge one cycle for an instruction without a price instead of refusing.
     force : bool
         Run an image on a board that it does not fit.
+    board_chosen_by : str
+        Who named `board`: ``option``, or ``sample`` for the board that a sample is for.
     run_on : str or None
         Board whose memory map the image runs in, where it is linked for another chip than the one that is priced.
     settings_folder : str or None
@@ -61,6 +63,7 @@ class Request:
     budget_cycles: int = DEFAULT_BUDGET_CYCLES
     allow_unpriced: bool = False
     force: bool = False
+    board_chosen_by: str = "option"
     run_on: str | None = None
     settings_folder: str | None = None
     on_progress: Callable[[int], None] | None = None

@@ -33,8 +33,8 @@ class Sample:
         Which sample.
     path : Path
         Its file.
-    board : str
-        Board it is for.
+    board, chosen_by : str
+        Board it is for, and who chose it (``option``, ``settings`` or ``sample``).
     region : str
         Function to measure.
     run_on : str or None
@@ -44,6 +44,7 @@ class Sample:
     name: str
     path: Path
     board: str
+    chosen_by: str
     region: str
     run_on: str | None
 
@@ -70,7 +71,9 @@ def choose_sample(name: str, request: Request) -> Sample:
     """
     if name not in _SAMPLES:
         raise UsageError(f"no sample {name!r}", hint=f"samples: {', '.join(_SAMPLES)}")
-    board_name = request.board or find_settings(request.settings_folder).board or _DEFAULT_BOARD
+    setting = find_settings(request.settings_folder).board
+    board_name = request.board or setting or _DEFAULT_BOARD
+    chosen_by = "option" if request.board else "settings" if setting else "sample"
     board = load_board(board_name)
     core = load_core(request.core or board.core)
     folder = firmware_elf()
@@ -83,4 +86,4 @@ def choose_sample(name: str, request: Request) -> Sample:
         raise UsageError(f"the sample {name} has no build for {core.name}", hint=f"builds: {', '.join(sorted(builds))}")
     path = folder / image["file"]
     run_on = f"generic-{wanted.replace('rv32imc', 'rv32')}" if fit_problems(load_image(path), board) else None
-    return Sample(name, path, board_name, image["region"], run_on)
+    return Sample(name, path, board_name, chosen_by, image["region"], run_on)

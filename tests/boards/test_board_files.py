@@ -206,7 +206,7 @@ def test_files_that_are_no_boards_are_refused(tmp_path, contents) -> None:
 def test_missing_file_and_unknown_name_say_what_to_do(tmp_path) -> None:
     with pytest.raises(TableError, match="No such file"):
         load_board(str(tmp_path / "none.toml"))
-    with pytest.raises(TableError) as caught:
+    with pytest.raises(UsageError) as caught:
         load_board("nucleo-f446")
     assert "nucleo-f446re" in caught.value.hint
 

@@ -140,7 +140,7 @@ def test_clock_scales_latency_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("firmware", "request_", "error", "text"),
     [
-        (SMALL, Request(board="nucleo-l4r5"), TableError, "nucleo-l4r5zi"),
+        (SMALL, Request(board="nucleo-l4r5"), UsageError, "nucleo-l4r5zi"),
         (SMALL, Request(board="esp32-c3"), ImageError, "does not fit"),
         (SMALL, Request(board=L4, core="esp32-c3"), UsageError, "core table esp32-c3"),
         (SMALL, Request(board=L4, region="Invok"), ImageError, "Invoke"),
