@@ -209,7 +209,8 @@ class BlockCounters:
         if not record:
             return
         index = (int(record) - self._records.ctypes.data) // (Record.WORDS * 8) + address % PAGE // 2
-        self._records[index, Record.EXECUTIONS] -= np.uint64(1)
+        executions = int(self._records[index, Record.EXECUTIONS])
+        self._records[index, Record.EXECUTIONS] = (executions - 1) % (1 << 64)
         self._words[BlockState.TICKS] -= int(self._records[index, Record.TICKS])
 
     def set_interrupt_waiting(self, waiting: bool) -> None:
