@@ -42,10 +42,26 @@ class Registers:
             self.general: tuple[int, ...] = (*base, arm_const.UC_ARM_REG_SP, arm_const.UC_ARM_REG_LR, arm_const.UC_ARM_REG_PC)
             self.pc, self.sp, self.link = arm_const.UC_ARM_REG_PC, arm_const.UC_ARM_REG_SP, arm_const.UC_ARM_REG_LR
             self.arguments = self.general[:4]
+            self.singles: tuple[int, ...] = tuple(arm_const.UC_ARM_REG_S0 + n for n in range(16))
+            self.special: dict[str, int] = {
+                "xpsr": arm_const.UC_ARM_REG_XPSR_NZCVQG,
+                "flags": arm_const.UC_ARM_REG_APSR_NZCV,
+                "control": arm_const.UC_ARM_REG_CONTROL,
+                "primask": arm_const.UC_ARM_REG_PRIMASK,
+                "basepri": arm_const.UC_ARM_REG_BASEPRI,
+                "faultmask": arm_const.UC_ARM_REG_FAULTMASK,
+                "msp": arm_const.UC_ARM_REG_MSP,
+                "psp": arm_const.UC_ARM_REG_PSP,
+                "fpscr": arm_const.UC_ARM_REG_FPSCR,
+            }
         else:
             self.general = tuple(riscv_const.UC_RISCV_REG_X0 + n for n in range(32))
             self.pc, self.sp, self.link = riscv_const.UC_RISCV_REG_PC, self.general[2], self.general[1]
             self.arguments = self.general[10:18]
+            self.singles = ()
+            self.special = {
+                name: getattr(riscv_const, f"UC_RISCV_REG_{name.upper()}") for name in ("mstatus", "mtvec", "mepc", "mcause", "mtval", "mie", "mip")
+            }
 
 
 class Access:
@@ -188,6 +204,14 @@ class Engine:
             callback(at)
 
         return self.uc.hook_add(unicorn.UC_HOOK_CODE, call, begin=address, end=address)
+
+    def on_trap(self, callback: Callable[[int], None]) -> None:
+        """Call Python with Unicorn's number of an exception; the core stands behind the instruction, or at it for a fault."""
+        self.uc.hook_add(unicorn.UC_HOOK_INTR, lambda _uc, number, _data: callback(number))
+
+    def on_invalid_instruction(self, callback: Callable[[], bool]) -> None:
+        """Call Python at what Unicorn takes for an invalid instruction (``ebreak`` among others)."""
+        self.uc.hook_add(unicorn.UC_HOOK_INSN_INVALID, lambda _uc, _data: callback())
 
     def forget_code(self, address: int) -> None:
         """Translate the code at an address anew, so that a hook added there from now on is seen."""

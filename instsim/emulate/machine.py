@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -17,12 +15,15 @@ from instsim.emulate.counters import BlockCounters
 from instsim.emulate.devices import Devices
 from instsim.emulate.engine import Engine
 from instsim.emulate.events import EventQueue
-from instsim.emulate.interrupts import InterruptController, NoInterrupts
+from instsim.emulate.interrupts import InterruptController
 from instsim.emulate.layout import TICKS_PER_CYCLE, DivideState
 from instsim.emulate.memory import PAGE, Memory
 from instsim.emulate.native import load_hooks
+from instsim.emulate.processor_arm import ArmProcessor
+from instsim.emulate.processor_riscv import RiscvProcessor
 from instsim.emulate.semihosting import Semihosting
 from instsim.emulate.spec import BlockCycles, MachineSpec, MemoryKind
+from instsim.emulate.stops import Stop, StopReason
 from instsim.errors import ImageError
 from instsim.image import FirmwareImage
 from instsim.isa import Isa, divide_sites
@@ -34,48 +35,13 @@ _SLICE_TICKS = 1 << 30
 
 _CODE_OVERLAP = 2
 
-_BKPT_SEMIHOSTING = 0xBEAB
-_RISCV_SEMIHOSTING = (0x01F01013, 0x00100073, 0x40705013)
-_THUMB_WAITS = (0xBF20, 0xBF30)
-_RISCV_WAIT = 0x10500073
-_THUMB_SELF_LOOP, _RISCV_SELF_LOOPS = 0xE7FE, (0x0000006F, 0xA001)
-_MOST_IDLE_WAITS = 1000
+_MASKED_TICKS = 1 << 18
+"""Longest stretch without a look at an interrupt that waits to be unmasked, should the unmasking not have been seen: 4096 cycles."""
+
 _START_BLOCKS = 64
 
 _COUNTER_CSRS = {0xB00: 0, 0xB80: 32, 0xC00: 0, 0xC80: 32, 0xC01: 0, 0xC81: 32, 0xB02: 0, 0xB82: 32, 0xC02: 0, 0xC82: 32, 0x7E2: 0}
 """RISC-V counters (cycle, time, instret and their machine-mode twins; ESP32-C3's ``mpccr``) and the bit they start at."""
-
-
-class StopReason(StrEnum):
-    """Why a run ended."""
-
-    REGION_DONE = "region-done"
-    EXIT = "exit"
-    BUDGET = "budget"
-    DEADLOCK = "deadlock"
-    FAULT = "fault"
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """How a run ended.
-
-    Attributes
-    ----------
-    reason : StopReason
-        Why.
-    pc : int
-        Where.
-    message : str
-        What happened, for a fault or deadlock.
-    backtrace : tuple of int
-        Addresses of the calls that led there, innermost first: the program counter, then return addresses found on the stack.
-    """
-
-    reason: StopReason
-    pc: int
-    message: str = ""
-    backtrace: tuple[int, ...] = ()
 
 
 class Machine:
@@ -114,14 +80,12 @@ class Machine:
         self.counters = BlockCounters(Engine.function_address("uc_emu_stop"), relax_exit_check(spec.isa).helper, follow_branches=spec.isa is Isa.RV32)
         self.engine.add_block_hook(self._native.block, self.counters.state_pointer)
         self.events = EventQueue(self.counters.lower_deadline)
-        self.interrupts: InterruptController = NoInterrupts()
         self.divides: dict[int, np.ndarray[Any, np.dtype[np.uint64]]] = {}
         self._divide_states: list[Any] = []
         self._block_cycles = block_cycles
         self._code_page_watchers: list[Callable[[int], None]] = []
         self._stop: Stop | None = None
-        self._idle_waits = 0
-        self._break_pending = False
+        self.idle_ticks = 0
         self._counter_read_at: int | None = None
         self.csr_reads = 0
         vector_table = image.vector_table if image.vector_table is not None else 0
@@ -129,25 +93,30 @@ class Machine:
         self.semihosting = Semihosting(self.memory, self.now_cycles, spec.clock_hz)
         for start, size in spec.device_windows:
             self._map_devices(start, size)
-        self._add_trap_hooks()
+        processor = ArmProcessor if spec.isa is Isa.THUMB else RiscvProcessor
+        self.processor: ArmProcessor | RiscvProcessor = processor(self, self._native.unmask)
+        self.interrupts: InterruptController = self.processor.interrupts
         self._reset()
 
     # -- set-up ------------------------------------------------------------------------------------------------------------------
 
     def _map_devices(self, start: int, size: int) -> None:
-        uc, devices, engine = self.engine.uc, self.devices, self.engine
+        devices, engine = self.devices, self.engine
 
-        def read(_uc: Any, offset: int, width: int, _data: Any) -> int:
+        def read(uc: Any, offset: int, width: int, _data: Any) -> int:
             engine.clear_it_state(uc)
-            return devices.read(start + offset, width)
+            value = self.processor.read(start + offset, width)
+            return devices.read(start + offset, width) if value is None else value
 
-        def write(_uc: Any, offset: int, width: int, value: int, _data: Any) -> None:
+        def write(uc: Any, offset: int, width: int, value: int, _data: Any) -> None:
             engine.clear_it_state(uc)
+            if self.processor.write(start + offset, width, value):
+                return
             devices.write(start + offset, width, value)
             if devices.reset_requested:
                 self.stop(Stop(StopReason.FAULT, engine.pc, "the firmware asked for a reset of the chip (AIRCR.SYSRESETREQ)"))
 
-        uc.mmio_map(start, size, read, None, write, None)
+        engine.uc.mmio_map(start, size, read, None, write, None)
 
     def _reset(self) -> None:
         if self.isa is Isa.THUMB:
@@ -228,10 +197,11 @@ class Machine:
     def _after_counter(self, address: int) -> None:
         """Replace what Unicorn read (the host's clock) by the machine's time, before the next instruction sees it."""
         if self._counter_read_at == address - 4:
-            self._read_counter(address - 4)
+            self.read_counter(address - 4)
         self._counter_read_at = None
 
-    def _read_counter(self, address: int) -> bool:
+    def read_counter(self, address: int) -> bool:
+        """Carry out a read of a RISC-V counter; return whether the instruction at `address` is one."""
         word = self.memory.word(address) or 0
         shift = _COUNTER_CSRS.get(word >> 20)
         if word & 0x7F != 0x73 or not word & 0x7000 or shift is None:
@@ -275,38 +245,71 @@ class Machine:
         Stop
             Why and where it ended. A machine that stopped for `REGION_DONE` or `BUDGET` can be run on.
         """
-        counters = self.counters
+        counters, events, processor = self.counters, self.events, self.processor
         limit = budget_cycles * TICKS_PER_CYCLE
         self._stop = None
+        slice_end = counters.ticks + _SLICE_TICKS
         while True:
-            if self.events.next_ticks is not None:
+            if events.next_ticks is not None:
                 self.now_cycles()
-                self.events.fire_due(counters.ticks)
-            next_event = self.events.next_ticks
-            counters.set_deadline(min(limit, counters.ticks + _SLICE_TICKS, limit if next_event is None else next_event))
-            before = counters.ticks
-            error = self.engine.run(self._pc)
-            self._pc = self.engine.pc
-            hook_stopped = counters.take_stopped()
-            if self._break_pending:
-                self._after_break()
-                if self._asked_stop() is None:
-                    continue
+                events.fire_due(counters.ticks)
+            self._pc = processor.settle(self._pc)
+            if processor.must_sleep and self._asked_stop() is None:
+                self._sleep(limit)
             asked = self._asked_stop()
             if asked is not None:
                 return asked
-            if error is not None:
-                return self._fault(str(error))
+            next_event = events.next_ticks
+            deadline = min(limit, slice_end, limit if next_event is None else next_event)
+            counters.set_deadline(min(deadline, counters.ticks + _MASKED_TICKS) if processor.interrupt_waits else deadline)
+            error = self.engine.run(self._pc)
+            self._pc = self.engine.pc
+            hook_stopped = counters.take_stopped()
+            asked = self._asked_stop()
+            if asked is not None:
+                return asked
+            if error is not None and not processor.has_trap:
+                self._pc = processor.refused(error, self._pc)
+                continue
             if counters.ticks >= limit:
                 return Stop(StopReason.BUDGET, self._pc, backtrace=self.backtrace())
-            stuck = self._deadlock(hook_stopped=hook_stopped, progressed=counters.ticks - before > TICKS_PER_CYCLE * 100)
-            if stuck:
-                return Stop(StopReason.DEADLOCK, self._pc, stuck, self.backtrace())
-            if on_slice is not None and hook_stopped:
-                on_slice(counters.ticks // TICKS_PER_CYCLE)
+            if processor.has_trap:
+                continue
+            if hook_stopped:
+                stuck = processor.stuck_at(self._pc)
+                if stuck:
+                    return Stop(StopReason.DEADLOCK, self._pc, stuck, self.backtrace())
+            elif processor.has_waited(self._pc):
+                self._sleep(limit)
+            elif not processor.is_hint(self._pc):
+                return Stop(StopReason.DEADLOCK, self._pc, "the emulator stopped without a reason", self.backtrace())
+            if counters.ticks >= slice_end:
+                slice_end = counters.ticks + _SLICE_TICKS
+                if on_slice is not None:
+                    on_slice(counters.ticks // TICKS_PER_CYCLE)
 
     def _asked_stop(self) -> Stop | None:
         return self._stop
+
+    def _sleep(self, limit: int) -> None:
+        """Let time pass from event to event until the core wakes up, or nothing can wake it."""
+        counters, events = self.counters, self.events
+        self.now_cycles()
+        while not self.processor.wakes():
+            at = events.next_ticks
+            if at is None:
+                message = "the firmware waits for an interrupt that never comes"
+                self._stop = Stop(StopReason.DEADLOCK, self._pc, message, self.backtrace())
+                return
+            idle = min(at, limit) - counters.ticks
+            if idle > 0:
+                counters.advance(idle)
+                self.idle_ticks += idle
+            if at > limit:
+                self._stop = Stop(StopReason.BUDGET, self._pc, backtrace=self.backtrace())
+                return
+            events.fire_due(counters.ticks)
+        self.processor.wake_up(self._pc)
 
     def stack_top(self) -> int | None:
         """Return the initial stack pointer, running start-up code block by block until it has set one; None if it does not soon."""
@@ -320,110 +323,30 @@ class Machine:
                 self.initial_sp = self.engine.sp
         return self.initial_sp
 
-    def _deadlock(self, *, hook_stopped: bool, progressed: bool) -> str:
-        """Tell an endless wait from work; called between two stretches."""
-        if hook_stopped:
-            at = self.memory.word(self._pc) or 0
-            if (at & 0xFFFF == _THUMB_SELF_LOOP) if self.isa is Isa.THUMB else (at in _RISCV_SELF_LOOPS or at & 0xFFFF in _RISCV_SELF_LOOPS):
-                return "an endless loop that does nothing (a branch to itself)"
-            return ""
-        if self.isa is Isa.THUMB:
-            waited = int.from_bytes(self.memory.read(self._pc - 2, 2) or b"", "little") in _THUMB_WAITS
-        else:
-            waited = self.memory.word(self._pc - 4) == _RISCV_WAIT
-        if not waited:
-            return "the emulator stopped without a reason"
-        self._idle_waits = 0 if progressed else self._idle_waits + 1
-        if self._idle_waits > _MOST_IDLE_WAITS:
-            return "the firmware waits for an interrupt that never comes (interrupts are not delivered)"
-        return ""
+    # -- trouble -----------------------------------------------------------------------------------------------------------------
 
-    # -- traps -------------------------------------------------------------------------------------------------------------------
-
-    def _add_trap_hooks(self) -> None:
-        import unicorn  # noqa: PLC0415 -- constants only
-
-        uc = self.engine.uc
-        if self.isa is Isa.THUMB:
-            uc.hook_add(unicorn.UC_HOOK_INTR, lambda _uc, number, _data: self._thumb_trap(number))
-        else:
-            uc.hook_add(unicorn.UC_HOOK_INTR, lambda _uc, number, _data: self._riscv_trap(number))
-            uc.hook_add(unicorn.UC_HOOK_INSN_INVALID, lambda _uc, _data: self._riscv_break())
-
-    def _halt(self, stop: Stop) -> None:
+    def halt(self, stop: Stop) -> None:
+        """Stop the machine from a trap, at once."""
         self._stop = stop
         self.engine.stop()
 
-    def _thumb_trap(self, number: int) -> None:
-        engine, registers = self.engine, self.engine.registers
-        pc = engine.pc
-        instruction = int.from_bytes(self.memory.read(pc, 2) or b"", "little")
-        if number == 7 and instruction == _BKPT_SEMIHOSTING:
-            operation, parameter = (engine.read_register(r) for r in registers.arguments[:2])
-            engine.write_register(registers.arguments[0], self.semihosting.call(operation, parameter))
-            engine.write_register(registers.pc, pc + 2 | 1)
-            if self.semihosting.exit_code is not None:
-                self._halt(Stop(StopReason.EXIT, pc))
-            return
-        names = {
-            1: "undefined instruction",
-            2: "supervisor call (svc), which needs exceptions that are not emulated",
-            3: "instruction fetch refused",
-            4: "data access refused",
-            7: f"breakpoint (bkpt {instruction & 0xFF:#x})",
-            8: "exception return without an exception",
-            17: "floating-point or coprocessor instruction without such a unit",
-            18: "branch to Arm state (an address without the Thumb bit)",
-            22: "stack limit violated",
-            23: "unaligned access",
-        }
-        self._halt(self._fault(names.get(number, f"exception {number}"), at=pc))
+    def describe_refused(self) -> str:
+        """Return what the firmware did where the memory map has no answer, and forget it; empty if nothing was refused."""
+        refused, self.engine.refused = self.engine.refused, None
+        if refused is None:
+            return ""
+        where = f"{refused.address:#010x}"
+        return {
+            "execute": f"jump to {where}, where there is no code",
+            "read": f"read of {where}, where there is no memory and no device",
+            "write": f"write to {where}, where there is no memory and no device",
+            "write to flash": f"write to {where} in flash",
+        }[refused.kind]
 
-    def _riscv_trap(self, number: int) -> None:
-        pc = self.engine.pc
-        names = {0: "misaligned instruction address", 2: "illegal instruction", 3: "breakpoint", 4: "misaligned load", 6: "misaligned store"}
-        if 8 <= number <= 11:
-            self._halt(self._fault("environment call (ecall), which needs traps that are not emulated", at=pc))
-            return
-        if number == 2 and self._read_counter(pc - 4):
-            return
-        self._halt(self._fault(names.get(number, f"trap {number}"), at=pc - 4 if number == 2 else pc))
-
-    def _riscv_break(self) -> bool:
-        # Unicorn does not take a new program counter from this hook: stop, and go on behind the instruction.
-        self._break_pending = True
-        self.engine.stop()
-        return True
-
-    def _after_break(self) -> None:
-        """Serve an ``ebreak`` while the machine stands still, and go on behind it."""
-        self._break_pending = False
-        engine = self.engine
-        # The program counter is at the instruction or behind it, depending on what ran before.
-        at = engine.pc if self.memory.word(engine.pc) == _RISCV_SEMIHOSTING[1] else engine.pc - 4
-        if tuple(self.memory.word(at - 4 + 4 * index) for index in range(3)) != _RISCV_SEMIHOSTING:
-            self._stop = self._fault("breakpoint (ebreak)", at=engine.pc)
-            return
-        general = engine.registers.general
-        operation, parameter = engine.read_register(general[10]), engine.read_register(general[11])
-        engine.write_register(general[10], self.semihosting.call(operation, parameter))
-        self._pc = at + 4
-        if self.semihosting.exit_code is not None:
-            self._stop = Stop(StopReason.EXIT, at)
-
-    def _fault(self, what: str, at: int | None = None) -> Stop:
+    def fault(self, what: str, at: int | None = None) -> Stop:
+        """Return the stop for a fault at an address, with the calls that led there."""
         pc = self.engine.pc if at is None else at
-        refused = self.engine.refused
-        if refused is not None:
-            where = f"{refused.address:#010x}"
-            self.engine.refused = None
-            what = {
-                "execute": f"jump to {where}, where there is no code",
-                "read": f"read of {where}, where there is no memory and no device",
-                "write": f"write to {where}, where there is no memory and no device",
-                "write to flash": f"write to {where} in flash",
-            }[refused.kind]
-        return Stop(StopReason.FAULT, pc, what, self.backtrace(pc))
+        return Stop(StopReason.FAULT, pc, self.describe_refused() or what, self.backtrace(pc))
 
     # -- where it is -------------------------------------------------------------------------------------------------------------
 

@@ -31,10 +31,13 @@ class NativeHooks:
         To be called at every translation block, with a `BlockState`.
     divide : int
         To be called before one divide instruction, with a `DivideState`.
+    unmask : int
+        To be called before an instruction that may unmask interrupts, with a `BlockState`.
     """
 
     block: int
     divide: int
+    unmask: int
     _engines: tuple[Any, ...] = field(repr=False, default=())
 
 
@@ -96,7 +99,7 @@ def load_hooks() -> NativeHooks:
             engine.finalize_object()
             addresses[name] = engine.get_function_address(entry)
             engines.append(engine)
-        return NativeHooks(block=addresses["block"], divide=addresses["divide"], _engines=tuple(engines))
+        return NativeHooks(block=addresses["block"], divide=addresses["divide"], unmask=addresses["unmask"], _engines=tuple(engines))
     except (RuntimeError, OSError, importlib.metadata.PackageNotFoundError) as error:
         hint = "reinstall instsim with its numba and llvmlite"
         raise InstsimError(f"cannot compile the counting hooks for this machine: {error}", hint=hint) from error

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from instsim.isa import Isa
 
-__all__ = ["BlockCycles", "MachineSpec", "MemoryKind", "MemorySpec"]
+__all__ = ["BlockCycles", "ExceptionCycles", "InterruptSpec", "MachineSpec", "MemoryKind", "MemorySpec"]
 
 BlockCycles = Callable[[int, bytes], float]
 """``block_cycles(address, code)``: mean cycles of one execution of a block, for the timers that firmware reads."""
@@ -46,6 +46,54 @@ class MemorySpec:
     aliases: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ExceptionCycles:
+    """How long the core takes to change to a handler and back; time passes on the machine's clock, the cost model prices the counts.
+
+    Attributes
+    ----------
+    entry, leave : float
+        Cycles of stacking and vector fetch, and of unstacking; on RISC-V of taking a trap, and of ``mret`` (priced as an instruction).
+    tail_chain : float
+        Cycles from one handler to the next.
+    float_save : float
+        Cycles of storing the floating-point registers, when a handler first uses the unit (or at entry, where stacking is not lazy).
+    """
+
+    entry: float = 12.0
+    leave: float = 10.0
+    tail_chain: float = 6.0
+    float_save: float = 17.0
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptSpec:
+    """The chip's interrupt hardware.
+
+    Attributes
+    ----------
+    priority_bits : int or None
+        Bits of an interrupt's priority on Cortex-M; the core's usual number if None (2 on Armv6-M, else 4).
+    systick_divider : int
+        Core cycles to one of SysTick's reference clock (``CLKSOURCE`` = 0).
+    clint : int or None
+        Address of a core-local interruptor (``msip`` at 0, ``mtimecmp`` at 0x4000, ``mtime`` at 0xBFF8), for RISC-V.
+    clint_divider : int
+        Core cycles to one of ``mtime``.
+    esp32c3_matrix : int or None
+        Address of an ESP32-C3's interrupt matrix (0x600C2000).
+    cycles : ExceptionCycles
+        Times of entry and return.
+    """
+
+    priority_bits: int | None = None
+    systick_divider: int = 1
+    clint: int | None = None
+    clint_divider: int = 1
+    esp32c3_matrix: int | None = None
+    cycles: ExceptionCycles = ExceptionCycles()
+
+
 @dataclass(frozen=True)
 class MachineSpec:
     """The chip as the emulator sees it.
@@ -64,6 +112,8 @@ class MachineSpec:
         Start and size of address ranges that hold device registers.
     clock_hz : float
         Core clock, for semihosting's clock.
+    interrupts : InterruptSpec
+        Interrupt hardware.
     """
 
     name: str
@@ -72,3 +122,4 @@ class MachineSpec:
     memories: tuple[MemorySpec, ...]
     device_windows: tuple[tuple[int, int], ...]
     clock_hz: float
+    interrupts: InterruptSpec = InterruptSpec()

@@ -1,0 +1,186 @@
+"""An RV32 core as the run loop sees it: its traps, its interrupt devices, its sleep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from instsim.emulate.memory import PAGE
+from instsim.emulate.riscv_interrupts import Clint, InterruptMatrix, MachineInterrupts
+from instsim.emulate.riscv_traps import RiscvTraps
+from instsim.emulate.stops import Stop, StopReason
+
+if TYPE_CHECKING:
+    from unicorn import UcError
+
+    from instsim.emulate.machine import Machine
+
+__all__ = ["RiscvProcessor"]
+
+_SEMIHOSTING = (0x01F01013, 0x00100073, 0x40705013)
+_WFI, _MRET = 0x10500073, 0x30200073
+_SELF_LOOPS = (0x0000006F, 0xA001)
+_MSTATUS, _MIE, _MIP = 0x300, 0x304, 0x344
+_ILLEGAL_TRAP = 2
+_FIRST_ECALL, _LAST_ECALL = 8, 11
+_NAMES = {0: "misaligned instruction address", 2: "illegal instruction", 3: "breakpoint", 4: "misaligned load", 6: "misaligned store"}
+_MATRIX_BYTES, _CLINT_BYTES = 0x1000, 0xC000
+
+
+class RiscvProcessor:
+    """Traps, timer and sleep of one RV32 core.
+
+    Parameters
+    ----------
+    machine : Machine
+        Engine, memory, counters, events and devices ready.
+    unmask_hook : int
+        Address of the native hook for instructions that unmask interrupts.
+    """
+
+    def __init__(self, machine: Machine, unmask_hook: int) -> None:
+        self._machine = machine
+        self._engine = machine.engine
+        self._unmask_hook = unmask_hook
+        spec = machine.spec.interrupts
+        self._blocks: list[tuple[int, int, Clint | InterruptMatrix]] = []
+        self.interrupts: MachineInterrupts | InterruptMatrix
+        if spec.esp32c3_matrix is not None:
+            self.interrupts = InterruptMatrix(self._look_again)
+            self._blocks.append((spec.esp32c3_matrix, _MATRIX_BYTES, self.interrupts))
+        else:
+            self.interrupts = MachineInterrupts(self._look_again)
+            if spec.clint is not None:
+                clint = Clint(machine.now_cycles, machine.events, self.interrupts, spec.clint_divider)
+                self._blocks.append((spec.clint, _CLINT_BYTES, clint))
+        self.traps = RiscvTraps(machine.engine, machine.counters, self.interrupts, spec.cycles)
+        self.log = self.traps.log
+        self.must_sleep = False
+        self._trap: int | None = None
+        self._break_pending = False
+        machine.watch_code_pages(self._on_code_page)
+        self._engine.on_trap(self._on_trap)
+        self._engine.on_invalid_instruction(self._on_break)
+
+    def _look_again(self) -> None:
+        self._machine.counters.set_deadline(0)
+
+    def _on_code_page(self, page: int) -> None:
+        memory = self._machine.memory
+        code = memory.read(page, PAGE + 2) or memory.read(page, PAGE) or b""
+        halves = np.frombuffer(code[: len(code) // 2 * 2], "<u2").astype(np.int64)
+        words = halves[:-1] | halves[1:] << 16
+        writes = (words & 0x7F == 0x73) & (words >> 12 & 3 != 0) & np.isin(words >> 20, (_MSTATUS, _MIE))
+        returns = words == _MRET
+        for index in np.flatnonzero((writes | returns)[: PAGE // 2]).tolist():
+            self._engine.add_instruction_hook(self._unmask_hook, self._machine.counters.state_pointer, page + 2 * index)
+        for index in np.flatnonzero(returns[: PAGE // 2]).tolist():
+            self._engine.on_instruction(page + 2 * index, self.traps.before_return)
+
+    # -- registers ---------------------------------------------------------------------------------------------------------------
+
+    def read(self, address: int, size: int) -> int | None:
+        """Return 1, 2 or 4 bytes of an interrupt device; None where none is."""
+        for start, length, block in self._blocks:
+            if start <= address < start + length:
+                if isinstance(block, Clint):
+                    self._machine.devices.timer_reads += 1
+                return block.read(address - start, size)
+        return None
+
+    def write(self, address: int, size: int, value: int) -> bool:
+        """Store 1, 2 or 4 bytes; return False where no interrupt device has that register."""
+        return any(start <= address < start + length and block.write(address - start, size, value) for start, length, block in self._blocks)
+
+    # -- traps -------------------------------------------------------------------------------------------------------------------
+
+    def _on_trap(self, number: int) -> None:
+        if number == _ILLEGAL_TRAP and self._machine.read_counter(self._engine.pc - 4):
+            return
+        self._trap = number
+        self._engine.stop()
+
+    def _on_break(self) -> bool:
+        # Unicorn does not take a new program counter from this hook: stop, and go on behind the instruction.
+        self._break_pending = True
+        self._engine.stop()
+        return True
+
+    def settle(self, pc: int) -> int:
+        """Serve what stopped the core, then take what is pending; return where the core goes on."""
+        trap, self._trap = self._trap, None
+        if self._break_pending:
+            self._break_pending = False
+            pc = self._after_break()
+        elif trap is not None and _FIRST_ECALL <= trap <= _LAST_ECALL:
+            call = pc - 4
+            pc = self.traps.environment_call(call)
+            if pc == call:
+                self._machine.stop(self._machine.fault("environment call (ecall) without a trap handler (mtvec is 0)", at=call))
+        elif trap is not None:
+            self._machine.stop(self._machine.fault(_NAMES.get(trap, f"trap {trap}"), at=pc - 4 if trap == _ILLEGAL_TRAP else pc))
+            return pc
+        pc = self.traps.deliver(pc)
+        self._machine.counters.set_interrupt_waiting(self.interrupts.pending != 0)
+        return pc
+
+    def _after_break(self) -> int:
+        """Serve an ``ebreak`` while the machine stands still, and go on behind it."""
+        machine, engine = self._machine, self._engine
+        word = machine.memory.word
+        # The program counter is at the instruction or behind it, depending on what ran before.
+        at = engine.pc if word(engine.pc) == _SEMIHOSTING[1] else engine.pc - 4
+        if tuple(word(at - 4 + 4 * index) for index in range(3)) != _SEMIHOSTING:
+            machine.stop(machine.fault("breakpoint (ebreak)", at=engine.pc))
+            return engine.pc
+        general = engine.registers.general
+        operation, parameter = engine.read_register(general[10]), engine.read_register(general[11])
+        engine.write_register(general[10], machine.semihosting.call(operation, parameter))
+        if machine.semihosting.exit_code is not None:
+            machine.stop(Stop(StopReason.EXIT, at))
+        return at + 4
+
+    def refused(self, error: UcError, pc: int) -> int:
+        """Stop for an access or instruction that the emulator refused."""
+        text = self._machine.describe_refused() if self._engine.refused is not None else str(error)
+        self._machine.stop(self._machine.fault(text, at=pc))
+        return pc
+
+    @property
+    def has_trap(self) -> bool:
+        """Whether something waits for `settle`."""
+        return self._trap is not None or self._break_pending
+
+    @property
+    def interrupt_waits(self) -> bool:
+        """Whether an interrupt waits for its turn."""
+        return self.interrupts.pending != 0
+
+    # -- sleep -------------------------------------------------------------------------------------------------------------------
+
+    def has_waited(self, pc: int) -> bool:
+        """Whether the instruction before `pc` made the core sleep."""
+        return self._machine.memory.word(pc - 4) == _WFI
+
+    def is_hint(self, pc: int) -> bool:
+        """Whether the emulator stopped behind an instruction that asks for nothing."""
+        return self._machine.memory.word(pc - 4) == _WFI
+
+    def wakes(self) -> bool:
+        """Whether the core wakes up."""
+        return self.traps.wakes()
+
+    def wake_up(self, pc: int) -> None:
+        """Go on behind the instruction that made the core sleep."""
+        # Unicorn counts a whole block at its start, and leaves this one in its middle.
+        self._machine.counters.resume_inside(pc)
+
+    def stuck_at(self, pc: int) -> str:
+        """Return a message if the code at `pc` is a loop that nothing can end."""
+        at = self._machine.memory.word(pc) or 0
+        if at not in _SELF_LOOPS and at & 0xFFFF not in _SELF_LOOPS:
+            return ""
+        if self._machine.events.next_ticks is not None and not self.traps.is_in_handler:
+            return ""
+        return "an endless loop that does nothing (a branch to itself)"

@@ -1,0 +1,40 @@
+"""How a run of the machine ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["Stop", "StopReason"]
+
+
+class StopReason(StrEnum):
+    """Why a run ended."""
+
+    REGION_DONE = "region-done"
+    EXIT = "exit"
+    BUDGET = "budget"
+    DEADLOCK = "deadlock"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """How a run ended.
+
+    Attributes
+    ----------
+    reason : StopReason
+        Why.
+    pc : int
+        Where.
+    message : str
+        What happened, for a fault or deadlock.
+    backtrace : tuple of int
+        Addresses of the calls that led there, innermost first: the program counter, then return addresses found on the stack.
+    """
+
+    reason: StopReason
+    pc: int
+    message: str = ""
+    backtrace: tuple[int, ...] = ()
