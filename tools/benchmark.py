@@ -86,7 +86,8 @@ def measure(path: Path, repeats: int) -> Row:
         raise SystemExit(f"{path}: no QEMU for it is installed")
     qemu, empty, emulation, command = [], [], [], []
     with tempfile.TemporaryDirectory() as folder:
-        report = [sys.executable, "-m", "instsim", "estimate", str(path), "--region", "all", "--board", _BOARDS[image.isa], "-o", f"{folder}/report.txt"]
+        report = [sys.executable, "-m", "instsim", "estimate", str(path), "--region", "all", "--board", _BOARDS[image.isa]]
+        report += ["-o", f"{folder}/report.txt"]
         _timed(report)
         for _ in range(repeats):
             empty.append(_timed([_QEMU[image.isa][0], "--version"])[0])

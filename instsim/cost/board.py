@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from instsim.cost.sources import load_sources
-from instsim.errors import TableError, UsageError
+from instsim.errors import UsageError
 from instsim.resources import cost_tables
 
 __all__ = [
@@ -392,7 +392,8 @@ def load_board(name_or_path: str) -> Board:
     names = board_names()
     if name_or_path in names:
         return _remembered(_folder() / f"{name_or_path}.toml")
-    near = get_close_matches(name_or_path.lower(), names, n=3, cutoff=0.5) or [name for name in names if name_or_path and name_or_path.lower() in name]
+    near = get_close_matches(name_or_path.lower(), names, n=3, cutoff=0.5)
+    near = near or [name for name in names if name_or_path and name_or_path.lower() in name]
     hint = f"did you mean {' or '.join(near)}?" if near else f"boards: {', '.join(names)}."
     raise UsageError(f"no board named {name_or_path!r}", hint=f"{hint} For a board of your own, give the path of its .toml file")
 

@@ -48,7 +48,7 @@ def _board(facts: dict[str, Any]) -> Board:
         MemoryRegion(**memory | {"aliases": tuple(memory["aliases"]), "wait_states": memory["wait_states"] and WaitStates(**memory["wait_states"])})
         for memory in facts["memories"]
     )
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
     return Board(
         **plain
         | {

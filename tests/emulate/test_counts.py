@@ -18,6 +18,7 @@ from instsim.emulate.machine import Machine, StopReason
 from instsim.emulate.region import KernelWatch, RegionRequest, RegionRule
 from instsim.emulate.run import RunOptions, profile_image
 from instsim.isa import decode
+from instsim.profile.file import profile_bytes
 from tests.emulate.bundled import chip, entry, image_of
 
 PROGRAMS = [("dispatch-s28", "cortex-m4"), ("dispatch-s28-nested", "cortex-m4"), ("dispatch-s28", "rv32imc"), ("dispatch-s28-nested", "rv32imc")]
@@ -104,8 +105,6 @@ def test_with_and_without_the_accelerator(name: str, core: str, tmp_path: Path) 
 
 
 def test_two_runs_give_the_same_bytes() -> None:
-    from instsim.profile.file import profile_bytes
-
     assert profile_bytes(whole_run("dispatch-s28", "cortex-m4")) == profile_bytes(whole_run("dispatch-s28", "cortex-m4"))
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from firmware_samples.catalogue import kernels_executed
 from firmware_samples.dispatch_networks import draw_control_flow, draw_small
 from firmware_samples.kws_network import draw_kws
 from firmware_samples.machine_programs import DIVIDE_OPERANDS
+
 from instsim.cost import CostModel, load_core
 from instsim.dynamics.divider import pack_operands
 from instsim.emulate.machine import Machine, StopReason
@@ -24,6 +24,12 @@ from instsim.resources import firmware_elf
 from tests.emulate.bundled import chip, entry, image_of, manifest
 
 NETWORKS = {"models/kws.tflite": draw_kws, "models/small.tflite": draw_small, "models/control_flow.tflite": draw_control_flow}
+OUTCOMES = {
+    "exit": {StopReason.EXIT},
+    "fault": {StopReason.FAULT},
+    "deadlock": {StopReason.DEADLOCK},
+    "endless": {StopReason.BUDGET, StopReason.DEADLOCK},
+}
 BUDGET = 400_000_000
 ENDLESS_BUDGET = 2_000_000
 FAULTS = {
@@ -53,8 +59,7 @@ def test_program(expected: dict[str, Any]) -> None:
         assert machine.semihosting.text == expected["expected_stdout"]
     else:
         assert re.fullmatch(expected["expected_stdout_pattern"], machine.semihosting.text)
-    outcome = {"exit": {StopReason.EXIT}, "fault": {StopReason.FAULT}, "deadlock": {StopReason.DEADLOCK}, "endless": {StopReason.BUDGET, StopReason.DEADLOCK}}
-    assert stop.reason in outcome[expected["outcome"]], stop
+    assert stop.reason in OUTCOMES[expected["outcome"]], stop
     if expected["outcome"] == "exit":
         assert machine.semihosting.exit_code == expected["expected_exit_code"]
     if "fault_kind" in expected:

@@ -78,7 +78,7 @@ def test_every_instruction_runs_as_often_as_in_the_walk(walk: tuple[bytes, list[
     blocks = to_basic_blocks(Isa.THUMB, cut(runs, code, page), lambda a, s: code[a : a + s])
     counted: Counter[int] = Counter()
     for address, size, count in zip(blocks.addresses.tolist(), blocks.sizes.tolist(), blocks.executions[0].tolist(), strict=True):
-        counted.update({place: count for place in range(address, address + size, 2)})
+        counted.update(dict.fromkeys(range(address, address + size, 2), count))
     walked: Counter[int] = Counter()
     for start, stop in runs:
         walked.update(range(start, stop, 2))

@@ -17,9 +17,7 @@ from instsim.session.samples import choose_sample
 from instsim.session.settings import find_settings
 
 ELF = firmware_elf() / "elf"
-KWS, SMALL, NESTED, STRIPPED = (
-    ELF / f"{name}-cortex-m4.elf" for name in ("kws", "dispatch-s28", "dispatch-s28-nested", "dispatch-s28-stripped")
-)
+KWS, SMALL, NESTED, STRIPPED = (ELF / f"{name}-cortex-m4.elf" for name in ("kws", "dispatch-s28", "dispatch-s28-nested", "dispatch-s28-stripped"))
 RISCV = ELF / "dispatch-s28-rv32imc.elf"
 L4 = "nucleo-l4r5zi"
 INVOKE = "tflite::MicroInterpreter::Invoke"
