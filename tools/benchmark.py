@@ -52,7 +52,7 @@ class Row:
 
 def _chip(isa: Isa) -> MachineSpec:
     if isa is Isa.THUMB:
-        memories = (MemorySpec("rom", MemoryKind.FLASH, 0, 4 << 20), MemorySpec("ram", MemoryKind.RAM, 0x20000000, 4 << 20))
+        memories: tuple[MemorySpec, ...] = (MemorySpec("rom", MemoryKind.FLASH, 0, 4 << 20), MemorySpec("ram", MemoryKind.RAM, 0x20000000, 4 << 20))
         return MachineSpec("mps2-an386", isa, "cortex-m4", memories, ((0x40000000, 0x20000000), (0xE0000000, 0x100000)), 25e6)
     memories = (MemorySpec("dram", MemoryKind.RAM, 0x80000000, 128 << 20),)
     return MachineSpec("virt", isa, "rv32", memories, ((0x02000000, 0x10000), (0x10000000, 0x1000)), 25e6)
