@@ -1,12 +1,14 @@
 """What instructions cost: core tables, boards, and the model that prices a profile."""
 
 from instsim.cost.board import Board, EnergyPrior, board_names, energy_interval, list_boards, load_board
+from instsim.cost.charged_instructions import ChargedInstructions
 from instsim.cost.core_table import CoreTable, core_names, list_cores, load_core
 from instsim.cost.cost_model import CostModel
 from instsim.cost.cycle_estimate import CycleEstimate, EventCost
 
 __all__ = [
     "Board",
+    "ChargedInstructions",
     "CoreTable",
     "CostModel",
     "CycleEstimate",

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from instsim.cost.charge_matrix import CLASS_PREFIX, REGISTERS_PREFIX, ChargeMatrix, issue_cycles, load_charges
+from instsim.cost.charged_instructions import ChargedInstructions
 from instsim.cost.charges import When
 from instsim.cost.core_table import CoreTable, Cost
 from instsim.cost.cycle_estimate import CycleEstimate, EventCost
@@ -64,12 +65,7 @@ class CostModel:
         IncompleteError
             If an unpriced instruction ran and `allow_unpriced` is not set.
         """
-        if profile.isa is not self.core.isa:
-            raise UsageError(
-                f"core {self.core.name} runs {self.core.isa} code, and the profile is of {profile.isa} code",
-                hint="choose a core of the same instruction set (`instsim cores` lists them)",
-            )
-        matrix = load_charges(self.core, profile)
+        matrix = self._charges(profile)
         warnings = _check_priced(matrix, profile, self.core, allow_unpriced=allow_unpriced)
         met = _met(profile, matrix)
         totals = met.sum(axis=1)
@@ -92,6 +88,35 @@ class CostModel:
             events=self._events(matrix, occurrences, weights, measured_divides),
             warnings=warnings,
         )
+
+    def charges_of(self, profile: BlockProfile, blocks: Integers, *, allow_unpriced: bool = False) -> ChargedInstructions:
+        """Return what each instruction of some blocks was charged, over all rows of a profile.
+
+        Parameters
+        ----------
+        profile : BlockProfile
+            What ran.
+        blocks : ndarray of int64
+            Indices of blocks of the profile.
+        allow_unpriced : bool
+            As in `price`.
+
+        Raises
+        ------
+        UsageError, IncompleteError
+            As `price` does.
+        """
+        matrix = self._charges(profile)
+        _check_priced(matrix, profile, self.core, allow_unpriced=allow_unpriced)
+        chosen = np.flatnonzero(np.isin(matrix.block, blocks))
+        weights, _ = self._weights(matrix, profile)
+        occurrences = (matrix.count * _met(profile, matrix).sum(axis=1)[matrix.when, matrix.block])[chosen]
+        cycles = weights[chosen] * occurrences
+        # The words that an instruction of several registers moves belong to its issue.
+        issue_of = np.array([_issue_of(name, matrix.events) for name in matrix.events], dtype=np.int64)
+        events = issue_of[matrix.event[chosen]] if matrix.events else matrix.event[chosen]
+        occurrences[events != matrix.event[chosen]] = 0.0
+        return ChargedInstructions(matrix.address[chosen], events, occurrences, cycles, matrix.events)
 
     def static_cycles(self, isa: Isa, address: int, code: bytes) -> float:
         """Return the mean cycles of one execution of a block, for a running machine's timers.
@@ -129,6 +154,14 @@ class CostModel:
         for charge in load_pipeline(self.core.pipeline).charge(block, self.core.parameter_values, issue):
             cycles += self.core.events[charge.event].cycles * charge.occurrences * shares.get(charge.when, 0.0)
         return cycles
+
+    def _charges(self, profile: BlockProfile) -> ChargeMatrix:
+        if profile.isa is not self.core.isa:
+            raise UsageError(
+                f"core {self.core.name} runs {self.core.isa} code, and the profile is of {profile.isa} code",
+                hint="choose a core of the same instruction set (`instsim cores` lists them)",
+            )
+        return load_charges(self.core, profile)
 
     def _cost(self, event: str) -> Cost:
         if event.startswith(CLASS_PREFIX):
@@ -192,6 +225,10 @@ def _event(name: str, cost: Cost, chosen: npt.NDArray[np.bool_], occurrences: Fl
     if count == 0 and cycles == 0:
         return []
     return [EventCost(name, round(count), cycles / count if count else cost.cycles, cycles, cost.basis, cost.source)]
+
+
+def _issue_of(event: str, events: tuple[str, ...]) -> int:
+    return events.index(CLASS_PREFIX + event[len(REGISTERS_PREFIX) :] if event.startswith(REGISTERS_PREFIX) else event)
 
 
 def _met(profile: BlockProfile, matrix: ChargeMatrix) -> Floats:
