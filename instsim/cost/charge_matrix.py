@@ -131,8 +131,11 @@ def build_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
         for charge in charges:
             add(number, charge)
         cycles.append(sum(issue) + sum(core.events[charge.event].cycles * charge.occurrences for charge in charges if charge.when is When.ALWAYS))
+        if pipeline.charge_following is not None and previous and previous[-1].end == block[0].address:
+            for charge in pipeline.charge_following(previous, block[0]):
+                add(number - 1, charge)
         previous = block
-    for number, charge in charge_loops(pipeline, decoded, cycles):
+    for number, charge in charge_loops(pipeline, parameters, decoded, cycles):
         add(number, charge)
     columns = list(zip(*rows, strict=True)) or [()] * 6
     return ChargeMatrix(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from instsim.isa.instruction import Instruction, Isa
 
-__all__ = ["Charge", "ChargeRule", "EventRule", "LoopPath", "LoopRule", "Parameter", "ParameterRule", "Pipeline", "When"]
+__all__ = ["Charge", "ChargeRule", "EventRule", "FollowingRule", "LoopPath", "LoopRule", "Parameter", "ParameterRule", "Pipeline", "When"]
 
 Parameter = bool | int | str
 """Value of a core's parameter."""
@@ -134,8 +134,12 @@ class LoopPath:
     path_cycles: float
 
 
-LoopRule = Callable[[LoopPath], list[Charge]]
-"""A loop, to charges of the block that ends in its branch."""
+FollowingRule = Callable[[Sequence[Instruction], Instruction], list[Charge]]
+"""A block and the instruction behind it in memory, to charges of the block."""
+
+
+LoopRule = Callable[[LoopPath, Mapping[str, Parameter]], list[Charge]]
+"""A loop and parameters, to charges of the block that ends in its branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +167,8 @@ class Pipeline:
         Instructions of the block in front that can matter to a block entered sequentially.
     charge_loop : LoopRule or None
         What a loop costs beyond its blocks.
+    charge_following : FollowingRule or None
+        What a block costs more because of the instruction behind it, where that was executed at all.
     """
 
     name: str
@@ -173,3 +179,4 @@ class Pipeline:
     charge: ChargeRule
     lookback: int = 3
     charge_loop: LoopRule | None = None
+    charge_following: FollowingRule | None = None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from instsim.cost.charges import Charge, LoopPath, Pipeline
+from instsim.cost.charges import Charge, LoopPath, Parameter, Pipeline
 from instsim.isa.instruction import Flow, Instruction
 
 __all__ = ["backward_target", "charge_loops"]
@@ -16,13 +16,17 @@ def backward_target(last: Instruction) -> int | None:
     return last.target if backward else None
 
 
-def charge_loops(pipeline: Pipeline, decoded: Sequence[Sequence[Instruction]], cycles: Sequence[float]) -> Iterator[tuple[int, Charge]]:
+def charge_loops(
+    pipeline: Pipeline, parameters: Mapping[str, Parameter], decoded: Sequence[Sequence[Instruction]], cycles: Sequence[float]
+) -> Iterator[tuple[int, Charge]]:
     """Charge every loop of a profile.
 
     Parameters
     ----------
     pipeline : Pipeline
         With a rule for loops, or nothing is charged.
+    parameters : mapping
+        Of the core.
     decoded : sequence of blocks
         By ascending address.
     cycles : sequence of float
@@ -53,4 +57,4 @@ def charge_loops(pipeline: Pipeline, decoded: Sequence[Sequence[Instruction]], c
             path_start=decoded[first][0].address if joined else None,
             path_cycles=sum(cycles[first : number + 1]) if joined else 0.0,
         )
-        yield from ((number, charge) for charge in pipeline.charge_loop(path))
+        yield from ((number, charge) for charge in pipeline.charge_loop(path, parameters))

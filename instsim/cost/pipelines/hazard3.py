@@ -13,7 +13,9 @@ from instsim.cost.charges import Charge, EventRule, LoopPath, Parameter, Paramet
 from instsim.cost.riscv_hazards import JUMPS, lands_off_word, uses_loaded_value
 from instsim.isa.instruction import Flow, Instruction, Isa
 
-__all__ = ["PIPELINE", "charge"]
+__all__ = ["PIPELINE", "charge", "charge_loop"]
+
+_SIGNED_HIGH_PRODUCTS = frozenset(("mulh", "mulhsu"))
 
 
 def charge(block: Sequence[Instruction], parameters: Mapping[str, Parameter], issue: Sequence[float]) -> list[Charge]:  # noqa: ARG001
@@ -21,6 +23,8 @@ def charge(block: Sequence[Instruction], parameters: Mapping[str, Parameter], is
     charges: list[Charge] = [
         Charge(place, "load-use") for place in range(1, len(block)) if uses_loaded_value(block[place - 1], block[place], store_data_waits=False)
     ]
+    if parameters["sequential_multiplier"]:
+        charges += [Charge(place, "product-sign") for place, instruction in enumerate(block) if instruction.mnemonic in _SIGNED_HIGH_PRODUCTS]
     last = len(block) - 1
     branch = block[last]
     predicts = bool(parameters["branch_predictor"])
@@ -34,12 +38,14 @@ def charge(block: Sequence[Instruction], parameters: Mapping[str, Parameter], is
     return charges
 
 
-def charge_loop(path: LoopPath) -> list[Charge]:
+def charge_loop(path: LoopPath, parameters: Mapping[str, Parameter]) -> list[Charge]:
     """Return what a predicted loop waits for its words, of which one arrives in a cycle.
 
     Fetch is ahead by what the pipeline took longer than the words before. Behind a jump it is not ahead at all, and two partly used words, the
     last of the branch and the first of its target, can make it fall behind.
     """
+    if not parameters["branch_predictor"]:
+        return []
     last = len(path.block) - 1
     end = path.block[last].end
     steady = 0.0 if path.path_start is None else max(0.0, _words(path.path_start, end) - path.path_cycles)
@@ -62,9 +68,13 @@ PIPELINE = Pipeline(
         EventRule("loop-mispredicted", "a branch that the target buffer predicted is not taken"),
         EventRule("unaligned-target", "fetch starts anew at a 32-bit instruction off a word boundary"),
         EventRule("loop-fetch", "a predicted loop waits for its words: it touches more of them than fetch is ahead"),
+        EventRule("product-sign", "the high word of a signed product, made bit by bit: its sign is corrected"),
         EventRule("load-use", "the instruction behind a load needs its value, other than as store data"),
     ),
-    parameters=(ParameterRule("branch_predictor", "whether the core is built with its one-entry branch predictor"),),
+    parameters=(
+        ParameterRule("branch_predictor", "whether the core is built with its one-entry branch predictor"),
+        ParameterRule("sequential_multiplier", "whether products are made bit by bit (MUL_FAST and MULH_FAST off)"),
+    ),
     charge=charge,
     lookback=1,
     charge_loop=charge_loop,
