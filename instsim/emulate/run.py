@@ -15,6 +15,8 @@ from instsim.emulate.spec import BlockCycles, MachineSpec
 from instsim.emulate.stack import StackPaint
 from instsim.errors import RunError
 from instsim.image import FirmwareImage
+from instsim.isa import Instruction, decode
+from instsim.isa.classes import UNKNOWN, UNSUPPORTED
 from instsim.profile import (
     BlockProfile,
     DividerUse,
@@ -26,6 +28,8 @@ from instsim.profile import (
 )
 
 __all__ = ["RunOptions", "issued_instructions", "profile_image"]
+
+_FOREIGN_INSTRUCTION = "this instruction belongs to an extension that is not emulated (MVE, for one): build for a core that is, see 'instsim cores'"
 
 
 @dataclass(frozen=True)
@@ -186,13 +190,25 @@ def _check(machine: Machine, observer: Observer, request: RegionRequest, stop: S
     region = _describe(request, observer.rule if wanted and observer.rule is not None else request.rule)
     output = machine.semihosting.text.strip()
     details = [f"at {line}" for line in names]
+    instruction = _instruction(machine, stop.pc) if stop.reason is StopReason.FAULT else None
+    if instruction is not None:
+        details[0] += f": {instruction.mnemonic} {instruction.operands}".rstrip()
     if output:
         details.append(f"it printed: {output[-200:]!r}")
-    hint = {
-        StopReason.BUDGET: "raise --budget, or choose a shorter region with --region",
-        StopReason.EXIT: "choose another region with --region or --call",
-    }.get(stop.reason, "is this the right --board? A device that is not modelled can lead a firmware astray; --region picks another region")
+    hint = (
+        _FOREIGN_INSTRUCTION
+        if instruction is not None and instruction.instruction_class in (UNKNOWN, UNSUPPORTED)
+        else {
+            StopReason.BUDGET: "raise --budget, or choose a shorter region with --region",
+            StopReason.EXIT: "choose another region with --region or --call",
+        }.get(stop.reason, "is this the right --board? A device that is not modelled can lead a firmware astray; --region picks another region")
+    )
     raise RunError(f"{machine.image.name}: {what}, {where}: {region}", hint=hint, details=tuple(details))
+
+
+def _instruction(machine: Machine, pc: int) -> Instruction | None:
+    code = machine.memory.read(pc, 4) or machine.memory.read(pc, 2)
+    return decode(machine.isa, code, pc)[0] if code else None
 
 
 def _names(image: FirmwareImage, addresses: tuple[int, ...]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from instsim.cost import Board, CoreTable, list_boards, load_board, load_core
 from instsim.errors import ImageError, UsageError
 from instsim.image import FirmwareImage
-from instsim.session.board_fit import fit_problems
+from instsim.session.board_fit import fit_problems, fitting_boards
 from instsim.session.estimate import BoardChoice
 from instsim.session.guess import guess_board
 from instsim.session.request import Request
@@ -76,14 +76,15 @@ def choose_target(image: FirmwareImage | None, request: Request, settings: Setti
         problems = fit_problems(image, board) if image is not None and request.run_on is None else ()
         if problems and image is not None:
             if not request.force:
-                fitting = guess_board(image, list_boards())
-                names = ", ".join((fitting.name, *fitting.candidates))
-                hint = f"boards it fits: {names}; --force runs it all the same"
+                fitting = fitting_boards(image, list_boards())
+                known = f"boards it fits: {', '.join(fitting)}" if fitting else "it fits no board that comes with instsim, see 'instsim boards new'"
+                hint = f"{known}; --force runs it all the same"
                 raise ImageError(f"{image.name} does not fit {board.name}", hint=hint, details=problems)
             warnings += problems
     elif image is not None:
         choice = guess_board(image, list_boards())
         board = load_board(choice.name)
+        warnings += fit_problems(image, board)
     else:
         board = load_board(fallback or "")
         choice = BoardChoice(board.name, board.title, "profile")
