@@ -130,7 +130,10 @@ def build_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
             charges = [*charges, *_sequential(core, previous[-pipeline.lookback :], block[:_TAIL_INSTRUCTIONS])]
         for charge in charges:
             add(number, charge)
-        cycles.append(sum(issue) + sum(core.events[charge.event].cycles * charge.occurrences for charge in charges if charge.when is When.ALWAYS))
+        for charge in charges:
+            if charge.when is When.ALWAYS:
+                issue[charge.place] += core.events[charge.event].cycles * charge.occurrences
+        cycles.append(issue)
         if pipeline.charge_following is not None and previous and previous[-1].end == block[0].address:
             for charge in pipeline.charge_following(previous, block[0]):
                 add(number - 1, charge)

@@ -119,19 +119,19 @@ class LoopPath:
         The first instruction.
     block : sequence of Instruction
         The block that ends in the branch.
-    block_cycles : float
-        Its issue cycles and the charges that every execution meets.
-    path_start : int or None
-        The target's address, if the loop runs straight from there to the branch while no branch in it is taken.
-    path_cycles : float
-        Cycles of that straight path.
+    block_cycles : sequence of float
+        Of each of its instructions: issue cycles and the charges that every execution meets.
+    path : sequence of Instruction
+        From the target to the branch, if the loop runs straight from one to the other while no branch in it is taken; else empty.
+    path_cycles : sequence of float
+        Of each instruction of the path.
     """
 
     target: Instruction
     block: Sequence[Instruction]
-    block_cycles: float
-    path_start: int | None
-    path_cycles: float
+    block_cycles: Sequence[float]
+    path: Sequence[Instruction]
+    path_cycles: Sequence[float]
 
 
 FollowingRule = Callable[[Sequence[Instruction], Instruction], list[Charge]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from instsim.cost.charges import Charge, LoopPath, Parameter, Pipeline
 from instsim.isa.instruction import Flow, Instruction
@@ -17,7 +18,7 @@ def backward_target(last: Instruction) -> int | None:
 
 
 def charge_loops(
-    pipeline: Pipeline, parameters: Mapping[str, Parameter], decoded: Sequence[Sequence[Instruction]], cycles: Sequence[float]
+    pipeline: Pipeline, parameters: Mapping[str, Parameter], decoded: Sequence[Sequence[Instruction]], cycles: Sequence[Sequence[float]]
 ) -> Iterator[tuple[int, Charge]]:
     """Charge every loop of a profile.
 
@@ -29,8 +30,8 @@ def charge_loops(
         Of the core.
     decoded : sequence of blocks
         By ascending address.
-    cycles : sequence of float
-        Of each block, as far as they do not depend on what surrounds it.
+    cycles : sequence of sequences of float
+        Of each instruction of each block, as far as they do not depend on what surrounds it.
 
     Yields
     ------
@@ -54,7 +55,7 @@ def charge_loops(
             target=decoded[first][0],
             block=block,
             block_cycles=cycles[number],
-            path_start=decoded[first][0].address if joined else None,
-            path_cycles=sum(cycles[first : number + 1]) if joined else 0.0,
+            path=tuple(chain.from_iterable(decoded[first : number + 1])) if joined else (),
+            path_cycles=tuple(chain.from_iterable(cycles[first : number + 1])) if joined else (),
         )
         yield from ((number, charge) for charge in pipeline.charge_loop(path, parameters))

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from instsim.cost.charges import Charge, EventRule, LoopPath, Parameter, ParameterRule, Pipeline, When
+from instsim.cost.hazard3_fetch import behind_jump_stall, steady_stall
 from instsim.cost.riscv_hazards import JUMPS, lands_off_word, uses_loaded_value
 from instsim.isa.instruction import Flow, Instruction, Isa
 
 __all__ = ["PIPELINE", "charge", "charge_loop"]
 
+_SPARE_CYCLES = 3
 _SIGNED_HIGH_PRODUCTS = frozenset(("mulh", "mulhsu"))
 
 
@@ -39,24 +41,22 @@ def charge(block: Sequence[Instruction], parameters: Mapping[str, Parameter], is
 
 
 def charge_loop(path: LoopPath, parameters: Mapping[str, Parameter]) -> list[Charge]:
-    """Return what a predicted loop waits for its words, of which one arrives in a cycle.
-
-    Fetch is ahead by what the pipeline took longer than the words before. Behind a jump it is not ahead at all, and two partly used words, the
-    last of the branch and the first of its target, can make it fall behind.
-    """
+    """Return what a predicted loop waits for its words: in the long run, and behind a jump, when fetch is not ahead."""
     if not parameters["branch_predictor"]:
         return []
     last = len(path.block) - 1
-    end = path.block[last].end
-    steady = 0.0 if path.path_start is None else max(0.0, _words(path.path_start, end) - path.path_cycles)
-    first_fetches, target_fetches = 1 + lands_off_word(path.block), 1 + lands_off_word([path.target])
-    behind_jump = max(0.0, _words(path.block[0].address, end) + target_fetches - first_fetches - path.block_cycles)
+    steady = steady_stall(path.path, path.path_cycles) if _is_dense(path.path, path.path_cycles) else 0.0
+    behind_jump = behind_jump_stall(path.block, path.block_cycles, path.target)
     charges = [Charge(last, "loop-fetch", steady, When.PREDICTED), Charge(last, "loop-fetch", behind_jump - steady, When.PREDICTED_BEHIND_JUMP)]
     return [charge for charge in charges if charge.occurrences]
 
 
-def _words(start: int, end: int) -> int:
-    return (end - 1 >> 2) - (start >> 2) + 1
+def _is_dense(path: Sequence[Instruction], cycles: Sequence[float]) -> bool:
+    """Whether a loop has no cycles to spare, or few: only then can fetch fall behind."""
+    if not path:
+        return False
+    words = (path[-1].end - 1 >> 2) - (path[0].address >> 2) + 1
+    return words + _SPARE_CYCLES >= sum(cycles)
 
 
 PIPELINE = Pipeline(
