@@ -160,41 +160,48 @@ def _step_target_buffer(record: Any, address: Any, sequential: Any, state: Any) 
         state[_STARTED_ANEW] = _U64(1)
 
 
-def _on_block(engine: Any, address: Any, size: Any, state: Any) -> None:
-    if state[_TICKS] >= state[_DEADLINE]:
-        # Stopped before this block is counted: it has not run, and is met again on resuming.
-        state[_STOPPED] = _U64(1)
-        _call_stop(state[_STOP], engine)
-        if state[_LEAVE] != _U64(0):
-            _call_leave(state[_LEAVE], engine)
-        return
-    pages = _pointer(state[_PAGES])
-    at = pages[address >> _U64(12)] + ((address & _U64(0xFFF)) << _U64(4))
-    record = _pointer(at)
-    previous = _pointer(state[_PREVIOUS_RECORD])
-    sequential = address == state[_PREVIOUS_END]
-    branch = previous[_SIZE] >> _U64(16)
-    if sequential:
-        previous[_FALLTHROUGHS] += _U64(1)
-    if branch != _U64(0):
-        _step_target_buffer(branch, address, sequential, state)
-    elif sequential:
-        state[_STARTED_ANEW] = _U64(0)
-    else:
-        state[_LANDED_WORD] = address >> _U64(2)
-        state[_STARTED_ANEW] = _U64(1)
-    state[_PREVIOUS_END] = address + _U64(size)
-    state[_PREVIOUS_RECORD] = at
-    record[_COUNT] += _U64(1)
-    if record[_SIZE] == _U64(0):
-        record[_COST] = _U64(size) << _U64(5)
-        record[_SIZE] = _U64(size)
-        if state[_CODE] != _U64(0):
-            record[_SIZE] |= _find_branch(address, _U64(size), state) << _U64(16)
-        blocks = _pointer(state[_LIST])
-        blocks[state[_LIST_LENGTH]] = address
-        state[_LIST_LENGTH] += _U64(1)
-    state[_TICKS] += record[_COST]
+def _make_block_hook(follow: bool) -> Any:
+    """Return the block hook; `follow` decides at compile time whether backward branches are followed."""
+
+    def on_block(engine: Any, address: Any, size: Any, state: Any) -> None:
+        if state[_TICKS] >= state[_DEADLINE]:
+            # Stopped before this block is counted: it has not run, and is met again on resuming.
+            state[_STOPPED] = _U64(1)
+            _call_stop(state[_STOP], engine)
+            if state[_LEAVE] != _U64(0):
+                _call_leave(state[_LEAVE], engine)
+            return
+        pages = _pointer(state[_PAGES])
+        at = pages[address >> _U64(12)] + ((address & _U64(0xFFF)) << _U64(4))
+        record = _pointer(at)
+        previous = _pointer(state[_PREVIOUS_RECORD])
+        sequential = address == state[_PREVIOUS_END]
+        if sequential:
+            previous[_FALLTHROUGHS] += _U64(1)
+        if follow:
+            branch = previous[_SIZE] >> _U64(16)
+            if branch != _U64(0):
+                _step_target_buffer(branch, address, sequential, state)
+            elif sequential:
+                state[_STARTED_ANEW] = _U64(0)
+            else:
+                state[_LANDED_WORD] = address >> _U64(2)
+                state[_STARTED_ANEW] = _U64(1)
+        state[_PREVIOUS_END] = address + _U64(size)
+        state[_PREVIOUS_RECORD] = at
+        count = record[_COUNT]
+        record[_COUNT] = count + _U64(1)
+        if count == _U64(0) and record[_SIZE] == _U64(0):
+            record[_COST] = _U64(size) << _U64(5)
+            record[_SIZE] = _U64(size)
+            if follow:
+                record[_SIZE] |= _find_branch(address, _U64(size), state) << _U64(16)
+            blocks = _pointer(state[_LIST])
+            blocks[state[_LIST_LENGTH]] = address
+            state[_LIST_LENGTH] += _U64(1)
+        state[_TICKS] += record[_COST]
+
+    return on_block
 
 
 def _on_unmask(_engine: Any, _address: Any, _size: Any, state: Any) -> None:
@@ -258,4 +265,9 @@ def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
     dict
         Hook's name to the name of its entry point and its object code.
     """
-    return {"block": _emit(_on_block, machine), "divide": _emit(_on_divide, machine), "unmask": _emit(_on_unmask, machine)}
+    return {
+        "block": _emit(_make_block_hook(follow=False), machine),
+        "following_block": _emit(_make_block_hook(follow=True), machine),
+        "divide": _emit(_on_divide, machine),
+        "unmask": _emit(_on_unmask, machine),
+    }

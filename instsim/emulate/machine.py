@@ -78,7 +78,8 @@ class Machine:
         self._native = load_hooks()
         self.engine = Engine(spec, self.memory, self._start_code_page)
         self.counters = BlockCounters(Engine.function_address("uc_emu_stop"), relax_exit_check(spec.isa).helper, follow_branches=spec.isa is Isa.RV32)
-        self.engine.add_block_hook(self._native.block, self.counters.state_pointer)
+        block_hook = self._native.following_block if self.counters.follows_branches else self._native.block
+        self.engine.add_block_hook(block_hook, self.counters.state_pointer)
         self.events = EventQueue(self.counters.lower_deadline)
         self.divides: dict[int, np.ndarray[Any, np.dtype[np.uint64]]] = {}
         self._divide_states: list[Any] = []

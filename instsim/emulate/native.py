@@ -29,6 +29,8 @@ class NativeHooks:
     ----------
     block : int
         To be called at every translation block, with a `BlockState`.
+    following_block : int
+        The same for RV32 code, following backward branches (`instsim.dynamics.target_buffer`).
     divide : int
         To be called before one divide instruction, with a `DivideState`.
     unmask : int
@@ -36,6 +38,7 @@ class NativeHooks:
     """
 
     block: int
+    following_block: int
     divide: int
     unmask: int
     _engines: tuple[Any, ...] = field(repr=False, default=())
@@ -99,7 +102,13 @@ def load_hooks() -> NativeHooks:
             engine.finalize_object()
             addresses[name] = engine.get_function_address(entry)
             engines.append(engine)
-        return NativeHooks(block=addresses["block"], divide=addresses["divide"], unmask=addresses["unmask"], _engines=tuple(engines))
+        return NativeHooks(
+            block=addresses["block"],
+            following_block=addresses["following_block"],
+            divide=addresses["divide"],
+            unmask=addresses["unmask"],
+            _engines=tuple(engines),
+        )
     except (RuntimeError, OSError, importlib.metadata.PackageNotFoundError) as error:
         hint = "reinstall instsim with its numba and llvmlite"
         raise InstsimError(f"cannot compile the counting hooks for this machine: {error}", hint=hint) from error
