@@ -52,7 +52,8 @@ def test_every_figure_has_a_basis_and_a_source_that_exists(core):
 @pytest.mark.parametrize("core", core_names())
 def test_costs_are_plausible_and_savings_never_exceed_an_instruction(core):
     table = load_core(core)
-    assert all(0 <= row.cycles <= 40 and 0 <= row.per_register <= 2 for row in table.classes.values())
+    # The slowest known: PicoRV32's sequential high product (72), VexRiscv's flush of its instruction cache (73).
+    assert all(0 <= row.cycles <= 75 and 0 <= row.per_register <= 2 for row in table.classes.values())
     assert all(-1 <= row.cycles <= 10 for row in table.events.values())
 
 
