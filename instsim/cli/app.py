@@ -13,6 +13,7 @@ __all__ = ["app"]
 
 _COMMANDS = {
     "estimate": ("instsim.cli.estimate", "Latency, energy and cycles of a firmware."),
+    "annotate": ("instsim.cli.annotate", "A function's instructions with what each costs."),
     "profile": ("instsim.cli.profile", "Run a firmware and save what ran."),
     "inspect": ("instsim.cli.inspect", "What a firmware image is and what would be measured."),
     "boards": ("instsim.cli.boards", "List and show boards, or start a file for your own."),

@@ -59,9 +59,9 @@ class Row:
     Attributes
     ----------
     cells : tuple of str
-        One for each column.
-    style : {'', 'muted', 'strong'}
-        How much it asks for attention.
+        One for each column; a single cell in a table of several columns is a line of its own across all of them, empty for a gap.
+    style : {'', 'muted', 'strong', 'source'}
+        How much it asks for attention; ``source`` for lines of source code.
     """
 
     cells: tuple[str, ...]

@@ -21,7 +21,7 @@ _LEAST_TEXT_WIDTH = 16
 _WIDEST_TEXT = 110
 """Sentences are not drawn out further than this, however wide the terminal."""
 
-_STYLES = {"": "", "muted": "dim", "strong": "bold", "warning": "yellow"}
+_STYLES = {"": "", "muted": "dim", "strong": "bold", "warning": "yellow", "source": "cyan"}
 
 _RULES = "".join(f"{line}\n" for line in (" " * 4, " " * 4, " ── ", " " * 4, " ── ", " ── ", " " * 4, " " * 4))
 """Lines of a table for rich: below the head and above the totals, nowhere else; one space between columns."""
@@ -37,6 +37,27 @@ class _Fitted:
     totals: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
 
+    @property
+    def whole_width(self) -> int:
+        return sum(self.widths) + _GAP * (len(self.widths) - 1)
+
+    @property
+    def headers(self) -> list[str]:
+        return [cut_end(column.header, given) for column, given in zip(self.columns, self.widths, strict=True)]
+
+    def spans(self, cells: Sequence[str]) -> bool:
+        """Whether a row goes across all columns."""
+        return len(cells) == 1 < len(self.columns)
+
+    def line(self, cells: Sequence[str]) -> str:
+        """Return a row as text."""
+        if self.spans(cells):
+            return (" " * _INDENT + cells[0]).rstrip()
+        aligned = (
+            cell.rjust(given) if column.numeric else cell.ljust(given) for cell, given, column in zip(cells, self.widths, self.columns, strict=True)
+        )
+        return (" " * _INDENT + (" " * _GAP).join(aligned)).rstrip()
+
 
 def _least(column: Column, natural: int) -> int:
     return natural if column.least_width is None else min(natural, max(column.least_width, len(column.header)))
@@ -47,7 +68,7 @@ def _fit(table: Table, width: int | None, *, ascii_only: bool) -> _Fitted:
     cells = [[printable(cell, ascii_only=ascii_only) for cell in row.cells] for row in (*table.rows, *table.totals)]
     kept = list(range(len(table.columns)))
     natural = [
-        max(len(column.header), min(column.most_width, max((len(row[place]) for row in cells), default=0)))
+        max(len(column.header), min(column.most_width, max((len(row[place]) for row in cells if len(row) == len(table.columns)), default=0)))
         for place, column in enumerate(table.columns)
     ]
     room = 1 << 30 if width is None else width - _INDENT
@@ -65,7 +86,13 @@ def _fit(table: Table, width: int | None, *, ascii_only: bool) -> _Fitted:
             widths[0] = max(1, widths[0] - excess)
             break
         widths[widest] -= min(excess, slack[widest])
-    fitted = tuple(tuple(table.columns[place].cut(row[place], given) for place, given in zip(kept, widths, strict=True)) for row in cells)
+    whole = total(widths)
+    fitted = tuple(
+        (cut_end(row[0], whole),)
+        if len(row) == 1 < len(table.columns)
+        else tuple(table.columns[place].cut(row[place], given) for place, given in zip(kept, widths, strict=True))
+        for row in cells
+    )
     dropped = [table.columns[place].header for place in range(len(table.columns)) if place not in kept]
     notes = (*table.notes, f"Left out at this width: {', '.join(dropped)}.") if dropped else table.notes
     return _Fitted(tuple(table.columns[place] for place in kept), tuple(widths), fitted[: len(table.rows)], fitted[len(table.rows) :], notes)
@@ -105,19 +132,12 @@ def _plain(part: Part, width: int | None) -> list[str]:
         return lines
     fitted = _fit(part, width, ascii_only=True)
 
-    def line(cells: Sequence[str]) -> str:
-        aligned = (
-            cell.rjust(given) if column.numeric else cell.ljust(given)
-            for cell, given, column in zip(cells, fitted.widths, fitted.columns, strict=True)
-        )
-        return (indent + (" " * _GAP).join(aligned)).rstrip()
-
-    rule = indent + "-" * (sum(fitted.widths) + _GAP * (len(fitted.widths) - 1))
+    rule = indent + "-" * fitted.whole_width
     if any(column.header for column in fitted.columns):
-        lines += [line([cut_end(column.header, given) for column, given in zip(fitted.columns, fitted.widths, strict=True)]), rule]
-    lines += [line(row) for row in fitted.rows]
+        lines += [fitted.line(fitted.headers), rule]
+    lines += [fitted.line(row) for row in fitted.rows]
     if fitted.totals:
-        lines += [rule, *(line(row) for row in fitted.totals)]
+        lines += [rule, *(fitted.line(row) for row in fitted.totals)]
     for note in fitted.notes:
         lines += _wrapped(printable(note, ascii_only=True), _text_width(width), indent, indent)
     return lines
@@ -147,6 +167,12 @@ def _rich(part: Part, width: int) -> list[RenderableType]:
                 drawn.append(fact.append(" " * _GAP).append(value, style=_STYLES[part.style]))
         return drawn
     fitted = _fit(part, width, ascii_only=False)
+    notes = [Text(line, style="dim") for note in fitted.notes for line in _wrapped(printable(note), _text_width(width), " " * _INDENT, " " * _INDENT)]
+    if any(fitted.spans(cells) for cells in fitted.rows):
+        # Tables of rich have no rows across all columns: these are drawn line by line.
+        drawn += [Text(fitted.line(fitted.headers), style="dim"), Text(" " * _INDENT + "─" * fitted.whole_width, style="dim")]
+        drawn += [Text(fitted.line(cells), style=_STYLES[row.style]) for row, cells in zip(part.rows, fitted.rows, strict=True)]
+        return [*drawn, *notes]
     table = RichTable(box=Box(_RULES), padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False, header_style="dim", border_style="dim")
     for column, given in zip(fitted.columns, fitted.widths, strict=True):
         table.add_column(Text(column.header), justify="right" if column.numeric else "left", width=given, no_wrap=True)
@@ -158,9 +184,7 @@ def _rich(part: Part, width: int) -> list[RenderableType]:
             table.add_section()
         table.add_row(*map(Text, cells), style=_STYLES[row.style])
     drawn.append(Padding(table, (0, 0, 0, _INDENT), expand=False))
-    for note in fitted.notes:
-        drawn += [Text(line, style="dim") for line in _wrapped(printable(note), _text_width(width), " " * _INDENT, " " * _INDENT)]
-    return drawn
+    return [*drawn, *notes]
 
 
 def show(parts: Sequence[Part], console: Console) -> None:

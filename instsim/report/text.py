@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from instsim.report.names import cut_name, cut_shapes, operator_shapes, short_title
 from instsim.report.parts import Column, Facts, Heading, Lines, Part, Row, Table
 from instsim.report.provenance import clock_text, provenance_parts
 from instsim.report.tables import render, show
-from instsim.session.estimate import BoardChoice, Estimate, EstimatedOperator, Figure
+from instsim.session.estimate import BoardChoice, Estimate, EstimatedEvent, EstimatedOperator, Figure
 from instsim.units import format_bytes, format_count, format_quantity
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["all_warnings", "estimate_parts", "percent", "print_text", "render_text"]
+__all__ = ["all_warnings", "estimate_parts", "event_parts", "guess_parts", "origin_text", "percent", "print_text", "render_text"]
 
 _CHOICES = {
     "option": "from --board",
@@ -38,7 +38,12 @@ def all_warnings(estimate: Estimate) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*estimate.warnings, *estimate.run.warnings)))
 
 
-def _guess(board: BoardChoice) -> list[Part]:
+def origin_text(board: BoardChoice) -> str:
+    """Return who chose a board, in words."""
+    return _CHOICES.get(board.chosen_by, board.chosen_by)
+
+
+def guess_parts(board: BoardChoice) -> list[Part]:
     """Return what must stand first when nobody named the board."""
     if board.chosen_by != "guess":
         return []
@@ -197,7 +202,8 @@ def _classes(estimate: Estimate, top: int) -> list[Part]:
     return [Table("Instruction classes", columns, tuple(rows), notes=("Stalls and refills count to the class that caused them.",))]
 
 
-def _events(estimate: Estimate) -> list[Part]:
+def event_parts(events: Sequence[EstimatedEvent], title: str = "Cycles by event") -> list[Part]:
+    """Return the table of events: count, cycles of one, cycles, share, and what the figure of one rests on."""
     columns = (
         Column("event", numeric=False, least_width=16),
         Column("count"),
@@ -219,9 +225,9 @@ def _events(estimate: Estimate) -> list[Part]:
                 event.source,
             )
         )
-        for event in estimate.events
+        for event in events
     )
-    return [Table("Cycles by event", columns, rows)] if rows else []
+    return [Table(title, columns, rows)] if rows else []
 
 
 def _memory(estimate: Estimate) -> Facts:
@@ -258,14 +264,14 @@ def estimate_parts(estimate: Estimate, *, top: int = 15, verbose: bool = False) 
     clock = clock_text(estimate.provenance.clock_hz)
     heading = Heading(
         f"{estimate.firmware.name} on {short_title(board.title)}: {estimate.provenance.core_title} at {clock}",
-        f"{board.name}, {_CHOICES.get(board.chosen_by, board.chosen_by)}",
+        f"{board.name}, {origin_text(board)}",
     )
-    parts: list[Part] = [*_guess(board), heading, _answer(estimate)]
+    parts: list[Part] = [*guess_parts(board), heading, _answer(estimate)]
     if warnings:
         parts.append(Lines((f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}, at the end.",), style="warning"))
     parts += [_operators(estimate), *_functions(estimate, top), *_classes(estimate, top)]
     if verbose:
-        parts += _events(estimate)
+        parts += event_parts(estimate.events)
     parts += [_memory(estimate), *provenance_parts(estimate, verbose=verbose)]
     if warnings:
         parts.append(Lines(warnings, title="Warnings", style="warning", bullet="! "))

@@ -20,7 +20,7 @@ from instsim.session.estimate import (
     Provenance,
 )
 
-__all__ = ["estimate_profile"]
+__all__ = ["estimate_profile", "price_warnings"]
 
 _LEVEL = 0.9
 _IDEAL_MEMORY = "ideal: no wait states"
@@ -85,7 +85,7 @@ def estimate_profile(profile: BlockProfile, target: Target, *, allow_unpriced: b
             for name, count in sorted(priced.class_instructions.items(), key=lambda item: (-priced.class_cycles.get(item[0], 0.0), item[0]))
         ),
         events=tuple(EstimatedEvent(e.name, e.count, e.weight_cycles, e.cycles, _share(e.cycles, cycles), e.basis, e.source) for e in priced.events),
-        warnings=_warnings(profile, priced, target),
+        warnings=price_warnings(profile, priced, target),
     )
 
 
@@ -155,7 +155,8 @@ def _functions(profile: BlockProfile, priced: CycleEstimate) -> tuple[EstimatedF
     return tuple(sorted(rows, key=lambda function: (-function.cycles, function.address)))
 
 
-def _warnings(profile: BlockProfile, priced: CycleEstimate, target: Target) -> tuple[str, ...]:
+def price_warnings(profile: BlockProfile, priced: CycleEstimate, target: Target) -> tuple[str, ...]:
+    """Return what makes the price of a profile on a target doubtful, one sentence each."""
     warnings = [*target.warnings, *profile.run.warnings, *priced.warnings]
     waits = max((m.wait_states.count for m in target.board.memories if m.kind == "flash" and m.wait_states is not None), default=0)
     if waits:

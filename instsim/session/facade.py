@@ -18,7 +18,7 @@ from instsim.session.regions import find_region, find_watch
 from instsim.session.request import Request
 from instsim.session.settings import Settings, find_settings
 
-__all__ = ["estimate", "profile", "profile_for", "with_region"]
+__all__ = ["estimate", "profile", "profile_for", "saved_target", "with_region"]
 
 _RUN_OPTIONS = ("region", "start", "end", "dispatchers", "kernels")
 
@@ -79,7 +79,7 @@ def estimate(firmware: str | Path | FirmwareImage | BlockProfile, request: Reque
     if isinstance(firmware, (str, Path)) and is_profile(Path(firmware)):
         firmware = load_profile(Path(firmware))
     if isinstance(firmware, BlockProfile):
-        return _estimate_saved(firmware, request, settings)
+        return estimate_profile(firmware, saved_target(firmware, request, settings), allow_unpriced=request.allow_unpriced)
     image = firmware if isinstance(firmware, FirmwareImage) else load_image(firmware, base=request.base)
     target = choose_target(image, request, settings)
     ran = profile_for(image, target, with_region(request, settings))
@@ -92,7 +92,16 @@ def with_region(request: Request, settings: Settings) -> Request:
     return replace(request, region=settings.region) if unset and settings.region is not None else request
 
 
-def _estimate_saved(saved: BlockProfile, request: Request, settings: Settings) -> Estimate:
+def saved_target(saved: BlockProfile, request: Request, settings: Settings) -> Target:
+    """Settle board, core and clock for a saved profile.
+
+    Raises
+    ------
+    UsageError
+        If the request asks for what only another run could tell.
+    ProfileError
+        If the profile is of another instruction set than the core's.
+    """
     asked = [name for name in _RUN_OPTIONS if getattr(request, name)]
     if asked or request.call != 1:
         raise UsageError("a saved profile holds one region; another needs the image", hint="profile the image again with these options")
@@ -105,4 +114,4 @@ def _estimate_saved(saved: BlockProfile, request: Request, settings: Settings) -
     choice = target.choice
     if choice.chosen_by == "profile":
         choice = BoardChoice(choice.name, choice.title, "profile", ("the board it was profiled on",))
-    return estimate_profile(saved, replace(target, choice=choice), allow_unpriced=request.allow_unpriced)
+    return replace(target, choice=choice)
