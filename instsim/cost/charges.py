@@ -167,6 +167,8 @@ class Pipeline:
         Instructions of the block in front that can matter to a block entered sequentially.
     charge_loop : LoopRule or None
         What a loop costs beyond its blocks.
+    crossing_event : str or None
+        Event of an access whose bytes lie in two words, for profiles in which those were counted.
     charge_following : FollowingRule or None
         What a block costs more because of the instruction behind it, where that was executed at all.
     """
@@ -180,3 +182,4 @@ class Pipeline:
     lookback: int = 3
     charge_loop: LoopRule | None = None
     charge_following: FollowingRule | None = None
+    crossing_event: str | None = None

@@ -77,6 +77,9 @@ class CostModel:
         cycles = np.zeros(profile.executions.shape)
         for executions, price in zip(met, prices, strict=True):
             cycles += executions * price
+        crossing_costs = self._crossings(matrix, profile)
+        for block, by_row, _, _ in crossing_costs:
+            cycles[:, block] += by_row
         occurrences = matrix.count * totals[matrix.when, matrix.block]
         return CycleEstimate(
             core=self.core.name,
@@ -84,8 +87,12 @@ class CostModel:
             cycles=cycles,
             instructions=profile.executions * matrix.instructions,
             class_instructions=_class_instructions(matrix, totals),
-            class_cycles=_sums(matrix.class_id, weights * occurrences, matrix.classes),
-            events=self._events(matrix, occurrences, weights, measured_divides),
+            class_cycles=_sums(
+                np.concatenate([matrix.class_id, np.array([class_id for _, _, class_id, _ in crossing_costs], dtype=np.int64)]),
+                np.concatenate([weights * occurrences, np.array([by_row.sum() for _, by_row, _, _ in crossing_costs], dtype=np.float64)]),
+                matrix.classes,
+            ),
+            events=self._events(matrix, occurrences, weights, measured_divides, sum(count for *_, count in crossing_costs)),
             warnings=warnings,
         )
 
@@ -194,9 +201,29 @@ class CostModel:
                 recorded[index] = True
         return weights, recorded
 
-    def _events(self, matrix: ChargeMatrix, occurrences: Floats, weights: Floats, measured_divides: npt.NDArray[np.bool_]) -> tuple[EventCost, ...]:
+    def _crossings(self, matrix: ChargeMatrix, profile: BlockProfile) -> list[tuple[int, Floats, int, int]]:
+        """Return block, cycles by row, class and occurrences of the accesses across word borders, one entry for each instruction."""
+        event = load_pipeline(self.core.pipeline).crossing_event
+        if event is None:
+            return []
+        costs = []
+        for use in profile.crossings:
+            found = np.flatnonzero(matrix.address == use.address)
+            if found.size:
+                costs.append(
+                    (int(matrix.block[found[0]]), use.counts * self.core.events[event].cycles, int(matrix.class_id[found[0]]), int(use.counts.sum()))
+                )
+        return costs
+
+    def _events(
+        self, matrix: ChargeMatrix, occurrences: Floats, weights: Floats, measured_divides: npt.NDArray[np.bool_], crossings: int
+    ) -> tuple[EventCost, ...]:
         rows: list[EventCost] = []
         divider = self.core.divider
+        event = load_pipeline(self.core.pipeline).crossing_event
+        if crossings and event is not None:
+            cost = self.core.events[event]
+            rows.append(EventCost(event, crossings, cost.cycles, crossings * cost.cycles, cost.basis, cost.source))
         for number, name in enumerate(matrix.events):
             if name.startswith(REGISTERS_PREFIX):
                 continue

@@ -3,6 +3,7 @@
 from instsim.profile.basic_blocks import BasicBlocks, TranslationBlocks, to_basic_blocks
 from instsim.profile.block_profile import (
     BlockProfile,
+    CrossingUse,
     DividerUse,
     FirmwareFacts,
     FunctionSpan,
@@ -16,6 +17,7 @@ from instsim.profile.functions import functions_of, owners
 __all__ = [
     "BasicBlocks",
     "BlockProfile",
+    "CrossingUse",
     "DividerUse",
     "FirmwareFacts",
     "FunctionSpan",

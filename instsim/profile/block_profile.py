@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from instsim.isa.instruction import Isa
 
-__all__ = ["BlockProfile", "DividerUse", "FirmwareFacts", "FunctionSpan", "KernelRecord", "RunFacts", "TensorShape"]
+__all__ = ["BlockProfile", "CrossingUse", "DividerUse", "FirmwareFacts", "FunctionSpan", "KernelRecord", "RunFacts", "TensorShape"]
 
 Counts = npt.NDArray[np.int64]
 
@@ -85,6 +85,22 @@ class DividerUse:
 
     address: int
     keys: Counts
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class CrossingUse:
+    """Accesses of one load or store whose bytes lay in two words.
+
+    Attributes
+    ----------
+    address : int
+        Of the instruction.
+    counts : ndarray of int64, shape (1 + kernels,)
+        How often, by row of the profile.
+    """
+
+    address: int
     counts: Counts
 
 
@@ -195,6 +211,8 @@ class BlockProfile:
     buffer_outcomes : ndarray of int64, shape (outcomes, 1 + kernels, blocks), or None
         How often each `instsim.dynamics.target_buffer.Outcome` befell the branch at each block's end. None where the buffer was not followed
         (Thumb code).
+    crossings : tuple of CrossingUse
+        Accesses across word borders, where the machine was asked to look for them; else empty.
     """
 
     isa: Isa
@@ -209,6 +227,7 @@ class BlockProfile:
     firmware: FirmwareFacts
     run: RunFacts
     buffer_outcomes: Counts | None = None
+    crossings: tuple[CrossingUse, ...] = ()
 
     @property
     def block_executions(self) -> Counts:

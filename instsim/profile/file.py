@@ -21,6 +21,7 @@ from instsim.errors import ProfileError
 from instsim.isa import Isa
 from instsim.profile.block_profile import (
     BlockProfile,
+    CrossingUse,
     DividerUse,
     FirmwareFacts,
     FunctionSpan,
@@ -51,6 +52,9 @@ def profile_bytes(profile: BlockProfile) -> bytes:
         "divider_keys": np.concatenate([np.zeros(0, np.int64), *(use.keys for use in profile.dividers)]),
         "divider_counts": np.concatenate([np.zeros(0, np.int64), *(use.counts for use in profile.dividers)]),
     }
+    if profile.crossings:
+        arrays["crossing_addresses"] = np.array([use.address for use in profile.crossings], np.int64)
+        arrays["crossing_counts"] = np.stack([use.counts for use in profile.crossings])
     if profile.buffer_outcomes is not None:
         arrays["buffer_outcomes"] = profile.buffer_outcomes
     facts = {
@@ -178,6 +182,10 @@ def _assemble(facts: dict[str, Any], arrays: dict[str, Any]) -> BlockProfile:
             **facts["run"] | {"polled": tuple((int(a), int(n)) for a, n in facts["run"]["polled"]), "warnings": tuple(facts["run"]["warnings"])}
         ),
         buffer_outcomes=arrays["buffer_outcomes"].astype(np.int64) if "buffer_outcomes" in arrays else None,
+        crossings=tuple(
+            CrossingUse(int(address), counts.astype(np.int64))
+            for address, counts in zip(arrays.get("crossing_addresses", ()), arrays.get("crossing_counts", ()), strict=True)
+        ),
     )
 
 
@@ -195,6 +203,8 @@ def _inconsistency(profile: BlockProfile) -> str:
         return "counts that do not fit the kernels and blocks"
     if profile.buffer_outcomes is not None and profile.buffer_outcomes.shape != (len(Outcome), *shape):
         return "branch outcomes that do not fit the kernels and blocks"
+    if any(use.counts.shape != shape[:1] for use in profile.crossings):
+        return "accesses that do not fit the kernels"
     if len(profile.code) != int(profile.sizes.sum()) or (blocks and int(profile.sizes.min()) <= 0):
         return "code that does not fit the blocks"
     if (profile.executions < 0).any():

@@ -50,9 +50,11 @@ PIPELINE = Pipeline(
         EventRule("unaligned-target", "a jump lands on a 32-bit instruction off a word boundary"),
         EventRule("load-use", "the instruction behind a load needs its value, store data included"),
         EventRule("jump-register-just-written", "a jump to a register that the instruction before it wrote"),
+        EventRule("crosses-word", "a load or store whose bytes lie in two words: two accesses"),
         EventRule("csr-flush", "access to a status, counter or debug register: the pipeline is emptied"),
     ),
     parameters=(),
     charge=charge,
     lookback=1,
+    crossing_event="crosses-word",
 )

@@ -47,6 +47,7 @@ PIPELINE = Pipeline(
     events=(
         EventRule("taken-branch", "a conditional branch is taken: fetch starts again"),
         EventRule("jump", "an unconditional transfer: fetch starts again"),
+        EventRule("crosses-word", "a load or store whose bytes lie in two words: two accesses"),
         EventRule("mispredicted", "a backward branch is not taken (with the static branch predictor)"),
         EventRule("unaligned-target", "a jump lands on a 32-bit instruction off a word boundary"),
         EventRule("load-use", "the instruction behind a load needs its value (with a write-back stage)"),
@@ -57,4 +58,5 @@ PIPELINE = Pipeline(
     ),
     charge=charge,
     lookback=1,
+    crossing_event="crosses-word",
 )
