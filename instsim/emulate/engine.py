@@ -44,7 +44,8 @@ class Registers:
             self.arguments = self.general[:4]
             self.singles: tuple[int, ...] = tuple(arm_const.UC_ARM_REG_S0 + n for n in range(16))
             self.special: dict[str, int] = {
-                "xpsr": arm_const.UC_ARM_REG_XPSR_NZCVQG,
+                "xpsr": arm_const.UC_ARM_REG_XPSR,
+                "set_xpsr": arm_const.UC_ARM_REG_XPSR_NZCVQG,  # the plain register's number leaves the GE bits
                 "flags": arm_const.UC_ARM_REG_APSR_NZCV,
                 "control": arm_const.UC_ARM_REG_CONTROL,
                 "primask": arm_const.UC_ARM_REG_PRIMASK,

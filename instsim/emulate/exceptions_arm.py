@@ -100,7 +100,7 @@ class ArmExceptions:
 
     def _set_status(self, value: int) -> None:
         write, special = self._engine.write_register, self._registers.special
-        write(special["xpsr"], value | _THUMB_BIT)
+        write(special["set_xpsr"], value | _THUMB_BIT)
         # Without this write Unicorn keeps translating for the mode it was in.
         write(special["flags"], value & 0xF0000000)
 

@@ -12,7 +12,7 @@ from instsim.dynamics.divider import OPERAND_CLASSES
 from instsim.emulate.accelerator import relax_exit_check
 from instsim.emulate.branch_to_next import branches_to_next, is_taken
 from instsim.emulate.counters import BlockCounters
-from instsim.emulate.devices import Devices
+from instsim.emulate.devices import Devices, Surroundings
 from instsim.emulate.engine import Engine
 from instsim.emulate.events import EventQueue
 from instsim.emulate.interrupts import InterruptController
@@ -42,6 +42,9 @@ _START_BLOCKS = 64
 
 _COUNTER_CSRS = {0xB00: 0, 0xB80: 32, 0xC00: 0, 0xC80: 32, 0xC01: 0, 0xC81: 32, 0xB02: 0, 0xB82: 32, 0xC02: 0, 0xC82: 32, 0x7E2: 0}
 """RISC-V counters (cycle, time, instret and their machine-mode twins; ESP32-C3's ``mpccr``) and the bit they start at."""
+
+_MIP = 0x344
+"""Unicorn holds no machine-level interrupt pending."""
 
 
 class Machine:
@@ -90,13 +93,16 @@ class Machine:
         self._counter_read_at: int | None = None
         self.csr_reads = 0
         vector_table = image.vector_table if image.vector_table is not None else 0
-        self.devices = Devices(spec.isa, spec.cpu, vector_table, self.now_cycles)
+        around = Surroundings(self.now_cycles, self.events, spec.clock_hz)
+        around.read_memory, around.write_memory = lambda address, size: self.memory.read(address, size) or bytes(size), self.memory.write
+        self.devices = Devices(spec, vector_table, around)
         self.semihosting = Semihosting(self.memory, self.now_cycles, spec.clock_hz)
         for start, size in spec.device_windows:
             self._map_devices(start, size)
         processor = ArmProcessor if spec.isa is Isa.THUMB else RiscvProcessor
         self.processor: ArmProcessor | RiscvProcessor = processor(self, self._native.unmask)
         self.interrupts: InterruptController = self.processor.interrupts
+        around.interrupts = self.interrupts
         self._reset()
 
     # -- set-up ------------------------------------------------------------------------------------------------------------------
@@ -179,7 +185,7 @@ class Machine:
         for offset in range(0, min(len(code) - 3, PAGE), 2):
             if code[offset] & 0x7F == 0x73 and code[offset + 1] & 0x70:
                 word = int.from_bytes(code[offset : offset + 4], "little")
-                if word >> 20 in _COUNTER_CSRS:
+                if word >> 20 in _COUNTER_CSRS or word >> 20 == _MIP:
                     self.engine.on_instruction(page + offset, self._before_counter)
                     self.engine.on_instruction(page + offset + 4, self._after_counter)
 
@@ -204,11 +210,13 @@ class Machine:
     def read_counter(self, address: int) -> bool:
         """Carry out a read of a RISC-V counter; return whether the instruction at `address` is one."""
         word = self.memory.word(address) or 0
+        target = word >> 7 & 31
+        if word >> 20 == _MIP and isinstance(self.processor, RiscvProcessor) and target:
+            self.engine.write_register(self.engine.registers.general[target], self.processor.interrupts.pending & 0xFFFFFFFF)
         shift = _COUNTER_CSRS.get(word >> 20)
         if word & 0x7F != 0x73 or not word & 0x7000 or shift is None:
             return False
         self.csr_reads += 1
-        target = word >> 7 & 31
         if target:
             self.engine.write_register(self.engine.registers.general[target], self.now_cycles() >> shift & 0xFFFFFFFF)
         return True
@@ -269,7 +277,7 @@ class Machine:
             asked = self._asked_stop()
             if asked is not None:
                 return asked
-            if error is not None and not processor.has_trap:
+            if error is not None and not (processor.has_trap or processor.is_hint(self._pc)):
                 self._pc = processor.refused(error, self._pc)
                 continue
             if counters.ticks >= limit:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from instsim.emulate.exception_log import ExceptionCounts
 from instsim.emulate.kernels import KernelCall, KernelFinder
 from instsim.emulate.ledger import Ledger
 from instsim.emulate.machine import Machine, Stop, StopReason
@@ -18,6 +19,7 @@ from instsim.profile.block_profile import KernelRecord, TensorShape
 __all__ = ["Observer"]
 
 DISPATCH = 0
+_INTERRUPTS, _OTHER_THREADS = "(interrupts)", "(other threads)"
 _MOST_MISSES = 20_000
 _CODE_OVERLAP = 2
 
@@ -75,17 +77,24 @@ class Observer:
         self._rows: dict[tuple[int, ...], int] = {}
         self._sites: dict[int, _Site] = {}
         self._returns: set[int] = set()
+        self._left: dict[int, tuple[list[_Frame], int | None]] = {}
+        self._special_rows: dict[str, int] = {}
         self._calls = 0
         self._first_node: int | None = None
         self._prepared_inside = False
         self._divides_before: dict[int, npt.NDArray[np.uint64]] = {}
         self._divides_after: dict[int, npt.NDArray[np.uint64]] | None = None
         self._timer_reads_before = 0
+        self._idle_before = 0
+        self._exceptions_before: dict[tuple[int, int], ExceptionCounts] = {}
+        self.idle_ticks = 0
+        self.exceptions: dict[tuple[int, int], ExceptionCounts] = {}
         self.rule: RegionRule | None = None
         self.is_done = False
         self.timer_reads = 0
         self.sp_at_start: int | None = None
         self.notes: list[str] = []
+        machine.processor.log.watchers.append(self)
         machine.watch_code_pages(self._on_code_page)
         if request.entry is not None:
             self._engine.on_instruction(request.entry, self._at_entry)
@@ -134,23 +143,63 @@ class Observer:
         self.rule = rule
         self.sp_at_start = self._engine.sp
         self._divides_before = self._divides()
-        self._timer_reads_before = self._clock_reads()
+        self._start_counting()
         self._ledger.charge(DISPATCH, at)
 
     def _restart_region(self, at: int | None) -> None:
         self._kernels.clear()
         self._rows.clear()
+        self._special_rows.clear()
+        self._left = {context: (frames, None if row is None else DISPATCH) for context, (frames, row) in self._left.items()}
         self._divides_before = self._divides()
-        self._timer_reads_before = self._clock_reads()
+        self._start_counting()
         self._ledger.restart(DISPATCH, at)
 
     def _close_region(self, at: int | None) -> None:
         self._ledger.charge(None, at)
         self._divides_after = self._divides()
-        self.timer_reads = self._clock_reads() - self._timer_reads_before
+        self._stop_counting()
         self._frames.clear()
         self.is_done = True
         self._machine.stop(Stop(StopReason.REGION_DONE, self._engine.pc))
+
+    def _start_counting(self) -> None:
+        self._timer_reads_before = self._clock_reads()
+        self._idle_before = self._machine.idle_ticks
+        self._exceptions_before = self._machine.processor.log.snapshot()
+
+    def _stop_counting(self) -> None:
+        self.timer_reads = self._clock_reads() - self._timer_reads_before
+        self.idle_ticks = self._machine.idle_ticks - self._idle_before
+        self.exceptions = self._machine.processor.log.since(self._exceptions_before)
+
+    # -- interrupts and threads --------------------------------------------------------------------------------------------------
+
+    def on_exception_entry(self, context: int) -> None:
+        """Charge a handler to a row of its own; calls in it are followed apart from those of the code that it interrupts."""
+        row = self._ledger.row
+        self._left[context] = self._frames, row
+        self._frames = []
+        if row is not None:
+            self._ledger.charge(self._special_row(_INTERRUPTS), None)
+
+    def on_exception_return(self, context: int) -> None:
+        """Go on where the code was left, or with a thread in which no call is followed."""
+        self._frames, row = self._left.pop(context, ([], None))
+        if self._ledger.is_open:
+            self._ledger.charge(self._special_row(_OTHER_THREADS) if row is None else row, None)
+
+    def _special_row(self, name: str) -> int:
+        if name not in self._special_rows:
+            self._kernels.append(_Kernel(KernelRecord(name)))
+            self._special_rows[name] = len(self._kernels)
+        row = self._special_rows[name]
+        self._kernels[row - 1].executions += 1
+        return row
+
+    @property
+    def _has_kernels(self) -> bool:
+        return len(self._kernels) > len(self._special_rows)
 
     def _divides(self) -> dict[int, npt.NDArray[np.uint64]]:
         return {address: histogram.copy() for address, histogram in self._machine.divides.items() if histogram.any()}
@@ -177,7 +226,7 @@ class Observer:
             return
         site.hits += 1
         if call.is_prepare:
-            self._prepared_inside = self._ledger.is_open and self.rule is RegionRule.INVOKE and not self._kernels
+            self._prepared_inside = self._ledger.is_open and self.rule is RegionRule.INVOKE and not self._has_kernels
             return
         self._start_kernel(call, address + site.call.size, None)
 
@@ -191,7 +240,7 @@ class Observer:
         if not self._ledger.is_open and not self._opens_by_kernel(call, at):
             return
         anonymous = self.rule is RegionRule.KERNELS and call.operator is None
-        if anonymous and not self._frames and self._kernels and self._first_node == (call.node or call.target):
+        if anonymous and not self._frames and self._has_kernels and self._first_node == (call.node or call.target):
             self._close_region(at)
             return
         if self._prepared_inside:
@@ -286,12 +335,14 @@ class Observer:
                 whole.take_everything(DISPATCH)
                 self._ledger = whole
                 self._divides_before = {}
-                self.timer_reads = self._clock_reads()
+                self._timer_reads_before = self._idle_before = 0
+                self._exceptions_before = {}
+                self._stop_counting()
                 self._divides_after = self._divides()
             else:
                 self._ledger.charge(None, None)
                 self._divides_after = self._divides()
-                self.timer_reads = self._clock_reads() - self._timer_reads_before
+                self._stop_counting()
         return self._ledger
 
     @property

@@ -24,6 +24,7 @@ _CONTROL_SPACE, _CONTROL_SPACE_BYTES = 0xE000E000, 0x1000
 _SEMIHOSTING = 0xBEAB
 _WFI, _WFE, _YIELD, _SEV, _SELF_LOOP = 0xBF30, 0xBF20, 0xBF10, 0xBF40, 0xE7FE
 _SVC_TRAP, _BREAKPOINT_TRAP, _RETURN_TRAP = 2, 7, 8
+_NAMES = {2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 11: "SVCall", 12: "DebugMonitor", 14: "PendSV", 15: "SysTick"}
 _SYSTICK_FIRST, _SYSTICK_LAST = 0x10, 0x1F
 _SEVONPEND_SCR, _SEVONPEND = 0xD10, 1 << 4
 
@@ -74,6 +75,11 @@ class ArmProcessor:
 
     def _on_send_event(self, _address: int) -> None:
         self.exceptions.event_register = True
+
+    @staticmethod
+    def exception_name(number: int) -> str:
+        """Return an exception's readable name."""
+        return _NAMES.get(number, f"interrupt {number - 16}")
 
     # -- registers ---------------------------------------------------------------------------------------------------------------
 
@@ -176,8 +182,8 @@ class ArmProcessor:
         return hint in (_WFI, _WFE)
 
     def is_hint(self, pc: int) -> bool:
-        """Whether the emulator stopped behind an instruction that asks for nothing."""
-        return int.from_bytes(self._machine.memory.read(pc - 2, 2) or b"", "little") in (_WFI, _WFE, _YIELD)
+        """Whether the emulator stopped behind an instruction that asks for nothing; Unicorn calls ``wfe`` and ``yield`` invalid, behind them."""
+        return self._engine.refused is None and int.from_bytes(self._machine.memory.read(pc - 2, 2) or b"", "little") in (_WFI, _WFE, _YIELD)
 
     def wakes(self) -> bool:
         """Whether the core wakes up."""

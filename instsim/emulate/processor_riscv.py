@@ -8,7 +8,7 @@ import numpy as np
 
 from instsim.emulate.memory import PAGE
 from instsim.emulate.riscv_interrupts import Clint, InterruptMatrix, MachineInterrupts
-from instsim.emulate.riscv_traps import RiscvTraps
+from instsim.emulate.riscv_traps import INTERRUPT_FLAG, RiscvTraps
 from instsim.emulate.stops import Stop, StopReason
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _MSTATUS, _MIE, _MIP = 0x300, 0x304, 0x344
 _ILLEGAL_TRAP = 2
 _FIRST_ECALL, _LAST_ECALL = 8, 11
 _NAMES = {0: "misaligned instruction address", 2: "illegal instruction", 3: "breakpoint", 4: "misaligned load", 6: "misaligned store"}
+_CAUSES = {3: "software interrupt", 7: "timer interrupt", 11: "external interrupt"}
 _MATRIX_BYTES, _CLINT_BYTES = 0x1000, 0xC000
 
 
@@ -77,6 +78,14 @@ class RiscvProcessor:
             self._engine.add_instruction_hook(self._unmask_hook, self._machine.counters.state_pointer, page + 2 * index)
         for index in np.flatnonzero(returns[: PAGE // 2]).tolist():
             self._engine.on_instruction(page + 2 * index, self.traps.before_return)
+
+    @staticmethod
+    def exception_name(number: int) -> str:
+        """Return a trap's readable name, by ``mcause``."""
+        cause = number & ~INTERRUPT_FLAG
+        if not number & INTERRUPT_FLAG:
+            return "ecall" if _FIRST_ECALL <= cause <= _LAST_ECALL else f"exception {cause}"
+        return _CAUSES.get(cause, f"interrupt {cause}")
 
     # -- registers ---------------------------------------------------------------------------------------------------------------
 

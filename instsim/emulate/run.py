@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 import numpy as np
 
 from instsim.emulate.arena import find_arena
+from instsim.emulate.layout import TICKS_PER_CYCLE
 from instsim.emulate.machine import Machine, Stop, StopReason
 from instsim.emulate.observer import Observer
 from instsim.emulate.region import KernelWatch, RegionRequest, RegionRule
@@ -20,6 +21,7 @@ from instsim.isa.classes import UNKNOWN, UNSUPPORTED
 from instsim.profile import (
     BlockProfile,
     DividerUse,
+    ExceptionUse,
     FirmwareFacts,
     FunctionSpan,
     RunFacts,
@@ -132,6 +134,11 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
             polled=tuple(sorted(machine.devices.polled.items())),
             output=machine.semihosting.text,
             warnings=tuple(warnings),
+            idle_cycles=observer.idle_ticks // TICKS_PER_CYCLE,
+            exceptions=tuple(
+                ExceptionUse(machine.processor.exception_name(number), number, handler, *astuple(counts))
+                for (number, handler), counts in observer.exceptions.items()
+            ),
         ),
     )
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from instsim.isa.instruction import Isa
 
-__all__ = ["BlockProfile", "CrossingUse", "DividerUse", "FirmwareFacts", "FunctionSpan", "KernelRecord", "RunFacts", "TensorShape"]
+__all__ = ["BlockProfile", "CrossingUse", "DividerUse", "ExceptionUse", "FirmwareFacts", "FunctionSpan", "KernelRecord", "RunFacts", "TensorShape"]
 
 Counts = npt.NDArray[np.int64]
 
@@ -104,6 +104,38 @@ class CrossingUse:
     counts: Counts
 
 
+@dataclass(frozen=True, slots=True)
+class ExceptionUse:
+    """How often one exception or interrupt was taken in the region.
+
+    Attributes
+    ----------
+    name : str
+        Readable name (``SysTick``, ``interrupt 5``).
+    number : int
+        Exception number on Cortex-M, ``mcause`` on RISC-V.
+    handler : int
+        Address of its handler.
+    entries : int
+        Times it was taken with the interrupted code's registers being stacked.
+    tail_chained : int
+        Times it was taken directly behind another handler.
+    returns : int
+        Returns from it that restored registers; 0 on RISC-V, where ``mret`` is an instruction like others.
+    float_frames, float_saves : int
+        Entries that made room for floating-point registers, and how often they were stored there.
+    """
+
+    name: str
+    number: int
+    handler: int
+    entries: int = 0
+    tail_chained: int = 0
+    returns: int = 0
+    float_frames: int = 0
+    float_saves: int = 0
+
+
 @dataclass(frozen=True)
 class FirmwareFacts:
     """What a report says of the image, so that a saved profile needs no image.
@@ -159,6 +191,10 @@ class RunFacts:
         Text the firmware printed.
     warnings : tuple of str
         Everything a user should know about this run.
+    idle_cycles : int
+        Cycles of the region that the core slept through (``wfi``, ``wfe``): they are in no block's count.
+    exceptions : tuple of ExceptionUse
+        Exceptions taken in the region.
     """
 
     region: str
@@ -175,6 +211,8 @@ class RunFacts:
     polled: tuple[tuple[int, int], ...] = ()
     output: str = ""
     warnings: tuple[str, ...] = ()
+    idle_cycles: int = 0
+    exceptions: tuple[ExceptionUse, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from instsim.profile.block_profile import (
     BlockProfile,
     CrossingUse,
     DividerUse,
+    ExceptionUse,
     FirmwareFacts,
     FunctionSpan,
     KernelRecord,
@@ -179,7 +180,12 @@ def _assemble(facts: dict[str, Any], arrays: dict[str, Any]) -> BlockProfile:
         ),
         firmware=FirmwareFacts(**facts["firmware"] | {"compilers": tuple(facts["firmware"]["compilers"])}),
         run=RunFacts(
-            **facts["run"] | {"polled": tuple((int(a), int(n)) for a, n in facts["run"]["polled"]), "warnings": tuple(facts["run"]["warnings"])}
+            **facts["run"]
+            | {
+                "polled": tuple((int(a), int(n)) for a, n in facts["run"]["polled"]),
+                "warnings": tuple(facts["run"]["warnings"]),
+                "exceptions": tuple(ExceptionUse(**use) for use in facts["run"].get("exceptions", ())),
+            }
         ),
         buffer_outcomes=arrays["buffer_outcomes"].astype(np.int64) if "buffer_outcomes" in arrays else None,
         crossings=tuple(

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_samples.dispatch_networks import draw_control_flow, draw_small
+from firmware_samples.exception_programs import exception_recipes
 from firmware_samples.int8_reference import run_subgraph
 from firmware_samples.kws_network import draw_kws
 from firmware_samples.machine_programs import machine_recipes
@@ -121,4 +122,4 @@ def _dispatch() -> tuple[Recipe, ...]:
 
 def all_recipes() -> tuple[Recipe, ...]:
     """Return every recipe, in the manifest's order."""
-    return (_kws(), *_dispatch(), *machine_recipes())
+    return (_kws(), *_dispatch(), *machine_recipes(), *exception_recipes())
