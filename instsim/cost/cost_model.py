@@ -206,13 +206,12 @@ class CostModel:
         event = load_pipeline(self.core.pipeline).crossing_event
         if event is None:
             return []
-        costs = []
+        costs: list[tuple[int, Floats, int, int]] = []
         for use in profile.crossings:
             found = np.flatnonzero(matrix.address == use.address)
             if found.size:
-                costs.append(
-                    (int(matrix.block[found[0]]), use.counts * self.core.events[event].cycles, int(matrix.class_id[found[0]]), int(use.counts.sum()))
-                )
+                cycles = use.counts.astype(np.float64) * self.core.events[event].cycles
+                costs.append((int(matrix.block[found[0]]), cycles, int(matrix.class_id[found[0]]), int(use.counts.sum())))
         return costs
 
     def _events(

@@ -1,0 +1,127 @@
+"""Compares instsim with the RTL: programs, micro-benchmarks, whole runs."""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from accuracy.comparison import Comparison
+from accuracy.rtl_runs import WHOLE_RUN, run_program
+from instsim.cost import CoreTable, CostModel, load_core
+from instsim.profile import BlockProfile
+
+__all__ = ["GOALS", "MICRO", "PROGRAMS", "WHOLE_RUNS", "Goal", "RtlBench", "load_bench"]
+
+PROGRAMS = "RTL programs"
+MICRO = "RTL micro-benchmarks"
+WHOLE_RUNS = "RTL whole runs"
+
+_FOLDER = Path(__file__).resolve().parents[2] / "firmware_elf" / "rtl"
+_MICRO_PREFIX = "micro"
+_CROSSING_WORDS = frozenset(("micro_unal",))
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """The largest errors that the project allows itself, relative."""
+
+    mean_absolute: float
+    worst: float
+
+
+_TIGHT = {PROGRAMS: Goal(0.005, 0.02), MICRO: Goal(0.01, 0.05)}
+_LOOSE = {PROGRAMS: Goal(0.02, 0.06), MICRO: Goal(0.02, 0.06)}
+GOALS: Mapping[str, Mapping[str, Goal]] = {
+    "hazard3": _TIGHT,
+    "ibex_small": _TIGHT,
+    "ibex_maxperf": _TIGHT,
+    "cv32e40p": _TIGHT,
+    "hazard3_full": _LOOSE,
+    "h3_nopred": _LOOSE,
+    "h3_min": _LOOSE,
+    "ibex_maxbp": _LOOSE,
+    "vex_imac": _LOOSE,
+    "pico": _LOOSE,
+}
+"""Goals by core and data set; a core that is not named has none."""
+
+
+@dataclass(frozen=True)
+class RtlBench:
+    """All RTL programs as profiles, with what each core took for them.
+
+    Attributes
+    ----------
+    cores : mapping of str to mapping
+        ``core``, ``rtl`` and ``configuration`` of each column.
+    profiles : mapping of str to BlockProfile
+        By ELF name: regions between markers.
+    whole_runs : mapping of str to BlockProfile
+        The programs from entry point to exit.
+    skipped : mapping of str to str
+        Programs that do not run on the machine, with the reason.
+    """
+
+    cores: Mapping[str, Mapping[str, str]]
+    profiles: Mapping[str, BlockProfile]
+    whole_runs: Mapping[str, BlockProfile]
+    skipped: Mapping[str, str]
+
+    def compare(
+        self,
+        core: str,
+        change_core: Callable[[CoreTable], CoreTable] = lambda table: table,
+        change_profile: Callable[[BlockProfile], BlockProfile] = lambda profile: profile,
+    ) -> tuple[Comparison, ...]:
+        """Price everything that one core ran.
+
+        Parameters
+        ----------
+        core : str
+            Column of the tables.
+        change_core, change_profile : callable
+            For ablations: what to leave out.
+        """
+        model = CostModel(change_core(load_core(self.cores[core]["core"])))
+        priced = {name: (profile, model.price(change_profile(profile))) for name, profile in self.profiles.items()}
+        whole = {name: model.price(change_profile(profile)) for name, profile in self.whole_runs.items()}
+        source = f"instsim measurement: {self.cores[core]['rtl']}"
+        found = []
+        for row in _rows("cycles.csv"):
+            if row["elf"] not in priced or not row[core]:
+                continue
+            profile, estimate = priced[row["elf"]]
+            place = 1 + [kernel.name for kernel in profile.kernels].index(row["marker"])
+            micro = row["elf"].startswith(_MICRO_PREFIX)
+            name = f"{row['elf']}/{row['name']}" if micro else row["elf"]
+            found.append(Comparison(MICRO if micro else PROGRAMS, core, name, float(estimate.cycles[place].sum()), float(row[core]), source=source))
+        found += [
+            Comparison(WHOLE_RUNS, core, row["elf"], whole[row["elf"]].total_cycles, float(row[core]), source=source)
+            for row in _rows("whole_runs.csv")
+            if row["elf"] in whole and row[core]
+        ]
+        return tuple(found)
+
+
+def _rows(name: str) -> Iterable[dict[str, str]]:
+    with (_FOLDER / name).open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def load_bench() -> RtlBench:
+    """Run all programs of ``firmware_elf/rtl``."""
+    profiles, whole_runs, skipped = {}, {}, {}
+    for name in dict.fromkeys(row["elf"] for row in _rows("cycles.csv")):
+        path = _FOLDER / "elf" / f"{name}.elf"
+        try:
+            profiles[name] = run_program(path, look_at_accesses=name in _CROSSING_WORDS)
+            if not name.startswith(_MICRO_PREFIX):
+                whole_runs[name] = run_program(path, whole_run=True)
+        except RuntimeError as error:
+            skipped[name] = str(error)
+    cores = tomllib.loads((_FOLDER / "cores.toml").read_text(encoding="utf-8"))
+    assert all(profile.kernels[0].name == WHOLE_RUN for profile in whole_runs.values())
+    return RtlBench(cores, profiles, whole_runs, skipped)
