@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from instsim.isa import Isa
 
-__all__ = ["BlockCycles", "ExceptionCycles", "InterruptSpec", "MachineSpec", "MemoryKind", "MemorySpec"]
+__all__ = ["BlockCycles", "DeviceSpec", "ExceptionCycles", "InterruptSpec", "MachineSpec", "MemoryKind", "MemorySpec"]
 
 BlockCycles = Callable[[int, bytes], float]
 """``block_cycles(address, code)``: mean cycles of one execution of a block, for the timers that firmware reads."""
@@ -95,6 +96,44 @@ class InterruptSpec:
 
 
 @dataclass(frozen=True)
+class DeviceSpec:
+    """One device of the chip.
+
+    Attributes
+    ----------
+    model : str
+        One of `instsim.emulate.devices.device_models`.
+    name : str
+        Unique on the chip; other devices and options refer to it.
+    address, size : int
+        Its registers; a size of 0 stands for the model's own.
+    irqs : tuple of int
+        Its interrupt lines, in the order that the model gives them a meaning.
+    parameters : tuple of (str, value)
+        What else the board file says of it; a value is a number, a text, or rows of numbers.
+    """
+
+    model: str
+    name: str
+    address: int
+    size: int
+    irqs: tuple[int, ...] = ()
+    parameters: tuple[tuple[str, Any], ...] = ()
+
+    def value(self, parameter: str, default: Any) -> Any:
+        """Return a parameter, or the default where the board file does not give it."""
+        return dict(self.parameters).get(parameter, default)
+
+    def rows(self, parameter: str) -> tuple[tuple[int, ...], ...]:
+        """Return a parameter that holds rows of numbers; no rows where the board file does not give it."""
+        return tuple(tuple(row) for row in self.value(parameter, ()))
+
+    def pairs(self, parameter: str) -> tuple[tuple[int, int], ...]:
+        """Return a parameter that holds rows of two numbers."""
+        return tuple((row[0], row[1]) for row in self.rows(parameter))
+
+
+@dataclass(frozen=True)
 class MachineSpec:
     """The chip as the emulator sees it.
 
@@ -114,6 +153,12 @@ class MachineSpec:
         Core clock, for semihosting's clock.
     interrupts : InterruptSpec
         Interrupt hardware.
+    devices : tuple of DeviceSpec
+        Devices that are modelled; they lie in the windows.
+    mirrors : tuple of (int, int, int)
+        Start, size and target: addresses of a window that mean the registers at another place (secure views).
+    atomic_windows : tuple of (int, int)
+        Start and size of windows where each register appears at 0x1000, 0x2000 and 0x3000 again, to flip, set and clear bits (RP2040).
     """
 
     name: str
@@ -123,3 +168,6 @@ class MachineSpec:
     device_windows: tuple[tuple[int, int], ...]
     clock_hz: float
     interrupts: InterruptSpec = InterruptSpec()
+    devices: tuple[DeviceSpec, ...] = ()
+    mirrors: tuple[tuple[int, int, int], ...] = ()
+    atomic_windows: tuple[tuple[int, int], ...] = ()

@@ -1,0 +1,135 @@
+"""What all device models have in common: a word-wide register interface, and the machine around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from instsim.emulate.devices.edges import Edge, EdgeLog
+from instsim.emulate.devices.wire import SerialWire
+from instsim.emulate.events import EventQueue, ScheduledEvent
+from instsim.emulate.interrupts import InterruptController, NoInterrupts
+from instsim.emulate.layout import TICKS_PER_CYCLE
+from instsim.emulate.spec import DeviceSpec
+
+__all__ = ["Device", "Surroundings"]
+
+_WORD = 0xFFFFFFFF
+
+
+@dataclass(eq=False)
+class Surroundings:
+    """The machine as its devices see it.
+
+    Attributes
+    ----------
+    now_cycles : callable
+        Core cycles since reset.
+    events : EventQueue
+        What will happen at a known time.
+    clock_hz : float
+        Core clock, for devices whose own clock does not come from it.
+    interrupts : InterruptController
+        The core's interrupt lines.
+    wire : SerialWire
+        Where serial ports lead.
+    edges : EdgeLog
+        Changes of output pins.
+    read_memory, write_memory : callable
+        ``read_memory(address, size)`` and ``write_memory(address, data)``, for direct memory access.
+    timer_reads : int
+        How often the firmware read a clock.
+    devices : dict of str to Device
+        All devices by name.
+    """
+
+    now_cycles: Callable[[], int]
+    events: EventQueue
+    clock_hz: float
+    interrupts: InterruptController = field(default_factory=NoInterrupts)
+    wire: SerialWire = field(default_factory=SerialWire)
+    edges: EdgeLog = field(default_factory=EdgeLog)
+    read_memory: Callable[[int, int], bytes] = lambda _address, size: bytes(size)
+    write_memory: Callable[[int, bytes], object] = lambda _address, _data: None
+    timer_reads: int = 0
+    devices: dict[str, Device] = field(default_factory=dict)
+
+    def after(self, cycles: float, callback: Callable[[], None]) -> ScheduledEvent:
+        """Call back after so many core cycles, at the earliest before the next block."""
+        return self.at(self.now_cycles() + cycles, callback)
+
+    def at(self, cycle: float, callback: Callable[[], None]) -> ScheduledEvent:
+        """Call back at a core cycle counted from reset."""
+        return self.events.schedule(round(cycle * TICKS_PER_CYCLE), callback)
+
+    def clock_divider(self, name: str) -> int:
+        """Return core cycles to one cycle of a clock, named ``device.clock`` (``rcc.apb1-timer``); 1 if there is no such device."""
+        device, _, clock = name.partition(".")
+        source = self.devices.get(device)
+        return 1 if source is None else source.clock_divider(clock)
+
+
+class Device:
+    """One block of registers.
+
+    Subclasses answer the registers they know in `read` and `write`, and hand all others to this class, which keeps what was written. Offsets
+    are those of whole words.
+
+    Parameters
+    ----------
+    spec : DeviceSpec
+        Address, interrupts and parameters.
+    around : Surroundings
+        The machine.
+    """
+
+    resets: ClassVar[dict[int, int]] = {}
+    """Reset values that are not zero, by offset."""
+
+    default_size: ClassVar[int] = 0x400
+    """Size of the register block in bytes, unless the board file says another."""
+
+    parameters: ClassVar[frozenset[str]] = frozenset()
+    """Names of the parameters that the model takes, beside address, size and interrupts."""
+
+    def __init__(self, spec: DeviceSpec, around: Surroundings) -> None:
+        self.spec = spec
+        self.around = around
+        self.registers: dict[int, int] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Give all registers their reset values."""
+        self.registers = dict(self.resets)
+        self.registers.update((int(offset), int(value)) for offset, value in self.spec.rows("resets"))
+
+    def read(self, offset: int) -> int | None:
+        """Return a register's word; None for one that only remembers what was written to it (`registers` holds it)."""
+        del offset
+        return None
+
+    def write(self, offset: int, value: int) -> None:
+        """Store a word."""
+        self.registers[offset] = value & _WORD
+
+    def clock_divider(self, clock: str) -> int:
+        """Return core cycles to one cycle of a clock that this device makes."""
+        del clock
+        return 1
+
+    def irq(self, index: int = 0) -> int | None:
+        """Return the number of one of the device's interrupt lines; None if the board file gives none."""
+        return self.spec.irqs[index] if index < len(self.spec.irqs) else None
+
+    def set_irq(self, level: object, index: int = 0) -> None:
+        """Drive one of the device's interrupt lines."""
+        number = self.irq(index)
+        if number is not None:
+            self.around.interrupts.set_line(number, bool(level))
+
+    def record(self, pins: Iterable[tuple[int, bool]]) -> None:
+        """Note that output pins changed: numbers and new levels."""
+        at = self.around.now_cycles()
+        for pin, level in pins:
+            self.around.edges.add(Edge(at, self.spec.name, pin, level))
