@@ -11,7 +11,7 @@ from instsim.cost.charge_matrix import CLASS_PREFIX, REGISTERS_PREFIX, ChargeMat
 from instsim.cost.charged_instructions import ChargedInstructions
 from instsim.cost.charges import When
 from instsim.cost.core_table import CoreTable, Cost
-from instsim.cost.cycle_estimate import CycleEstimate, EventCost
+from instsim.cost.cycle_estimate import DIVIDES, OPERANDS_UNKNOWN, CycleEstimate, EventCost
 from instsim.cost.pipelines import load_pipeline
 from instsim.dynamics.divider import divider_cycles
 from instsim.dynamics.target_buffer import Outcome
@@ -186,7 +186,7 @@ class CostModel:
         weights = by_event[matrix.event] if matrix.events else np.zeros(0)
         recorded = np.zeros(matrix.event.size, dtype=bool)
         divider = self.core.divider
-        divides = [matrix.events.index(CLASS_PREFIX + name) for name in ("divide", "remainder") if CLASS_PREFIX + name in matrix.events]
+        divides = [matrix.events.index(CLASS_PREFIX + name) for name in DIVIDES if CLASS_PREFIX + name in matrix.events]
         if divider is None or not divides:
             return weights, recorded
         means = {
@@ -237,9 +237,8 @@ class CostModel:
             if words in matrix.events:
                 moved = matrix.event == matrix.events.index(words)
                 extra = float(occurrences[moved] @ weights[moved])
-            suffix = (
-                " (operands unknown)" if name.startswith(CLASS_PREFIX) and measured_divides.any() and name.endswith(("divide", "remainder")) else ""
-            )
+            unknown = measured_divides.any() and name.removeprefix(CLASS_PREFIX) in DIVIDES
+            suffix = OPERANDS_UNKNOWN if unknown else ""
             rows.extend(_event(name + suffix, cost, chosen, occurrences, weights, extra=extra))
         return tuple(sorted(rows, key=lambda row: (-row.cycles, row.name)))
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CycleEstimate", "EventCost"]
+__all__ = ["DIVIDES", "OPERANDS_UNKNOWN", "CycleEstimate", "EventCost"]
+
+DIVIDES = ("divide", "remainder")
+"""Classes that cost what their operands make them cost, on cores that have a divider's model."""
+
+OPERANDS_UNKNOWN = " (operands unknown)"
+"""Behind the name of a divide's event that was priced by its class, beside others that were priced by their operands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +23,7 @@ class EventCost:
     Attributes
     ----------
     name : str
-        ``class:load`` for the issue cycles of a class, else the pipeline rule's name (``taken-branch``).
+        ``class:load`` for the issue cycles of a class, else the pipeline rule's name (``taken-branch``). `instsim.cost.explain` takes it.
     count : int
         Occurrences.
     weight_cycles : float

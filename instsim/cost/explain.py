@@ -9,6 +9,7 @@ from pathlib import Path
 
 from instsim.cost.charge_matrix import CLASS_PREFIX
 from instsim.cost.core_table import CoreTable, load_core
+from instsim.cost.cycle_estimate import DIVIDES, OPERANDS_UNKNOWN
 from instsim.cost.pipelines import load_pipeline
 from instsim.cost.sources import Source, resolve_source
 from instsim.errors import TableError, UsageError
@@ -47,6 +48,8 @@ class Explanation:
         Place in that source.
     details : mapping of str to float
         Parameters of the divider's model, in cycles.
+    instead : Explanation or None
+        What a divide costs whose operands are known, where the core's divider depends on them.
     """
 
     core: str
@@ -61,6 +64,7 @@ class Explanation:
     source: Source | None
     locator: str
     details: Mapping[str, float] = field(default_factory=dict)
+    instead: Explanation | None = None
 
 
 def explain(core: CoreTable, item: str) -> Explanation:
@@ -71,14 +75,14 @@ def explain(core: CoreTable, item: str) -> Explanation:
     core : CoreTable
         The table.
     item : str
-        An instruction class (``load`` or ``class:load``), an event (``load-pair``), a parameter or ``divider``.
+        An event as an estimate names it (``load-pair``, ``class:load``), an instruction class (``load``), a parameter or ``divider``.
 
     Raises
     ------
     UsageError
         If the table has no such row; near names are suggested.
     """
-    name = item.removeprefix(CLASS_PREFIX)
+    name = item.removeprefix(CLASS_PREFIX).removesuffix(OPERANDS_UNKNOWN)
     pipeline = load_pipeline(core.pipeline)
     if name in core.events and not item.startswith(CLASS_PREFIX):
         row = core.events[name]
@@ -88,7 +92,10 @@ def explain(core: CoreTable, item: str) -> Explanation:
         row = core.classes[name]
         description = CLASSES[core.isa][name].description
         found = resolve_source(row.source)
-        return Explanation(core.name, name, "class", description, row.cycles, "cycles", row.per_register, row.basis, row.note, *found)
+        instead = explain(core, "divider") if core.divider is not None and name in DIVIDES else None
+        return Explanation(
+            core.name, name, "class", description, row.cycles, "cycles", row.per_register, row.basis, row.note, *found, instead=instead
+        )
     if name in core.parameters:
         parameter = core.parameters[name]
         description = next(rule.description for rule in pipeline.parameters if rule.name == name)

@@ -18,6 +18,9 @@ __all__ = ["annotation_parts"]
 _HOT_SHARE = 0.05
 """From this share of the function's cycles on, an instruction is marked: as in perf annotate."""
 
+_NEAR_HOTTEST = 0.8
+"""Where no instruction has that share, those are marked that have this part of the hottest one's."""
+
 _COLD_SHARE = 0.005
 """Below this one it is drawn quietly."""
 
@@ -43,8 +46,9 @@ def annotation_parts(annotation: Annotation, *, top: int | None = None) -> tuple
     each = f", {annotation.cycles / annotation.instructions:.2f} cycles each" if annotation.instructions else ""
     whole = annotation.operator or annotation.region
     hottest = max(annotation.blocks, key=lambda block: (block.cycles, -block.address))
+    name = "function" if annotation.function == f"{annotation.address:#010x}" else annotation.function
     facts = (
-        f"{annotation.function} at {annotation.address:#010x}, {annotation.size} bytes",
+        f"{name} at {annotation.address:#010x}, {annotation.size} bytes",
         f"{format_count(annotation.cycles)} cycles, {percent(annotation.share)} of {whole}",
         f"{format_count(annotation.instructions)} instructions{each}; functions that it calls are not counted",
         f"hottest block {hottest.address:#010x}, {percent(hottest.share)}",
@@ -72,7 +76,8 @@ def _listing(annotation: Annotation, top: int | None) -> Table:
     shown = set(range(len(annotation.blocks)))
     if top is not None:
         shown = set(sorted(shown, key=lambda number: (-annotation.blocks[number].cycles, number))[:top])
-    hottest = max((row.share for row in annotation.rows), default=0.0)
+    hottest = max(row.share for row in annotation.rows)
+    threshold = min(_HOT_SHARE, _NEAR_HOTTEST * hottest)
     rows: list[Row] = []
     source: SourceLine | None = None
     end = annotation.address
@@ -90,7 +95,7 @@ def _listing(annotation: Annotation, top: int | None) -> Table:
             if instruction.source is not None and instruction.source != source:
                 rows.append(Row((_source_text(instruction.source),), "source"))
             source = instruction.source
-            hot = instruction.share >= min(_HOT_SHARE, hottest) > 0
+            hot = instruction.share >= threshold > 0
             style = "strong" if hot else "muted" if instruction.share < _COLD_SHARE else ""
             rows.append(Row(tuple(_cells(instruction, hot=hot)), style))
         rows.append(Row(("",)))
@@ -102,9 +107,10 @@ def _listing(annotation: Annotation, top: int | None) -> Table:
         rows.append(Row((f"{left} bytes behind this did not run, or are data",), "muted"))
     while rows and rows[-1].cells == ("",):
         rows.pop()
+    marked = f"{_HOT_SHARE:.0%} of the function's cycles or more" if hottest >= _HOT_SHARE else "about as many cycles as the hottest instruction"
     meaning = (
-        f"{_MARK} {_HOT_SHARE:.0%} of the function's cycles or more. each: mean cycles of one execution. made of: issue cycles, then what the "
-        "pipeline adds or saves. taken: how often a branch was; else it fell through."
+        f"{_MARK} {marked}. each: mean cycles of one execution. made of: issue cycles, then what the pipeline adds or saves. "
+        "taken: how often a branch was; else it fell through."
     )
     notes = (
         meaning,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from instsim.cost.core_table import CoreTable
 from instsim.cost.explain import Explanation, explain
-from instsim.report.parts import Column, Facts, Part, Row, Table
+from instsim.report.parts import Column, Facts, Lines, Part, Row, Table
 
 __all__ = ["explanation_parts", "items_parts"]
 
@@ -25,7 +25,10 @@ def explanation_parts(explanation: Explanation) -> tuple[Part, ...]:
         pairs += [
             (name, text) for name, text in (("place", explanation.locator), ("kind", source.kind), ("link", source.url), ("key", source.key)) if text
         ]
-    return (Facts(f"{explanation.core}: {explanation.kind} {explanation.name}", tuple(pairs)),)
+    facts = Facts(f"{explanation.core}: {explanation.kind} {explanation.name}", tuple(pairs))
+    if explanation.instead is None:
+        return (facts,)
+    return (facts, Lines(("Where the operands of a divide are known, it costs what they make it cost:",)), *explanation_parts(explanation.instead))
 
 
 def items_parts(core: CoreTable) -> tuple[Part, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from instsim.cost import ChargedInstructions, CostModel, CycleEstimate
+from instsim.cost.cycle_estimate import OPERANDS_UNKNOWN
 from instsim.errors import UsageError
 from instsim.image import FirmwareImage, demangle, load_image, resolve_function
 from instsim.image.source_lines import SourceLines, read_source_lines
@@ -92,6 +93,8 @@ def annotate(
         lines = with_text(read_source_lines(path, image.sha256, chosen.span.address, stop))
     result = annotate_function(ran, model, chosen, target, lines=lines, priced=priced)
     notes = [f"the function that cost most of {len(functions)} that ran"] if function is None and len(functions) > 1 else []
+    if chosen.span not in ran.functions:
+        notes.append("the image has no symbol here: a function is taken to begin where a call or an operator leads, so others may be part of it")
     copies = [f for f in by_cost if f is not chosen and without_clone(f.span.name) == without_clone(chosen.span.name)]
     if copies:
         shown = ", ".join(f"{f.span.name} at {f.span.address:#010x}" for f in copies)
@@ -221,7 +224,7 @@ def _events(charges: ChargedInstructions, priced: CycleEstimate, total: float) -
     rows = []
     for name, count, spent in zip(charges.events, counts.tolist(), cycles.tolist(), strict=True):
         # A divide whose operands are known and one whose are not stand apart in the estimate; either tells the basis.
-        cost = costs.get(name) or costs.get(f"{name} (operands unknown)")
+        cost = costs.get(name) or costs.get(name + OPERANDS_UNKNOWN)
         if cost is not None and (count or spent):
             weight = spent / count if count else cost.weight_cycles
             rows.append(EstimatedEvent(name, round(count), weight, spent, _share(spent, total), cost.basis, cost.source))
