@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from instsim.errors import (
+        BudgetError,
+        BudgetFileError,
         ImageError,
         IncompleteError,
         InputError,
@@ -36,6 +38,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BlockProfile",
+    "BudgetError",
+    "BudgetFileError",
     "Estimate",
     "ImageError",
     "IncompleteError",
@@ -60,6 +64,8 @@ _HOMES = {
     "Request": "instsim.session.request",
     **dict.fromkeys(
         (
+            "BudgetError",
+            "BudgetFileError",
             "ImageError",
             "IncompleteError",
             "InputError",

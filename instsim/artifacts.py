@@ -99,7 +99,7 @@ def load(kind: str, key: str) -> bytes | None:
     return data
 
 
-def store(kind: str, key: str, data: bytes) -> None:
+def store(kind: str, key: str, data: bytes, *, files_kept: int = FILES_KEPT) -> None:
     """Keep data under a key; readers see the old file or the new one, never a part.
 
     A folder that cannot be written is silently left alone: the data can always be derived again.
@@ -110,6 +110,8 @@ def store(kind: str, key: str, data: bytes) -> None:
         As in `load`.
     data : bytes
         What to keep.
+    files_kept : int
+        Files of this kind that stay.
 
     Raises
     ------
@@ -128,10 +130,10 @@ def store(kind: str, key: str, data: bytes) -> None:
         except OSError:
             Path(temporary).unlink(missing_ok=True)
             raise
-        _prune(path.parent)
+        _prune(path.parent, files_kept)
 
 
-def _prune(folder: Path) -> None:
+def _prune(folder: Path, files_kept: int) -> None:
     files = [(entry.stat().st_mtime, entry.path) for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith(".")]
-    for _, path in sorted(files)[:-FILES_KEPT]:
+    for _, path in sorted(files)[:-files_kept]:
         Path(path).unlink(missing_ok=True)

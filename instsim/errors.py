@@ -9,8 +9,10 @@
     │   ├── TableError               a cost table, board file or settings file
     │   ├── ModelError               a .tflite model
     │   ├── ProfileError             a saved profile
+    │   ├── BudgetFileError          budgets, or a baseline
     │   └── RunError                 the firmware, while it ran
-    └── IncompleteError          3   an answer exists, but part of it is missing
+    ├── IncompleteError          3   an answer exists, but part of it is missing
+    └── BudgetError              4   the answer is complete, and over its budget
 
 Every message says what went wrong and where; ``hint`` says what to do about it.
 """
@@ -18,6 +20,8 @@ Every message says what went wrong and where; ``hint`` says what to do about it.
 from __future__ import annotations
 
 __all__ = [
+    "BudgetError",
+    "BudgetFileError",
     "ImageError",
     "IncompleteError",
     "InputError",
@@ -84,6 +88,10 @@ class ProfileError(InputError):
     """A saved profile cannot be read."""
 
 
+class BudgetFileError(InputError):
+    """Budgets or a baseline file that are not valid, contradict each other or speak of what is not there."""
+
+
 class RunError(InputError):
     """The firmware stopped before the region that was to be measured had ended."""
 
@@ -92,3 +100,9 @@ class IncompleteError(InstsimError):
     """An answer exists, but part of it is missing."""
 
     exit_code = 3
+
+
+class BudgetError(InstsimError):
+    """A budget is broken: the figures are there, and over a limit."""
+
+    exit_code = 4

@@ -26,6 +26,7 @@ from instsim.profile import (
     FunctionSpan,
     RunFacts,
     functions_of,
+    symbol_sizes,
     to_basic_blocks,
 )
 
@@ -117,7 +118,14 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
             for address, histogram in sorted(observer.divides.items())
         ),
         firmware=FirmwareFacts(
-            image.name, image.format, image.sha256, image.compilers, dict(image.attributes), image.flash_bytes, image.static_ram_bytes
+            image.name,
+            image.format,
+            image.sha256,
+            image.compilers,
+            dict(image.attributes),
+            image.flash_bytes,
+            image.static_ram_bytes,
+            *symbol_sizes(image),
         ),
         run=RunFacts(
             region=_describe(options.region, observer.rule or RegionRule.WHOLE_RUN),

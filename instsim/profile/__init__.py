@@ -10,10 +10,12 @@ from instsim.profile.block_profile import (
     FunctionSpan,
     KernelRecord,
     RunFacts,
+    SymbolSize,
     TensorShape,
 )
 from instsim.profile.file import is_profile, load_profile, save_profile
 from instsim.profile.functions import functions_of, owners
+from instsim.profile.symbol_sizes import symbol_sizes
 
 __all__ = [
     "BasicBlocks",
@@ -25,6 +27,7 @@ __all__ = [
     "FunctionSpan",
     "KernelRecord",
     "RunFacts",
+    "SymbolSize",
     "TensorShape",
     "TranslationBlocks",
     "functions_of",
@@ -32,5 +35,6 @@ __all__ = [
     "load_profile",
     "owners",
     "save_profile",
+    "symbol_sizes",
     "to_basic_blocks",
 ]

@@ -10,7 +10,18 @@ import numpy.typing as npt
 
 from instsim.isa.instruction import Isa
 
-__all__ = ["BlockProfile", "CrossingUse", "DividerUse", "ExceptionUse", "FirmwareFacts", "FunctionSpan", "KernelRecord", "RunFacts", "TensorShape"]
+__all__ = [
+    "BlockProfile",
+    "CrossingUse",
+    "DividerUse",
+    "ExceptionUse",
+    "FirmwareFacts",
+    "FunctionSpan",
+    "KernelRecord",
+    "RunFacts",
+    "SymbolSize",
+    "TensorShape",
+]
 
 Counts = npt.NDArray[np.int64]
 
@@ -89,22 +100,6 @@ class DividerUse:
 
 
 @dataclass(frozen=True, slots=True)
-class CrossingUse:
-    """Accesses of one load or store whose bytes lay in two words.
-
-    Attributes
-    ----------
-    address : int
-        Of the instruction.
-    counts : ndarray of int64, shape (1 + kernels,)
-        How often, by row of the profile.
-    """
-
-    address: int
-    counts: Counts
-
-
-@dataclass(frozen=True, slots=True)
 class ExceptionUse:
     """How often one exception or interrupt was taken in the region.
 
@@ -136,6 +131,41 @@ class ExceptionUse:
     float_saves: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class SymbolSize:
+    """What one symbol of the image occupies.
+
+    Attributes
+    ----------
+    name : str
+        Readable name.
+    kind : {'function', 'object'}
+        Code or data.
+    size_bytes : int
+        Of all symbols of that name and kind.
+    """
+
+    name: str
+    kind: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CrossingUse:
+    """Accesses of one load or store whose bytes lay in two words.
+
+    Attributes
+    ----------
+    address : int
+        Of the instruction.
+    counts : ndarray of int64, shape (1 + kernels,)
+        How often, by row of the profile.
+    """
+
+    address: int
+    counts: Counts
+
+
 @dataclass(frozen=True)
 class FirmwareFacts:
     """What a report says of the image, so that a saved profile needs no image.
@@ -150,6 +180,10 @@ class FirmwareFacts:
         Build attributes.
     flash_bytes, static_ram_bytes : int
         Sizes.
+    symbols : tuple of SymbolSize
+        The largest symbols, by size, descending; empty for a stripped image.
+    symbols_omitted : int
+        Symbols that are smaller than all of these and not listed.
     """
 
     name: str
@@ -159,6 +193,8 @@ class FirmwareFacts:
     attributes: Mapping[str, str] = field(default_factory=dict)
     flash_bytes: int = 0
     static_ram_bytes: int = 0
+    symbols: tuple[SymbolSize, ...] = ()
+    symbols_omitted: int = 0
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from instsim.profile.block_profile import (
     FunctionSpan,
     KernelRecord,
     RunFacts,
+    SymbolSize,
     TensorShape,
 )
 
@@ -178,7 +179,7 @@ def _assemble(facts: dict[str, Any], arrays: dict[str, Any]) -> BlockProfile:
             DividerUse(int(address), arrays["divider_keys"][start:stop].astype(np.int64), arrays["divider_counts"][start:stop].astype(np.int64))
             for address, start, stop in zip(arrays["divider_addresses"].tolist(), starts.tolist(), stops.tolist(), strict=True)
         ),
-        firmware=FirmwareFacts(**facts["firmware"] | {"compilers": tuple(facts["firmware"]["compilers"])}),
+        firmware=_firmware(facts["firmware"]),
         run=RunFacts(
             **facts["run"]
             | {
@@ -193,6 +194,11 @@ def _assemble(facts: dict[str, Any], arrays: dict[str, Any]) -> BlockProfile:
             for address, counts in zip(arrays.get("crossing_addresses", ()), arrays.get("crossing_counts", ()), strict=True)
         ),
     )
+
+
+def _firmware(firmware: dict[str, Any]) -> FirmwareFacts:
+    symbols = tuple(SymbolSize(**symbol) for symbol in firmware.get("symbols", ()))
+    return FirmwareFacts(**firmware | {"compilers": tuple(firmware["compilers"]), "symbols": symbols})
 
 
 def _kernel(kernel: dict[str, Any]) -> KernelRecord:

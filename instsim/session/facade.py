@@ -15,6 +15,7 @@ from instsim.session.estimate import BoardChoice, Estimate
 from instsim.session.estimating import estimate_profile
 from instsim.session.machines import machine_spec
 from instsim.session.regions import find_region, find_watch
+from instsim.session.remembered import remembered_profile
 from instsim.session.request import Request
 from instsim.session.settings import Settings, find_settings
 
@@ -45,7 +46,13 @@ def profile(firmware: str | Path | FirmwareImage, request: Request | None = None
 
 
 def profile_for(image: FirmwareImage, target: Target, request: Request) -> BlockProfile:
-    """Run an image on a target that is settled already."""
+    """Run an image on a target that is settled already, or take what ran from the cache."""
+    if request.use_cache:
+        return remembered_profile(image, target, request, lambda: _run(image, target, request))
+    return _run(image, target, request)
+
+
+def _run(image: FirmwareImage, target: Target, request: Request) -> BlockProfile:
     from instsim.emulate.run import RunOptions, profile_image  # noqa: PLC0415 -- loads Unicorn
 
     model = CostModel(target.core)

@@ -48,6 +48,8 @@ class Request:
         Where to look for ``instsim.toml`` and ``pyproject.toml``; None: the current folder and above.
     on_progress : callable or None
         ``on_progress(cycles)`` every few million cycles.
+    use_cache : bool
+        Take what ran from the cache, where this very image ran the same way before.
     """
 
     board: str | None = None
@@ -67,3 +69,4 @@ class Request:
     run_on: str | None = None
     settings_folder: str | None = None
     on_progress: Callable[[int], None] | None = None
+    use_cache: bool = True

@@ -1,0 +1,66 @@
+"""What ran, kept between runs: an image that did not change is not run again.
+
+A profile is kept, not an estimate: it holds what takes long to find, and pricing it again leaves every table in force as it is now.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import fields
+
+from instsim import __version__, artifacts
+from instsim.errors import ProfileError
+from instsim.image import FirmwareImage
+from instsim.profile import BlockProfile
+from instsim.profile.file import profile_bytes, profile_from_bytes
+from instsim.session.choose import Target
+from instsim.session.request import Request
+
+__all__ = ["remembered_profile"]
+
+_KIND = "profiles"
+_FILES_KEPT = 1024
+_ROOMS = ("cost", "dynamics", "emulate", "image", "isa", "model", "profile", "session")
+_NOT_OF_THE_RUN = frozenset(
+    {"board", "core", "clock_hz", "allow_unpriced", "force", "board_chosen_by", "settings_folder", "on_progress", "use_cache"}
+)
+"""Fields of a request that change nothing beside what the target already says."""
+
+
+def remembered_profile(image: FirmwareImage, target: Target, request: Request, run: Callable[[], BlockProfile]) -> BlockProfile:
+    """Return what ran: kept from an earlier run with the same image, machine, region and version of instsim, else from `run`.
+
+    Parameters
+    ----------
+    image : FirmwareImage
+        What runs; its digest and name count.
+    target : Target
+        The machine. Board file and core table count as a whole: firmware that reads a timer sees the prices of its blocks.
+    request : Request
+        Region, kernels and budget.
+    run : callable
+        Runs the image; whatever it raises is raised here, and nothing is kept.
+    """
+    facts = [
+        __version__,
+        artifacts.code_stamp(*_ROOMS),
+        image.sha256,
+        image.name,
+        target.machine_board.digest,
+        target.machine_board.name,
+        target.core.digest,
+        repr(target.clock_hz),
+        *(f"{field.name}={getattr(request, field.name)!r}" for field in fields(request) if field.name not in _NOT_OF_THE_RUN),
+    ]
+    key = hashlib.sha256("\0".join(facts).encode()).hexdigest()
+    stored = artifacts.load(_KIND, key)
+    if stored is not None:
+        try:
+            return profile_from_bytes(stored, image.name)
+        except ProfileError:
+            pass  # Written by code that had the same stamp and another form: as good as absent.
+    data = profile_bytes(run())
+    artifacts.store(_KIND, key, data, files_kept=_FILES_KEPT)
+    # Read back, so that the first answer and the later ones come from the very same value.
+    return profile_from_bytes(data, image.name)
