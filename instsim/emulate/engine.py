@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import unicorn
@@ -15,7 +15,7 @@ from instsim.emulate.spec import MachineSpec, MemoryKind
 from instsim.errors import UsageError
 from instsim.isa import Isa
 
-__all__ = ["Access", "Engine", "Registers"]
+__all__ = ["Access", "Engine", "RegisterBatch", "Registers"]
 
 _CPUS = {
     "cortex-m0": arm_const.UC_CPU_ARM_CORTEX_M0,
@@ -75,6 +75,37 @@ class Access:
         self.address = address
 
 
+class RegisterBatch:
+    """Registers of 32 bits that are read and written together, in one call.
+
+    Parameters
+    ----------
+    handle : ctypes pointer
+        Unicorn's engine.
+    registers : tuple of int
+        Unicorn's numbers.
+    """
+
+    def __init__(self, handle: Any, registers: tuple[int, ...]) -> None:
+        count = len(registers)
+        self._handle = handle
+        self._numbers = (ctypes.c_int * count)(*registers)
+        self._values = (ctypes.c_uint64 * count)()
+        start = ctypes.addressof(self._values)
+        self._pointers = (ctypes.c_void_p * count)(*(start + 8 * index for index in range(count)))
+        self._count = ctypes.c_int(count)
+
+    def read(self) -> list[int]:
+        """Return the values."""
+        binding.uclib.uc_reg_read_batch(self._handle, self._numbers, self._pointers, self._count)
+        return list(self._values)
+
+    def write(self, values: Sequence[int]) -> None:
+        """Set the values, in order."""
+        self._values[:] = [*values]
+        binding.uclib.uc_reg_write_batch(self._handle, self._numbers, self._pointers, self._count)
+
+
 class Engine:
     """One Unicorn instance.
 
@@ -114,6 +145,11 @@ class Engine:
             self.uc.ctl_set_page_size(PAGE)
         else:
             self.uc = unicorn.Uc(unicorn.UC_ARCH_RISCV, unicorn.UC_MODE_RISCV32)
+        # The binding looks a register's type up at every access, which takes five times as long as the access.
+        self._handle = self.uc._uch  # noqa: SLF001 -- there is no public way
+        self._read, self._write = binding.uclib.uc_reg_read, binding.uclib.uc_reg_write
+        self._value = ctypes.c_uint64()
+        self._value_pointer = ctypes.byref(self._value)
         for bank in memory.banks:
             self.uc.mem_map_ptr(bank.spec.address, bank.spec.size, unicorn.UC_PROT_ALL, bank.host_address)
         self.uc.mem_map(_NOWHERE, PAGE)
@@ -226,12 +262,18 @@ class Engine:
 
     def read_register(self, register: int) -> int:
         """Return a register's value."""
-        value: int = self.uc.reg_read(register)
-        return value
+        self._value.value = 0
+        self._read(self._handle, register, self._value_pointer)
+        return self._value.value
 
     def write_register(self, register: int, value: int) -> None:
         """Set a register."""
-        self.uc.reg_write(register, value)
+        self._value.value = value & 0xFFFFFFFF
+        self._write(self._handle, register, self._value_pointer)
+
+    def batch(self, registers: tuple[int, ...]) -> RegisterBatch:
+        """Return registers that are read and written together."""
+        return RegisterBatch(self._handle, registers)
 
     @property
     def pc(self) -> int:

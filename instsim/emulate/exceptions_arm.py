@@ -73,6 +73,10 @@ class ArmExceptions:
         self._nvic = nvic
         self._cycles = machine.spec.interrupts.cycles
         cpu = machine.spec.cpu
+        registers = machine.engine.registers
+        self._stacked = machine.engine.batch(tuple(registers.general[n] for n in (0, 1, 2, 3, 12, 14)))
+        self._floats = machine.engine.batch((*registers.singles, registers.special["fpscr"]))
+        self._mask_registers = machine.engine.batch(tuple(registers.special[name] for name in ("primask", "basepri", "faultmask")))
         self._is_v8 = cpu == "cortex-m33"
         self.is_v6 = cpu == "cortex-m0"
         self._has_floats = cpu in ("cortex-m4", "cortex-m7", "cortex-m33")
@@ -86,10 +90,8 @@ class ArmExceptions:
 
     def masks(self) -> CoreMasks:
         """Return the core's mask registers."""
-        read, special = self._engine.read_register, self._registers.special
-        if self.is_v6:
-            return CoreMasks(read(special["primask"]) & 1)
-        return CoreMasks(read(special["primask"]) & 1, read(special["basepri"]) & 0xFF, read(special["faultmask"]) & 1)
+        primask, basepri, faultmask = self._mask_registers.read()
+        return CoreMasks(primask & 1) if self.is_v6 else CoreMasks(primask & 1, basepri & 0xFF, faultmask & 1)
 
     @property
     def running(self) -> tuple[int, ...]:
@@ -188,15 +190,12 @@ class ArmExceptions:
 
     def _stack(self, pc: int, status: int, *, floats: bool) -> int:
         """Write the frame of the interrupted code; return its address."""
-        read, registers = self._engine.read_register, self._registers
-        sp = read(registers.sp)
+        sp = self._engine.sp
         realign = 4 if sp & 4 and (self._nvic.aligns_stack or self.is_v6) else 0
         frame = (sp - (_EXTENDED_BYTES if floats else _BASIC_BYTES) - realign) & 0xFFFFFFFF
-        values = [read(registers.general[n]) & 0xFFFFFFFF for n in (0, 1, 2, 3, 12, 14)]
-        data = _BASIC.pack(*values, pc & ~1, status & ~_ALIGNED_BIT | _THUMB_BIT | (_ALIGNED_BIT if realign else 0))
+        data = _BASIC.pack(*self._stacked.read(), pc & ~1, status & ~_ALIGNED_BIT | _THUMB_BIT | (_ALIGNED_BIT if realign else 0))
         if floats:
-            singles = [read(register) & 0xFFFFFFFF for register in registers.singles]
-            data += _FLOATS.pack(*singles, read(registers.special["fpscr"]) & 0xFFFFFFFF, 0)
+            data += _FLOATS.pack(*self._floats.read(), 0)
         bank = self._memory.find(frame)
         if bank is None or bank[0].spec.kind is not MemoryKind.RAM or not self._memory.write(frame, data):
             what = f"an exception needs {len(data)} bytes of stack at {frame:#010x}, where there is no RAM"
@@ -290,13 +289,9 @@ class ArmExceptions:
         else:
             self._set_status(kept)
             write(special["control"], npriv | float_bit)
-        for register, word in zip((0, 1, 2, 3, 12, 14), low, strict=True):
-            write(self._registers.general[register], word)
+        self._stacked.write(low)
         if floats:
-            *singles, fpscr, _ = _FLOATS.unpack_from(data, _BASIC_BYTES)
-            for register, word in zip(self._registers.singles, singles, strict=True):
-                write(register, word)
-            write(special["fpscr"], fpscr)
+            self._floats.write(_FLOATS.unpack_from(data, _BASIC_BYTES)[:-1])
             self._lazy = None
             self._nvic.set_lazy_frame(None)
         write(self._registers.sp, frame + size + (4 if status & _ALIGNED_BIT else 0))
