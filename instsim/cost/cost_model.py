@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from instsim.cost.charged_instructions import ChargedInstructions
 from instsim.cost.charges import When
 from instsim.cost.core_table import CoreTable, Cost
 from instsim.cost.cycle_estimate import DIVIDES, OPERANDS_UNKNOWN, CycleEstimate, EventCost
+from instsim.cost.exception_cost import with_exceptions
 from instsim.cost.pipelines import load_pipeline
 from instsim.dynamics.divider import divider_cycles
 from instsim.dynamics.target_buffer import Outcome
@@ -28,6 +30,16 @@ _HALF = 0.5
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+
+
+class _Crossing(NamedTuple):
+    """Accesses across word borders of one instruction: its block and class, their cycles by row, and how many they were."""
+
+    block: int
+    address: int
+    class_id: int
+    cycles: Floats
+    accesses: int
 
 
 class CostModel:
@@ -78,23 +90,24 @@ class CostModel:
         for executions, price in zip(met, prices, strict=True):
             cycles += executions * price
         crossing_costs = self._crossings(matrix, profile)
-        for block, by_row, _, _ in crossing_costs:
-            cycles[:, block] += by_row
+        for crossing in crossing_costs:
+            cycles[:, crossing.block] += crossing.cycles
         occurrences = matrix.count * totals[matrix.when, matrix.block]
-        return CycleEstimate(
+        estimate = CycleEstimate(
             core=self.core.name,
             core_digest=self.core.digest,
             cycles=cycles,
             instructions=profile.executions * matrix.instructions,
             class_instructions=_class_instructions(matrix, totals),
             class_cycles=_sums(
-                np.concatenate([matrix.class_id, np.array([class_id for _, _, class_id, _ in crossing_costs], dtype=np.int64)]),
-                np.concatenate([weights * occurrences, np.array([by_row.sum() for _, by_row, _, _ in crossing_costs], dtype=np.float64)]),
+                np.concatenate([matrix.class_id, np.array([crossing.class_id for crossing in crossing_costs], dtype=np.int64)]),
+                np.concatenate([weights * occurrences, np.array([crossing.cycles.sum() for crossing in crossing_costs], dtype=np.float64)]),
                 matrix.classes,
             ),
-            events=self._events(matrix, occurrences, weights, measured_divides, sum(count for *_, count in crossing_costs)),
+            events=self._events(matrix, occurrences, weights, measured_divides, sum(crossing.accesses for crossing in crossing_costs)),
             warnings=warnings,
         )
+        return with_exceptions(estimate, self.core, profile)
 
     def charges_of(self, profile: BlockProfile, blocks: Integers, *, allow_unpriced: bool = False) -> ChargedInstructions:
         """Return what each instruction of some blocks was charged, over all rows of a profile.
@@ -123,7 +136,14 @@ class CostModel:
         issue_of = np.array([_issue_of(name, matrix.events) for name in matrix.events], dtype=np.int64)
         events = issue_of[matrix.event[chosen]] if matrix.events else matrix.event[chosen]
         occurrences[events != matrix.event[chosen]] = 0.0
-        return ChargedInstructions(matrix.address[chosen], events, occurrences, cycles, matrix.events)
+        crossings = [crossing for crossing in self._crossings(matrix, profile) if crossing.block in blocks]
+        return ChargedInstructions(
+            address=np.concatenate([matrix.address[chosen], np.array([crossing.address for crossing in crossings], dtype=np.int64)]),
+            event=np.concatenate([events, np.full(len(crossings), len(matrix.events), dtype=np.int64)]),
+            occurrences=np.concatenate([occurrences, np.array([crossing.accesses for crossing in crossings], dtype=np.float64)]),
+            cycles=np.concatenate([cycles, np.array([crossing.cycles.sum() for crossing in crossings], dtype=np.float64)]),
+            events=(*matrix.events, load_pipeline(self.core.pipeline).crossing_event or "") if crossings else matrix.events,
+        )
 
     def static_cycles(self, isa: Isa, address: int, code: bytes) -> float:
         """Return the mean cycles of one execution of a block, for a running machine's timers.
@@ -201,17 +221,17 @@ class CostModel:
                 recorded[index] = True
         return weights, recorded
 
-    def _crossings(self, matrix: ChargeMatrix, profile: BlockProfile) -> list[tuple[int, Floats, int, int]]:
-        """Return block, cycles by row, class and occurrences of the accesses across word borders, one entry for each instruction."""
+    def _crossings(self, matrix: ChargeMatrix, profile: BlockProfile) -> list[_Crossing]:
         event = load_pipeline(self.core.pipeline).crossing_event
         if event is None:
             return []
-        costs: list[tuple[int, Floats, int, int]] = []
+        costs: list[_Crossing] = []
         for use in profile.crossings:
             found = np.flatnonzero(matrix.address == use.address)
             if found.size:
                 cycles = use.counts.astype(np.float64) * self.core.events[event].cycles
-                costs.append((int(matrix.block[found[0]]), cycles, int(matrix.class_id[found[0]]), int(use.counts.sum())))
+                place = found[0]
+                costs.append(_Crossing(int(matrix.block[place]), use.address, int(matrix.class_id[place]), cycles, int(use.counts.sum())))
         return costs
 
     def _events(

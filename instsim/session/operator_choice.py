@@ -74,5 +74,6 @@ def _row(profile: BlockProfile, row: int) -> BlockProfile:
         executions=profile.executions[rows],
         fallthroughs=profile.fallthroughs[rows],
         buffer_outcomes=None if outcomes is None else outcomes[:, rows],
+        crossings=tuple(replace(use, counts=use.counts[rows]) for use in profile.crossings),
         kernels=(),
     )
