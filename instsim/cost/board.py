@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
+from instsim.cost.board_devices import BoardDevice
 from instsim.cost.sources import load_sources
 from instsim.errors import UsageError
 from instsim.resources import cost_tables
@@ -99,11 +100,25 @@ class MemoryRegion:
 
 @dataclass(frozen=True, slots=True)
 class DeviceWindow:
-    """Addresses that are registers of devices, except where a memory of the board lies among them."""
+    """Addresses that are registers of devices, except where a memory of the board lies among them.
+
+    Attributes
+    ----------
+    name : str
+        Unique on the board.
+    address, size_bytes : int
+        Where it lies.
+    mirror_of : int or None
+        Start of the window whose registers appear here once more (the secure view of peripherals).
+    atomic_aliases : bool
+        Whether each register appears at 0x1000, 0x2000 and 0x3000 again, to flip, set and clear bits (RP2040).
+    """
 
     name: str
     address: int
     size_bytes: int
+    mirror_of: int | None = None
+    atomic_aliases: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +252,8 @@ class Board:
         What a reader should know.
     path, digest : str
         The file and its SHA-256.
+    models : tuple of BoardDevice
+        Devices that are modelled, sorted by address; they lie in the windows.
     """
 
     schema_version: int
@@ -259,6 +276,7 @@ class Board:
     notes: str
     path: str
     digest: str
+    models: tuple[BoardDevice, ...] = ()
 
     @property
     def clock_hz(self) -> float:

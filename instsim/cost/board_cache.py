@@ -11,6 +11,7 @@ from typing import Any
 
 from instsim import __version__, artifacts
 from instsim.cost.board import Board, Boot, Clock, DeviceWindow, EnergyPrior, MemoryRegion, Supply, WaitStates
+from instsim.cost.board_devices import BoardDevice
 
 __all__ = ["remembered_board"]
 
@@ -56,7 +57,17 @@ def _board(facts: dict[str, Any]) -> Board:
             "supply": Supply(**facts["supply"]),
             "boot": Boot(**facts["boot"] | {"vector_tables": tuple(facts["boot"]["vector_tables"])}),
             "memories": tuple(memories),
+            "models": tuple(_device(device) for device in facts["models"]),
             "devices": tuple(DeviceWindow(**device) for device in facts["devices"]),
             "energy": tuple(EnergyPrior(**prior) for prior in facts["energy"]),
         }
     )
+
+
+def _device(facts: dict[str, Any]) -> BoardDevice:
+    parameters = tuple((name, _tuples(value)) for name, value in facts["parameters"])
+    return BoardDevice(**facts | {"irqs": tuple(facts["irqs"]), "parameters": parameters})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from instsim.cost.board import Board, Boot, Clock, DeviceWindow, EnergyPrior, MemoryRegion, Supply, WaitStates
+from instsim.cost.board import Board, Boot, Clock, EnergyPrior, MemoryRegion, Supply, WaitStates
+from instsim.cost.device_schema import DeviceTable, board_devices, device_problems, device_windows
 from instsim.cost.sources import source_key
 from instsim.errors import TableError
 
@@ -84,14 +85,6 @@ class MemoryTable(_Sourced):
     aliases: tuple[_Address, ...] = ()
     executable: bool = True
     wait_states: WaitStatesTable | None = None
-
-
-class DeviceTable(_Table):
-    """``[[device]]``: addresses and bytes."""
-
-    name: _Text
-    address: _Address
-    size_bytes: _Size
 
 
 class EnergyTable(_Sourced):
@@ -274,6 +267,7 @@ def _contradictions(board: BoardFile) -> Iterator[str]:
     if board.boot.kind == "elf-entry" and board.boot.vector_tables:
         yield "boot.vector_tables: given, but boot.kind is 'elf-entry'"
     yield from _overlaps(board)
+    yield from device_problems(board.device)
 
 
 def _unknown_sources(board: BoardFile, sources: AbstractSet[str]) -> Iterator[str]:
@@ -293,7 +287,8 @@ def _overlaps(board: BoardFile) -> Iterator[str]:
             yield f"memory[{index}].name: {memory.name!r} is there twice"
         names.add(memory.name)
     memories = [(start, start + memory.size_bytes, memory.name) for memory in board.memory for start in (memory.address, *memory.aliases)]
-    devices = [(device.address, device.address + device.size_bytes, f"device {device.name!r}") for device in board.device]
+    windows = (device for device in board.device if device.model is None)
+    devices = [(device.address, device.address + (device.size_bytes or 0), f"device {device.name!r}") for device in windows]
     for start, stop, name in memories + devices:
         if stop > _ADDRESS_SPACE:
             yield f"{name}: ends beyond the 32-bit address space ({start:#x} .. {stop:#x})"
@@ -328,7 +323,7 @@ def _board(checked: BoardFile, path: Path, digest: str) -> Board:
         supply=Supply(**dict(checked.supply)),
         boot=Boot(**dict(checked.boot)),
         memories=tuple(sorted(memories, key=lambda region: region.address)),
-        devices=tuple(sorted((DeviceWindow(**dict(device)) for device in checked.device), key=lambda window: window.address)),
+        devices=device_windows(checked.device),
         # A derivation is a sentence; the file breaks it into lines to be readable.
         energy=tuple(EnergyPrior(**{**dict(energy), "derivation": " ".join(energy.derivation.split())}) for energy in checked.energy),
         generic=checked.generic,
@@ -338,4 +333,5 @@ def _board(checked: BoardFile, path: Path, digest: str) -> Board:
         notes=checked.notes,
         path=str(path),
         digest=digest,
+        models=board_devices(checked.device),
     )

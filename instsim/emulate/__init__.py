@@ -4,6 +4,6 @@ Names are resolved on first use: the value types cost nothing to import, the mac
 """
 
 from instsim.emulate.region import KernelWatch, RegionRequest, RegionRule
-from instsim.emulate.spec import MachineSpec, MemoryKind, MemorySpec
+from instsim.emulate.spec import DeviceSpec, InterruptSpec, MachineSpec, MemoryKind, MemorySpec
 
-__all__ = ["KernelWatch", "MachineSpec", "MemoryKind", "MemorySpec", "RegionRequest", "RegionRule"]
+__all__ = ["DeviceSpec", "InterruptSpec", "KernelWatch", "MachineSpec", "MemoryKind", "MemorySpec", "RegionRequest", "RegionRule"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from instsim.cost import Board, CoreTable
-from instsim.emulate import MachineSpec, MemoryKind, MemorySpec
+from instsim.emulate import DeviceSpec, InterruptSpec, MachineSpec, MemoryKind, MemorySpec
 
 __all__ = ["machine_spec"]
 
 _PAGE = 4096
+_CLINT, _MATRIX = "clint", "esp32c3-interrupt-matrix"
+_OF_THE_CORE = (_CLINT, _MATRIX)
 
 
 def machine_spec(board: Board, core: CoreTable, clock_hz: float) -> MachineSpec:
@@ -16,7 +18,7 @@ def machine_spec(board: Board, core: CoreTable, clock_hz: float) -> MachineSpec:
     Parameters
     ----------
     board : Board
-        Memory map and device windows.
+        Memory map and devices.
     core : CoreTable
         Which processor to emulate.
     clock_hz : float
@@ -38,4 +40,35 @@ def machine_spec(board: Board, core: CoreTable, clock_hz: float) -> MachineSpec:
         start, stop = memory.address // _PAGE * _PAGE, -(-(memory.address + memory.size) // _PAGE) * _PAGE
         windows = [part for low, high in windows for part in ((low, min(high, start)), (max(low, stop), high)) if part[0] < part[1]]
     pages = sorted({(low // _PAGE * _PAGE, -(-high // _PAGE) * _PAGE - low // _PAGE * _PAGE) for low, high in windows})
-    return MachineSpec(board.name, core.isa, core.emulated_cpu, memories, tuple(pages), clock_hz)
+    return MachineSpec(
+        board.name,
+        core.isa,
+        core.emulated_cpu,
+        memories,
+        tuple(pages),
+        clock_hz,
+        interrupts=_interrupts(board, core),
+        devices=tuple(
+            DeviceSpec(d.model, d.name, d.address, d.size_bytes, d.irqs, d.parameters) for d in board.models if d.model not in _OF_THE_CORE
+        ),
+        mirrors=tuple((w.address, w.size_bytes, w.mirror_of) for w in board.devices if w.mirror_of is not None),
+        atomic_windows=tuple((w.address, w.size_bytes) for w in board.devices if w.atomic_aliases),
+    )
+
+
+def _interrupts(board: Board, core: CoreTable) -> InterruptSpec:
+    """Interrupt hardware that a board file lists as a device; the core's own otherwise."""
+    clint = next((device for device in board.models if device.model == _CLINT), None)
+    matrix = next((device for device in board.models if device.model == _MATRIX), None)
+    return InterruptSpec(
+        clint=None if clint is None else clint.address,
+        clint_divider=1 if clint is None else int(dict(clint.parameters).get("divider", 1)),
+        esp32c3_matrix=None if matrix is None else matrix.address,
+        cycles=exception_cycles(core),
+    )
+
+
+def exception_cycles(core: CoreTable) -> ExceptionCycles:
+    """Return how long a core takes to change to handlers and back; nothing where its table does not say."""
+    entry, tail_chain, leave, float_save = (core.events[name].cycles if name in core.events else 0.0 for name in EXCEPTION_EVENTS)
+    return ExceptionCycles(entry, leave, tail_chain, float_save)

@@ -26,7 +26,7 @@ class Counter:
         self.is_running = False
 
     def _steps(self) -> int:
-        """Steps since the value was settled last; the clock can go back a little when blocks get their price."""
+        """Return the steps since the value was settled last; the clock can go back a little when blocks get their price."""
         return max(0, int((self._now() - self._since) / self.cycles_per_step)) if self.is_running else 0
 
     def settle(self) -> int:

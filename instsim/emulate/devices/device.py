@@ -54,6 +54,13 @@ class Surroundings:
     write_memory: Callable[[int, bytes], object] = lambda _address, _data: None
     timer_reads: int = 0
     devices: dict[str, Device] = field(default_factory=dict)
+    _raising: dict[int, set[str]] = field(default_factory=dict)
+
+    def raise_line(self, number: int, source: str, level: bool) -> None:
+        """Drive an interrupt line that several devices may share: it is high while one of them raises it."""
+        raising = self._raising.setdefault(number, set())
+        (raising.add if level else raising.discard)(source)
+        self.interrupts.set_line(number, bool(raising))
 
     def after(self, cycles: float, callback: Callable[[], None]) -> ScheduledEvent:
         """Call back after so many core cycles, at the earliest before the next block."""
@@ -126,7 +133,7 @@ class Device:
         """Drive one of the device's interrupt lines."""
         number = self.irq(index)
         if number is not None:
-            self.around.interrupts.set_line(number, bool(level))
+            self.around.raise_line(number, self.spec.name, bool(level))
 
     def record(self, pins: Iterable[tuple[int, bool]]) -> None:
         """Note that output pins changed: numbers and new levels."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from typing import ClassVar
 
 from instsim.emulate.devices.counter import Counter
@@ -68,7 +69,7 @@ class _NrfCounter(Device):
             wanted = self.registers.get(_INTEN, 0) >> (_FIRST_COMPARE_BIT + channel) & 1 or self.registers.get(_SHORTS, 0) >> channel & 1
             cycle = self._counter.cycle_of(self.registers.get(_CC + 4 * channel, 0)) if wanted else None
             if cycle is not None:
-                self._events[channel] = self.around.at(float(cycle), lambda channel=channel: self._compare(channel))
+                self._events[channel] = self.around.at(float(cycle), partial(self._compare, channel))
 
     def _compare(self, channel: int) -> None:
         self.registers[_COMPARE + 4 * channel] = 1
