@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,11 @@ def test_the_native_buffer_equals_the_reference(name):
     machine = Machine(load_image(RTL / f"{name}.elf"), SOC)
     ran = []
     machine.engine.uc.hook_add(unicorn.UC_HOOK_BLOCK, lambda _uc, address, size, _data: ran.append((address, size)))
-    machine.run(10**7)
+    machine.run(100_000)
     decoder = make_decoder(Isa.RV32)
     branches = {}
     reference = TargetBuffer()
-    for (address, size), (following, _) in zip(ran, ran[1:], strict=False):
+    for (address, size), (following, _) in pairwise(ran):
         if (address, size) not in branches:
             last = decoder.decode(machine.memory.read(address, size) or b"", address)[-1]
             backward = last.flow is Flow.CONDITIONAL and last.target is not None and last.target < last.address
@@ -47,7 +48,7 @@ def test_the_native_buffer_equals_the_reference(name):
     last_bytes = {branch: address + size for (address, size), branch in branches.items() if branch is not None}
     for (branch, outcome), count in reference.outcomes.items():
         expected[outcome][last_bytes[branch]] += count
-    assert any(expected[Outcome.HIT].values())
+    assert any(expected[Outcome.EXIT].values())
     assert {outcome: +counts for outcome, counts in by_end.items()} == expected
 
 

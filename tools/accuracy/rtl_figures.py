@@ -86,7 +86,8 @@ class RtlBench:
             For ablations: what to leave out.
         """
         model = CostModel(change_core(load_core(self.cores[core]["core"])))
-        priced = {name: (profile, model.price(change_profile(profile))) for name, profile in self.profiles.items()}
+        ran = {row["elf"] for row in _rows("cycles.csv") if row[core]}
+        priced = {name: (profile, model.price(change_profile(profile))) for name, profile in self.profiles.items() if name in ran}
         whole = {name: model.price(change_profile(profile)) for name, profile in self.whole_runs.items()}
         source = f"instsim measurement: {self.cores[core]['rtl']}"
         found = []
