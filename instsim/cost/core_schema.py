@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from instsim.cost.charges import Parameter, ParameterRule, Pipeline
+from instsim.cost.charges import EventRule, Parameter, ParameterRule, Pipeline
 from instsim.cost.core_table import fpu_extensions
+from instsim.cost.exception_cost import EXCEPTION_EVENTS
 from instsim.cost.pipelines import load_pipeline, pipeline_names
 from instsim.cost.sources import load_sources, source_key
 from instsim.dynamics.divider import DIVIDER_MODELS
@@ -188,6 +189,8 @@ def _events(document: Mapping[str, Any], pipeline: Pipeline) -> Iterator[str]:
     rules = {rule.name: rule for rule in pipeline.events}
     for name, row in rows.items():
         rule = rules.get(name)
+        if rule is None and name in EXCEPTION_EVENTS:
+            rule = EventRule(name, EXCEPTION_EVENTS[name][1])
         if rule is None:
             yield f"events.{name}: unknown event of {pipeline.name}{_meant(name, tuple(rules))}"
             continue

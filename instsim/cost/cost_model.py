@@ -13,6 +13,7 @@ from instsim.cost.charged_instructions import ChargedInstructions
 from instsim.cost.charges import When
 from instsim.cost.core_table import CoreTable, Cost
 from instsim.cost.cycle_estimate import DIVIDES, OPERANDS_UNKNOWN, CycleEstimate, EventCost
+from instsim.cost.exception_cost import with_exceptions
 from instsim.cost.pipelines import load_pipeline
 from instsim.dynamics.divider import divider_cycles
 from instsim.dynamics.target_buffer import Outcome
@@ -92,7 +93,7 @@ class CostModel:
         for crossing in crossing_costs:
             cycles[:, crossing.block] += crossing.cycles
         occurrences = matrix.count * totals[matrix.when, matrix.block]
-        return CycleEstimate(
+        estimate = CycleEstimate(
             core=self.core.name,
             core_digest=self.core.digest,
             cycles=cycles,
@@ -106,6 +107,7 @@ class CostModel:
             events=self._events(matrix, occurrences, weights, measured_divides, sum(crossing.accesses for crossing in crossing_costs)),
             warnings=warnings,
         )
+        return with_exceptions(estimate, self.core, profile)
 
     def charges_of(self, profile: BlockProfile, blocks: Integers, *, allow_unpriced: bool = False) -> ChargedInstructions:
         """Return what each instruction of some blocks was charged, over all rows of a profile.

@@ -10,6 +10,7 @@ from pathlib import Path
 from instsim.cost.charge_matrix import CLASS_PREFIX
 from instsim.cost.core_table import CoreTable, load_core
 from instsim.cost.cycle_estimate import DIVIDES, OPERANDS_UNKNOWN
+from instsim.cost.exception_cost import EXCEPTION_EVENTS
 from instsim.cost.pipelines import load_pipeline
 from instsim.cost.sources import Source, resolve_source
 from instsim.errors import TableError, UsageError
@@ -86,7 +87,8 @@ def explain(core: CoreTable, item: str) -> Explanation:
     pipeline = load_pipeline(core.pipeline)
     if name in core.events and not item.startswith(CLASS_PREFIX):
         row = core.events[name]
-        description = next(rule.description for rule in pipeline.events if rule.name == name)
+        descriptions = {rule.name: rule.description for rule in pipeline.events}
+        description = descriptions[name] if name in descriptions else EXCEPTION_EVENTS[name][1]
         return Explanation(core.name, name, "event", description, row.cycles, "cycles", 0.0, row.basis, row.note, *resolve_source(row.source))
     if name in core.classes:
         row = core.classes[name]
