@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from instsim.cost import Board, CoreTable
+from instsim.cost.exception_cost import EXCEPTION_EVENTS
 from instsim.emulate import DeviceSpec, InterruptSpec, MachineSpec, MemoryKind, MemorySpec
+from instsim.emulate.spec import ExceptionCycles
 
 __all__ = ["machine_spec"]
 
@@ -64,11 +66,11 @@ def _interrupts(board: Board, core: CoreTable) -> InterruptSpec:
         clint=None if clint is None else clint.address,
         clint_divider=1 if clint is None else int(dict(clint.parameters).get("divider", 1)),
         esp32c3_matrix=None if matrix is None else matrix.address,
-        cycles=exception_cycles(core),
+        cycles=_exception_cycles(core),
     )
 
 
-def exception_cycles(core: CoreTable) -> ExceptionCycles:
+def _exception_cycles(core: CoreTable) -> ExceptionCycles:
     """Return how long a core takes to change to handlers and back; nothing where its table does not say."""
     entry, tail_chain, leave, float_save = (core.events[name].cycles if name in core.events else 0.0 for name in EXCEPTION_EVENTS)
     return ExceptionCycles(entry, leave, tail_chain, float_save)
