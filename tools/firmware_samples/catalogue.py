@@ -32,17 +32,24 @@ def _input_defines(network: Network) -> tuple[str, ...]:
     return (f"INPUT_SEED={network.seed}u", f"LCG_MULTIPLIER={MULTIPLIER}u", f"LCG_INCREMENT={INCREMENT}u")
 
 
-def _kws() -> Recipe:
+def _kws(
+    name: str = "kws",
+    purpose: str = "int8 keyword spotting, one inference",
+    cores: tuple[str, ...] = tuple(CORES),
+    flags: tuple[str, ...] = (),
+    extra: tuple[str, ...] = (),
+) -> Recipe:
     network = draw_kws()
     (scores,) = run_subgraph(network, 0, [sample_input(network)])
     arena_used_bytes = 22320
     return Recipe(
-        name="kws",
-        purpose="int8 keyword spotting, one inference",
-        cores=tuple(CORES),
+        name=name,
+        purpose=purpose,
+        cores=cores,
         sources=(*_RUNTIME, "kws/kws_invoke.c", "kws/main.c"),
         include=("runtime", "kws"),
-        defines=(*_input_defines(network), "NODE_REGISTRATION_OFFSET=28"),
+        defines=(*_input_defines(network), "NODE_REGISTRATION_OFFSET=28", *extra),
+        flags=flags,
         network=network,
         region="kws_invoke",
         expected_stdout=f"scores {' '.join(str(int(score)) for score in scores.ravel())}\narena {arena_used_bytes}\n",
@@ -52,6 +59,14 @@ def _kws() -> Recipe:
             "inferences": 1,
             "arena_used_bytes": arena_used_bytes,
         },
+    )
+
+
+def _kws_versions() -> tuple[Recipe, ...]:
+    """Return versions of the sample that are slower on purpose, for comparing: one operator by 1 %, and all of it by another optimisation."""
+    return (
+        _kws("kws-pool-delay", "the sample with its average pooling 1 % slower", ("cortex-m4",), extra=("POOL_DELAY_ROUNDS=226",)),
+        _kws("kws-small", "the sample optimised for size: clearly slower, less flash", ("cortex-m4",), flags=("-Os",)),
     )
 
 
@@ -122,4 +137,4 @@ def _dispatch() -> tuple[Recipe, ...]:
 
 def all_recipes() -> tuple[Recipe, ...]:
     """Return every recipe, in the manifest's order."""
-    return (_kws(), *_dispatch(), *machine_recipes(), *exception_recipes())
+    return (_kws(), *_kws_versions(), *_dispatch(), *machine_recipes(), *exception_recipes())

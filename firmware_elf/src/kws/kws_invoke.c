@@ -5,10 +5,23 @@
 
 #define ARENA_BYTES (40u * 1024u)
 
+#ifdef POOL_DELAY_ROUNDS
+// A version to compare with: this one operator does the same and takes a little longer.
+static int delayed_average_pool_2d(context_t *context, node_t *node) {
+  for (uint32_t round = 0; round < POOL_DELAY_ROUNDS; ++round) {
+    __asm__ volatile("");
+  }
+  return average_pool_2d(context, node);
+}
+#define AVERAGE_POOL delayed_average_pool_2d
+#else
+#define AVERAGE_POOL average_pool_2d
+#endif
+
 static const registration_t registrations[] = {
     {.builtin_code = OPERATOR_CONV_2D, .prepare = conv_2d_prepare, .invoke = conv_2d},
     {.builtin_code = OPERATOR_DEPTHWISE_CONV_2D, .prepare = conv_2d_prepare, .invoke = depthwise_conv_2d},
-    {.builtin_code = OPERATOR_AVERAGE_POOL_2D, .invoke = average_pool_2d},
+    {.builtin_code = OPERATOR_AVERAGE_POOL_2D, .invoke = AVERAGE_POOL},
     {.builtin_code = OPERATOR_RESHAPE, .invoke = reshape},
     {.builtin_code = OPERATOR_FULLY_CONNECTED, .prepare = fully_connected_prepare, .invoke = fully_connected},
     {.builtin_code = OPERATOR_SOFTMAX, .prepare = softmax_prepare, .invoke = softmax},
