@@ -108,11 +108,15 @@ def run_options(command: Command, *, budget: str = "20G") -> Command:
         click.option(
             "--kernels", type=Name(), metavar="PATTERN", multiple=True, help="Each call of such a function is an operator, as in 'tvmgen_*_fused_*'."
         ),
+        click.option("--serial", type=Name(), metavar="SCRIPT", help="Dialogue on the serial wire: a .toml file, or 'eembc' for MLPerf Tiny images."),
+        click.option("--input", "input_file", type=Name(), metavar="FILE", help="What --serial eembc loads. Default: random, the same each time."),
+        click.option("--expect", type=Name(), metavar="REGEX", multiple=True, help="No estimate unless the firmware prints this."),
         click.option("--base", type=Number(), metavar="ADDRESS", help="Load address of a raw binary."),
         click.option(
             "--budget", "budget_cycles", type=Number(), default=budget, show_default=True, metavar="CYCLES", help="Give up after so many cycles."
         ),
         click.option("--force", is_flag=True, help="Run an image on a board that it does not fit."),
+        click.option("--cache/--no-cache", "use_cache", default=True, help="Whether an image that did not change may be left unrun."),
     )
 
 

@@ -86,6 +86,10 @@ class Observer:
         self._divides_after: dict[int, npt.NDArray[np.uint64]] | None = None
         self._timer_reads_before = 0
         self._idle_before = 0
+        self._polling_before = 0
+        self.polling_cycles = 0
+        self._cycles_before = 0
+        self.cycles = 0
         self._exceptions_before: dict[tuple[int, int], ExceptionCounts] = {}
         self.idle_ticks = 0
         self.exceptions: dict[tuple[int, int], ExceptionCounts] = {}
@@ -155,22 +159,36 @@ class Observer:
         self._start_counting()
         self._ledger.restart(DISPATCH, at)
 
-    def _close_region(self, at: int | None) -> None:
+    def mark(self, *, opens: bool) -> None:
+        """Open or close the region from outside, between two blocks; the machine runs on."""
+        if opens and self.rule is None:
+            self._open_region(RegionRule.SERIAL, None)
+        elif not opens and self.rule is RegionRule.SERIAL and not self.is_done:
+            self._end_region(None)
+
+    def _end_region(self, at: int | None) -> None:
         self._ledger.charge(None, at)
         self._divides_after = self._divides()
         self._stop_counting()
         self._frames.clear()
         self.is_done = True
+
+    def _close_region(self, at: int | None) -> None:
+        self._end_region(at)
         self._machine.stop(Stop(StopReason.REGION_DONE, self._engine.pc))
 
     def _start_counting(self) -> None:
         self._timer_reads_before = self._clock_reads()
         self._idle_before = self._machine.idle_ticks
+        self._polling_before = self._machine.devices.unmodelled.polling_cycles
+        self._cycles_before = self._machine.now_cycles()
         self._exceptions_before = self._machine.processor.log.snapshot()
 
     def _stop_counting(self) -> None:
         self.timer_reads = self._clock_reads() - self._timer_reads_before
         self.idle_ticks = self._machine.idle_ticks - self._idle_before
+        self.polling_cycles = self._machine.devices.unmodelled.polling_cycles - self._polling_before
+        self.cycles = self._machine.now_cycles() - self._cycles_before
         self.exceptions = self._machine.processor.log.since(self._exceptions_before)
 
     # -- interrupts and threads --------------------------------------------------------------------------------------------------
@@ -335,7 +353,7 @@ class Observer:
                 whole.take_everything(DISPATCH)
                 self._ledger = whole
                 self._divides_before = {}
-                self._timer_reads_before = self._idle_before = 0
+                self._timer_reads_before = self._idle_before = self._polling_before = 0
                 self._exceptions_before = {}
                 self._stop_counting()
                 self._divides_after = self._divides()

@@ -20,6 +20,8 @@ class RegionRule(StrEnum):
     """One call of a function that the user named."""
     ADDRESSES = "addresses"
     """Between two addresses that the user named."""
+    SERIAL = "serial"
+    """Between two points of the serial dialogue."""
     WHOLE_RUN = "whole-run"
     """Everything from reset to the stop."""
 

@@ -11,7 +11,9 @@ from instsim.emulate.arena import find_arena
 from instsim.emulate.layout import TICKS_PER_CYCLE
 from instsim.emulate.machine import Machine, Stop, StopReason
 from instsim.emulate.observer import Observer
+from instsim.emulate.printed import await_output, printed_text
 from instsim.emulate.region import KernelWatch, RegionRequest, RegionRule
+from instsim.emulate.serial import RegionMark, SerialHost, SerialScript
 from instsim.emulate.spec import BlockCycles, MachineSpec
 from instsim.emulate.stack import StackPaint
 from instsim.errors import RunError
@@ -51,6 +53,10 @@ class RunOptions:
         Prices for the timers that firmware reads.
     on_progress : callable or None
         ``on_progress(cycles, machine)`` every few million cycles.
+    serial : SerialScript or None
+        A host at the other end of the serial wire.
+    expect : tuple of str
+        Regular expressions that what the firmware prints must hold.
     """
 
     region: RegionRequest
@@ -58,6 +64,8 @@ class RunOptions:
     budget_cycles: int = 20_000_000_000
     block_cycles: BlockCycles | None = None
     on_progress: Callable[[int], None] | None = None
+    serial: SerialScript | None = None
+    expect: tuple[str, ...] = ()
 
 
 def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) -> BlockProfile:
@@ -88,21 +96,30 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
     observer = Observer(machine, options.region, options.watch)
     top = machine.stack_top()
     paint = None if top is None else StackPaint(machine.memory, image, top)
+    host = None if options.serial is None else _connect(machine, observer, options.serial)
     stop = machine.run(options.budget_cycles, options.on_progress)
     ledger = observer.finish()
+    if host is not None and host.problem and not observer.is_done:
+        raise RunError(f"{image.name}: {host.problem}", hint="is this the right --board, and the dialogue the firmware's?", details=host.details)
     _check(machine, observer, options.region, stop)
+    await_output(machine, options.expect, stop)
     kernels = observer.kernels
     counted = ledger.blocks(1 + len(kernels))
     blocks = to_basic_blocks(image_isa := machine.isa, counted, lambda address, size: machine.memory.read(address, size) or b"")
     code = b"".join(machine.memory.read(a, s) or bytes(s) for a, s in zip(blocks.addresses.tolist(), blocks.sizes.tolist(), strict=True))
     arena = find_arena(machine.memory)
     warnings = list(observer.notes)
+    if observer.idle_ticks:
+        idle = observer.idle_ticks // TICKS_PER_CYCLE
+        warnings.append(f"the core slept through {idle:,} cycles of the region (wfi, wfe); they are in no instruction's count")
     if machine.semihosting.refused:
         operations = ", ".join(f"{number:#x}" for number in sorted(machine.semihosting.refused))
         warnings.append(f"semihosting operations that reach for the host were refused: {operations}")
     if machine.devices.polled:
         registers = ", ".join(f"{address:#010x}" for address in sorted(machine.devices.polled)[:5])
-        warnings.append(f"the firmware polled device registers that are not modelled: {registers}")
+        share = 100.0 * observer.polling_cycles / max(1, observer.cycles)
+        spent = f", {share:.1f} % of the region's time" if observer.polling_cycles else ", but not in the region"
+        warnings.append(f"the firmware polled device registers that are not modelled: {registers}{spent}")
     return BlockProfile(
         isa=image_isa,
         addresses=blocks.addresses,
@@ -140,7 +157,7 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
             arena_size_bytes=None if arena is None else arena.size_bytes,
             timer_reads=observer.timer_reads,
             polled=tuple(sorted(machine.devices.polled.items())),
-            output=machine.semihosting.text,
+            output=printed_text(machine),
             warnings=tuple(warnings),
             idle_cycles=observer.idle_ticks // TICKS_PER_CYCLE,
             exceptions=tuple(
@@ -149,6 +166,17 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
             ),
         ),
     )
+
+
+def _connect(machine: Machine, observer: Observer, script: SerialScript) -> SerialHost:
+    """Put a host on the serial wire; a script that marks the region ends the run."""
+
+    def end() -> None:
+        if script.marks_region or host.problem:
+            machine.stop(Stop(StopReason.REGION_DONE, machine.engine.pc))
+
+    host = SerialHost(script, machine.devices.around, lambda mark: observer.mark(opens=mark is RegionMark.START), end)
+    return host
 
 
 def issued_instructions(machine: Machine) -> int:
@@ -177,6 +205,8 @@ def _describe(request: RegionRequest, rule: RegionRule) -> str:
             return "the whole run, from reset to the stop"
         case RegionRule.KERNELS:
             return f"inference {request.call}, from its first operator to its last"
+        case RegionRule.SERIAL:
+            return f"between the marks of the serial dialogue {request.name}"
         case RegionRule.ADDRESSES:
             return f"pass {request.call} from {request.entry:#x} to {request.end:#x}"
         case _:
@@ -199,11 +229,11 @@ def _check(machine: Machine, observer: Observer, request: RegionRequest, stop: S
         StopReason.BUDGET: f"the budget of {machine.now_cycles():,} cycles was used up",
         StopReason.DEADLOCK: f"the firmware is stuck: {stop.message}",
         StopReason.FAULT: f"the firmware failed: {stop.message}",
-        StopReason.REGION_DONE: "",
+        StopReason.REGION_DONE: "the run ended",
     }[stop.reason]
     names = _names(machine.image, stop.backtrace or (stop.pc,))
     region = _describe(request, observer.rule if wanted and observer.rule is not None else request.rule)
-    output = machine.semihosting.text.strip()
+    output = printed_text(machine).strip()
     details = [f"at {line}" for line in names]
     instruction = _instruction(machine, stop.pc) if stop.reason is StopReason.FAULT else None
     if instruction is not None:

@@ -18,10 +18,11 @@ from instsim.session.regions import find_region, find_watch
 from instsim.session.remembered import remembered_profile
 from instsim.session.request import Request
 from instsim.session.settings import Settings, find_settings
+from instsim.session.surroundings import checked_patterns, find_serial
 
 __all__ = ["estimate", "profile", "profile_for", "saved_target", "with_region"]
 
-_RUN_OPTIONS = ("region", "start", "end", "dispatchers", "kernels")
+_RUN_OPTIONS = ("region", "start", "end", "dispatchers", "kernels", "serial", "input_file", "expect")
 
 
 def profile(firmware: str | Path | FirmwareImage, request: Request | None = None) -> BlockProfile:
@@ -47,7 +48,7 @@ def profile(firmware: str | Path | FirmwareImage, request: Request | None = None
 
 def profile_for(image: FirmwareImage, target: Target, request: Request) -> BlockProfile:
     """Run an image on a target that is settled already, or take what ran from the cache."""
-    if request.use_cache:
+    if request.use_cache and not request.uses_files:
         return remembered_profile(image, target, request, lambda: _run(image, target, request))
     return _run(image, target, request)
 
@@ -56,8 +57,11 @@ def _run(image: FirmwareImage, target: Target, request: Request) -> BlockProfile
     from instsim.emulate.run import RunOptions, profile_image  # noqa: PLC0415 -- loads Unicorn
 
     model = CostModel(target.core)
+    script = find_serial(image, request, target.machine_board)
     options = RunOptions(
-        region=find_region(image, request),
+        region=find_region(image, request, script),
+        serial=script,
+        expect=checked_patterns(request.expect),
         watch=find_watch(image, request),
         budget_cycles=request.budget_cycles,
         block_cycles=partial(model.static_cycles, target.core.isa),

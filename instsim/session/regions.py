@@ -6,6 +6,7 @@ import re
 from fnmatch import fnmatchcase
 
 from instsim.emulate import KernelWatch, RegionRequest, RegionRule
+from instsim.emulate.serial import SerialScript
 from instsim.errors import UsageError
 from instsim.image import FirmwareImage, Symbol, demangle, resolve_function, short_name
 from instsim.session.request import Request
@@ -28,7 +29,7 @@ _ENGINES = (
 """Entry points of engines without an interpreter, and the functions that are their kernels: microTVM, X-CUBE-AI, emlearn, TinyEngine."""
 
 
-def find_region(image: FirmwareImage, request: Request) -> RegionRequest:
+def find_region(image: FirmwareImage, request: Request, script: SerialScript | None = None) -> RegionRequest:
     """Decide what to measure.
 
     Parameters
@@ -37,12 +38,14 @@ def find_region(image: FirmwareImage, request: Request) -> RegionRequest:
         Its symbols.
     request : Request
         What the caller asked for.
+    script : SerialScript, optional
+        The serial dialogue, which may say where the region begins and ends.
 
     Returns
     -------
     RegionRequest
-        The caller's region; else one call of the interpreter's ``Invoke`` or of another engine's entry; else the inference found by its
-        kernels, with the whole run to fall back on.
+        The caller's region; else the dialogue's; else one call of the interpreter's ``Invoke`` or of another engine's entry; else the inference
+        found by its kernels, with the whole run to fall back on.
 
     Raises
     ------
@@ -65,6 +68,8 @@ def find_region(image: FirmwareImage, request: Request) -> RegionRequest:
     if request.region is not None:
         symbol = resolve_function(image, request.region)
         return RegionRequest(RegionRule.SYMBOL, symbol.address, None, request.call, demangle(symbol.name), fall_back=False)
+    if script is not None and script.marks_region:
+        return RegionRequest(RegionRule.SERIAL, name=script.name, fall_back=False)
     first = request.call == 1
     for name in _INVOKE:
         found = image.symbol(name)

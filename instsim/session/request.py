@@ -48,6 +48,12 @@ class Request:
         Where to look for ``instsim.toml`` and ``pyproject.toml``; None: the current folder and above.
     on_progress : callable or None
         ``on_progress(cycles)`` every few million cycles.
+    serial : str or None
+        Dialogue on the serial wire: ``eembc``, or the path of a script.
+    input_file : str or None
+        Input that the built-in dialogue loads.
+    expect : tuple of str
+        Regular expressions that what the firmware prints must hold.
     use_cache : bool
         Take what ran from the cache, where this very image ran the same way before.
     """
@@ -69,4 +75,12 @@ class Request:
     run_on: str | None = None
     settings_folder: str | None = None
     on_progress: Callable[[int], None] | None = None
+    serial: str | None = None
+    input_file: str | None = None
+    expect: tuple[str, ...] = ()
     use_cache: bool = True
+
+    @property
+    def uses_files(self) -> bool:
+        """Whether the run reads or writes files beside the image."""
+        return self.serial is not None or self.input_file is not None
