@@ -112,6 +112,9 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
     if observer.idle_ticks:
         idle = observer.idle_ticks // TICKS_PER_CYCLE
         warnings.append(f"the core slept through {idle:,} cycles of the region (wfi, wfe); they are in no instruction's count")
+    if observer.idle_ticks:
+        idle = observer.idle_ticks // TICKS_PER_CYCLE
+        warnings.append(f"the core slept through {idle:,} cycles of the region (wfi, wfe); they are in no instruction's count")
     if machine.semihosting.refused:
         operations = ", ".join(f"{number:#x}" for number in sorted(machine.semihosting.refused))
         warnings.append(f"semihosting operations that reach for the host were refused: {operations}")
