@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 input that cannot be used, 2 wrong usage, 3 an incomplete answer, 130 interrupted.
+        0 done, 1 input that cannot be used, 2 wrong usage, 3 an incomplete answer, 4 a broken budget, 130 interrupted.
     """
     try:
         return _run(arguments)

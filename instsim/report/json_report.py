@@ -17,9 +17,9 @@ from instsim.errors import InputError
 from instsim.session.estimate import Estimate
 from instsim.units import round_figure
 
-__all__ = ["SCHEMA_VERSION", "from_document", "plain", "read_json", "render_json", "schema_path", "to_document"]
+__all__ = ["SCHEMA_VERSION", "from_document", "is_document", "plain", "read_json", "render_json", "schema_path", "to_document"]
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 _DERIVED = ("schema_version", "cycles_per_instruction")
 """Keys of the document that the estimate does not hold itself."""
@@ -95,6 +95,15 @@ def from_document(document: Any, *, source: str = "the document") -> Estimate:
     except ValidationError as error:
         problems = tuple(f"{'.'.join(str(step) for step in problem['loc'])}: {problem['msg']}" for problem in error.errors()[:20])
         raise InputError(f"{source} holds no valid estimate", hint="make the estimate again", details=problems) from error
+
+
+def is_document(path: Path) -> bool:
+    """Whether a file looks like JSON: an opening brace before anything else."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(64).lstrip().startswith(b"{")
+    except OSError:
+        return False
 
 
 def read_json(path: Path) -> Estimate:

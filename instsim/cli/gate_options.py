@@ -1,0 +1,92 @@
+"""Options of the commands that estimate many images for many boards, and what they make of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from instsim.cli.options import Name
+from instsim.errors import UsageError
+
+__all__ = ["matrix_progress", "plan_from", "plan_options", "split_write"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def plan_options(command: Command) -> Command:
+    """Add what says which images are estimated for which boards, and how."""
+    decorators = (
+        click.option("--budget", "budget_file", type=click.Path(path_type=Path), metavar="FILE", help="Budgets. Default: the settings' [check]."),
+        click.option("-b", "--board", "boards", type=Name(), metavar="BOARD", multiple=True, help="Instead of the budgets' boards; repeatable."),
+        click.option("--region", type=Name(), metavar="SYMBOL", help="What to measure where the budgets do not say."),
+        click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes at once. Default: one for each processor."),
+        click.option("--cache/--no-cache", "use_cache", default=True, help="Whether an image that did not change may be left unrun."),
+    )
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
+def plan_from(images: tuple[str, ...], budget_file: Path | None, boards: tuple[str, ...]) -> Any:
+    """Return the `BudgetPlan` of a command's arguments.
+
+    Raises
+    ------
+    UsageError
+        If there are no budgets anywhere.
+    BudgetFileError
+        If they are not valid.
+    """
+    from instsim.gate.budget_file import find_plan, images_from, load_plan  # noqa: PLC0415 -- not for --help
+
+    tasks = images_from(images) if images else None
+    if budget_file is not None:
+        return load_plan(budget_file, images=tasks, boards=boards)
+    return find_plan(Path.cwd(), images=tasks, boards=boards)
+
+
+@contextmanager
+def matrix_progress() -> Iterator[Callable[[int, int], None] | None]:
+    """Give a callback that draws how many estimates are done, on standard error; nothing where nobody watches.
+
+    Yields
+    ------
+    callable or None
+        ``callback(done, total)``.
+    """
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415 -- only where a terminal is drawn on
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (TextColumn("estimates"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("estimates", total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield show
+
+
+def split_write(value: str, formats: tuple[str, ...]) -> tuple[str, Path]:
+    """Return the format and the file of ``FORMAT=FILE``.
+
+    Raises
+    ------
+    UsageError
+        If it is not of that form.
+    """
+    form, equals, file = value.partition("=")
+    if form not in formats or not equals or not file:
+        raise UsageError(f"--write {value}: not of the form FORMAT=FILE", hint=f"formats: {', '.join(formats)}")
+    path = Path(file)
+    if not path.parent.is_dir():
+        raise UsageError(f"--write {value}: there is no folder {str(path.parent)!r}")
+    return form, path

@@ -1,0 +1,185 @@
+"""Budgets from a file of their own, or from the table ``check`` of the project's settings."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from instsim.errors import BudgetFileError, UsageError
+from instsim.gate.budgets import Budget, BudgetPlan, ImageTask
+
+__all__ = ["find_plan", "images_from", "load_plan"]
+
+_LARGEST_FILE = 1 << 20
+_MOST_FOLDERS = 64
+_SETTINGS = (("instsim.toml", ("check",)), ("pyproject.toml", ("tool", "instsim", "check")))
+_HEADING = re.compile(r"\s*\[\[\s*(?:[\w.]+\.)?budget\s*\]\]")
+_EXAMPLE = 'write [[image]] with file = "build/firmware.elf" and [[budget]] with latency_ms = "<= 50"; docs/ci.md has more'
+
+
+def load_plan(path: Path, *, images: Sequence[ImageTask] | None = None, boards: Sequence[str] = ()) -> BudgetPlan:
+    """Read a budget file, or a settings file with a table ``check``.
+
+    Parameters
+    ----------
+    path : Path
+        Any TOML file; ``instsim.toml`` and ``pyproject.toml`` hold the budgets in their table.
+    images : sequence of ImageTask, optional
+        Instead of the file's.
+    boards : sequence of str
+        Instead of the file's.
+
+    Raises
+    ------
+    BudgetFileError
+        If the file cannot be read or is not valid, with all that is wrong.
+    """
+    text = _read(path)
+    try:
+        table: Any = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BudgetFileError(f"{path}: not TOML: {error}") from error
+    keys = next((keys for name, keys in _SETTINGS if name == path.name), ())
+    if keys and (inner := _inner(table, keys)) is not None:
+        table = inner
+    elif path.name == "pyproject.toml":
+        raise BudgetFileError(f"{path}: has no table [{'.'.join(keys)}]", hint=_EXAMPLE)
+    return _plan(table, text, path, images, boards)
+
+
+def find_plan(folder: Path, *, images: Sequence[ImageTask] | None = None, boards: Sequence[str] = ()) -> BudgetPlan:
+    """Read the budgets in the nearest settings file that has some, from a folder upward.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    BudgetFileError
+        As for `load_plan`.
+    """
+    start = folder.resolve()
+    for place in [start, *start.parents][:_MOST_FOLDERS]:
+        for name, keys in _SETTINGS:
+            path = place / name
+            if not path.is_file():
+                continue
+            try:
+                found = _inner(tomllib.loads(_read(path)), keys)
+            except tomllib.TOMLDecodeError as error:
+                raise BudgetFileError(f"{path}: not TOML: {error}") from error
+            if found is not None:
+                return load_plan(path, images=images, boards=boards)
+    raise UsageError("no budgets: neither --budget nor a table [check] in instsim.toml or [tool.instsim.check] in pyproject.toml", hint=_EXAMPLE)
+
+
+def images_from(patterns: Sequence[str], *, options: tuple[tuple[str, object], ...] = ()) -> tuple[ImageTask, ...]:
+    """Return a task for each file, named after it without its ending; with the ending where two would share a name.
+
+    Raises
+    ------
+    BudgetFileError
+        If two files have the same name.
+    """
+    return _named([(None, pattern, (), options) for pattern in patterns], "the command line")
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            contents = stream.read(_LARGEST_FILE + 1)
+        if len(contents) > _LARGEST_FILE:
+            raise BudgetFileError(f"{path}: larger than {_LARGEST_FILE:,} bytes")
+        return contents.decode("utf-8")
+    except OSError as error:
+        raise BudgetFileError(f"{path}: {error.strerror or error}", hint=_EXAMPLE) from error
+    except UnicodeDecodeError as error:
+        raise BudgetFileError(f"{path}: not UTF-8 text (byte {error.start})") from error
+
+
+def _inner(table: Any, keys: Sequence[str]) -> Any:
+    for key in keys:
+        table = table.get(key) if isinstance(table, dict) else None
+    return table
+
+
+def _plan(table: Any, text: str, path: Path, images: Sequence[ImageTask] | None, boards: Sequence[str]) -> BudgetPlan:
+    from pydantic import ValidationError  # noqa: PLC0415 -- only where a file is validated
+
+    from instsim.gate.budget_schema import BudgetFile, budget_problems  # noqa: PLC0415
+
+    try:
+        parsed = BudgetFile.model_validate(table)
+    except ValidationError as error:
+        problems = budget_problems(error)
+        raise BudgetFileError(f"{path}: {len(problems)} problem{'s' if len(problems) > 1 else ''} in the budgets", details=problems) from error
+    folder = path.parent
+    tasks = tuple(images) if images else _tasks(parsed, folder, path)
+    if not tasks:
+        raise BudgetFileError(f"{path}: names no image, and none is given", hint=_EXAMPLE)
+    if boards:
+        tasks = tuple(ImageTask(task.name, task.file, tuple(boards), task.options) for task in tasks)
+    elif images:
+        tasks = tuple(ImageTask(task.name, task.file, _boards(parsed.boards, folder), task.options) for task in tasks)
+    lines = _lines(text)
+    budgets = tuple(
+        Budget(entry.image, entry.board, entry.operator, metric, limits, entry.upper, str(path), _line(lines, number, metric))
+        for number, entry in enumerate(parsed.budget)
+        for metric, limits in entry.limits.items()
+    )
+    return BudgetPlan(tasks, budgets, str(folder / parsed.baseline) if parsed.baseline else "", str(path))
+
+
+def _boards(names: Sequence[str], folder: Path) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(folder / name) if name.endswith(".toml") else name for name in names))
+
+
+def _tasks(parsed: Any, folder: Path, path: Path) -> tuple[ImageTask, ...]:
+    entries = []
+    for number, entry in enumerate(parsed.image, 1):
+        given = entry.model_dump(exclude={"file", "name", "boards"}, exclude_none=True)
+        options = tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in sorted(given.items()))
+        boards = _boards(parsed.boards if entry.boards is None else entry.boards, folder)
+        files = [str(folder / entry.file)]
+        if any(mark in entry.file for mark in "*?["):
+            files = sorted(str(found) for found in folder.glob(entry.file) if found.is_file()) if not Path(entry.file).is_absolute() else []
+            if not files:
+                raise BudgetFileError(f"{path}: image {number}: no file matches {entry.file!r} in {folder.resolve()}")
+        entries += [(entry.name, file, boards, options) for file in files]
+    return _named(entries, str(path))
+
+
+def _named(entries: Sequence[tuple[str | None, str, tuple[str, ...], tuple[tuple[str, object], ...]]], where: str) -> tuple[ImageTask, ...]:
+    stems = Counter(Path(file).stem for name, file, _, _ in entries if name is None)
+    tasks = [
+        ImageTask(name or (Path(file).stem if stems[Path(file).stem] == 1 else Path(file).name), file, boards, options)
+        for name, file, boards, options in entries
+    ]
+    twice = sorted(name for name, count in Counter(task.name for task in tasks).items() if count > 1)
+    if twice:
+        raise BudgetFileError(f"{where}: two images are named {twice[0]!r}", hint='give each [[image]] a name = "..." of its own')
+    return tuple(tasks)
+
+
+def _lines(text: str) -> list[list[tuple[int, str]]]:
+    """Return the numbered lines of each ``[[budget]]``, in order."""
+    sections: list[list[tuple[int, str]]] = []
+    inside = False
+    for number, line in enumerate(text.splitlines(), 1):
+        if _HEADING.match(line):
+            sections.append([])
+            inside = True
+        elif line.lstrip().startswith("["):
+            inside = False
+        if inside:
+            sections[-1].append((number, line))
+    return sections
+
+
+def _line(sections: list[list[tuple[int, str]]], number: int, metric: str) -> int:
+    if number >= len(sections):
+        return 0  # Written in another form, as an inline array.
+    return next((place for place, line in sections[number] if line.split("=")[0].strip().strip("\"'") == metric), sections[number][0][0])
