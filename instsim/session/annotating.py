@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from instsim.cost import ChargedInstructions, CostModel, CycleEstimate
 from instsim.cost.cycle_estimate import OPERANDS_UNKNOWN
@@ -30,6 +29,8 @@ from instsim.session.source_text import with_text
 __all__ = ["annotate", "annotate_function"]
 
 _ISSUE = "class:"
+_EXCEPTIONS = "exceptions"
+_ROUNDING = 1e-9
 
 
 def annotate(
@@ -154,6 +155,7 @@ def annotate_function(
             for place, instruction in enumerate(instructions)
         )
         block_cycles = float(cycles[number])
+        rows = _with_exceptions(rows, block_cycles, total)
         address, size = int(profile.addresses[number]), int(profile.sizes[number])
         blocks.append(AnnotatedBlock(address, size, runs, block_cycles, _share(block_cycles, total), rows))
     return Annotation(
@@ -171,7 +173,7 @@ def annotate_function(
         instructions=int(priced.instructions[:, function.blocks].sum()),
         region_cycles=priced.total_cycles,
         blocks=tuple(blocks),
-        events=_events(charges, priced, total),
+        events=_events(blocks, priced, total),
     )
 
 
@@ -216,16 +218,30 @@ def _row(instruction: Instruction, runs: int, events: tuple[AnnotatedEvent, ...]
     )
 
 
-def _events(charges: ChargedInstructions, priced: CycleEstimate, total: float) -> tuple[EstimatedEvent, ...]:
-    places = len(charges.events)
-    counts = np.bincount(charges.event, weights=charges.occurrences, minlength=places)
-    cycles = np.bincount(charges.event, weights=charges.cycles, minlength=places)
+def _with_exceptions(rows: tuple[AnnotatedInstruction, ...], block_cycles: float, total: float) -> tuple[AnnotatedInstruction, ...]:
+    """Give the first instruction what was charged to the block and to none of its instructions: the changes to a handler and back."""
+    rest = block_cycles - math.fsum(row.cycles for row in rows)
+    if abs(rest) < _ROUNDING * max(1.0, block_cycles):
+        return rows
+    first = rows[0]
+    cycles = first.cycles + rest
+    charged = replace(first, cycles=cycles, share=_share(cycles, total), events=(*first.events, AnnotatedEvent(_EXCEPTIONS, 0.0, rest)))
+    return (charged, *rows[1:])
+
+
+def _events(blocks: Sequence[AnnotatedBlock], priced: CycleEstimate, total: float) -> tuple[EstimatedEvent, ...]:
+    counts: dict[str, list[float]] = {}
+    cycles: dict[str, list[float]] = {}
+    for event in (event for block in blocks for row in block.instructions for event in row.events):
+        counts.setdefault(event.name, []).append(event.count)
+        cycles.setdefault(event.name, []).append(event.cycles)
     costs = {event.name: event for event in priced.events}
+    exceptions = next((event for event in priced.events if event.name.startswith("exception-")), None)
     rows = []
-    for name, count, spent in zip(charges.events, counts.tolist(), cycles.tolist(), strict=True):
+    for name, parts in cycles.items():
         # A divide whose operands are known and one whose are not stand apart in the estimate; either tells the basis.
-        cost = costs.get(name) or costs.get(name + OPERANDS_UNKNOWN)
-        if cost is not None and (count or spent):
-            weight = spent / count if count else cost.weight_cycles
-            rows.append(EstimatedEvent(name, round(count), weight, spent, _share(spent, total), cost.basis, cost.source))
+        cost = costs.get(name) or costs.get(name + OPERANDS_UNKNOWN) or (exceptions if name == _EXCEPTIONS else None)
+        count, spent = math.fsum(counts[name]), math.fsum(parts)
+        basis, source = (cost.basis, cost.source) if cost is not None else ("", "")
+        rows.append(EstimatedEvent(name, round(count), spent / count if count else 0.0, spent, _share(spent, total), basis, source))
     return tuple(sorted(rows, key=lambda row: (-row.cycles, row.name)))

@@ -12,6 +12,7 @@ __all__ = ["restrict_to_operator"]
 
 _PLACE = re.compile(r"(?:m(?P<model>\d+):)?(?:(?P<subgraph>\d+)\.)?(?P<index>\d+)")
 _SHOWN = 8
+_INTERRUPTS = "(interrupts)"
 
 
 def restrict_to_operator(profile: BlockProfile, text: str) -> tuple[BlockProfile, str]:
@@ -23,7 +24,7 @@ def restrict_to_operator(profile: BlockProfile, text: str) -> tuple[BlockProfile
         What ran in the region.
     text : str
         Its number as an estimate shows it: ``3``, ``0.3`` where there are several subgraphs, ``m1:3`` where there are several models;
-        ``dispatch`` for what ran outside all operators.
+        ``dispatch`` for what ran outside all operators, and the names of other rows that stand in brackets (``interrupts``).
 
     Returns
     -------
@@ -35,9 +36,13 @@ def restrict_to_operator(profile: BlockProfile, text: str) -> tuple[BlockProfile
     UsageError
         If there is no such operator, or several.
     """
+    text = text.strip()
     if text == "dispatch":
         return _row(profile, 0), "the dispatch between operators"
-    match = _PLACE.fullmatch(text.strip())
+    named = [number for number, kernel in enumerate(profile.kernels) if kernel.name == f"({text})"]
+    if named:
+        return _row(profile, named[0] + 1), f"the {text}"
+    match = _PLACE.fullmatch(text)
     if match is None:
         raise UsageError(f"{text!r} is no operator", hint="give its number as `instsim estimate` shows it, or `dispatch`")
     wanted = {name: int(value) for name, value in match.groupdict().items() if value is not None}
@@ -50,7 +55,9 @@ def restrict_to_operator(profile: BlockProfile, text: str) -> tuple[BlockProfile
             details=tuple(_described(profile.kernels[number], number, whole=True) for number in found[:_SHOWN]),
             hint="give subgraph or model too, as in 0.3 or m1:3",
         )
-    numbers = [str(_place(kernel, number)["index"]) for number, kernel in enumerate(profile.kernels)]
+    numbers = [
+        kernel.name.strip("()") if kernel.name.startswith("(") else str(_place(kernel, n)["index"]) for n, kernel in enumerate(profile.kernels)
+    ]
     known = f"operators: {', '.join(numbers[:40])}" if numbers else "no operator was found in the region"
     raise UsageError(f"no operator {text} ran in {profile.run.region}", hint=known)
 
@@ -68,12 +75,16 @@ def _described(kernel: KernelRecord, number: int, *, whole: bool = False) -> str
 
 def _row(profile: BlockProfile, row: int) -> BlockProfile:
     rows = slice(row, row + 1)
+    # Changes to handlers and back are charged to the interrupts' own row, or to what is outside of all where there is none.
+    own = next((number for number, kernel in enumerate(profile.kernels, 1) if kernel.name == _INTERRUPTS), 0)
+    run = profile.run if row == own else replace(profile.run, exceptions=())
     outcomes = profile.buffer_outcomes
     return replace(
         profile,
         executions=profile.executions[rows],
         fallthroughs=profile.fallthroughs[rows],
         buffer_outcomes=None if outcomes is None else outcomes[:, rows],
+        run=run,
         crossings=tuple(replace(use, counts=use.counts[rows]) for use in profile.crossings),
         kernels=(),
     )
