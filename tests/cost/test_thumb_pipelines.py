@@ -2,7 +2,7 @@
 
 import pytest
 
-from .pricing import Isa, cycles, price, profile_of
+from .pricing import Isa, cycles, loaded, price, profile_of
 
 M4_CASES = {
     # ARM DDI 0439D section 3.3.2: n chained loads take n + 1 cycles
@@ -58,6 +58,8 @@ def test_cortex_m4(code, expected):
         ("7047", True, 3),
         ("30bd", True, 6),
         ("1146fde7", True, 3),
+        # jnk0le/random@3dfc2ab cortex_m3m4.md: a store does not overlap with a load multiple behind it
+        ("206030bd", True, 8),
     ],
 )
 def test_cortex_m4_branches(code, taken, expected):
@@ -69,6 +71,37 @@ def test_cortex_m4_fetch_alignment():
     code = "4fea00004fea00004fea0000"
     assert cycles("cortex-m4", code, address=0x1000) == 3
     assert cycles("cortex-m4", code, address=0x1002) == 5
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        # ARM DDI 0337E section 18.2: UMULL 3 to 5 and UMLAL 4 to 7 by operand size, one more for the signed ones; wide operands are charged
+        ("a2fb0301", 4),  # umull
+        ("82fb0301", 5),  # smull
+        ("e2fb0301", 6),  # umlal
+        ("c2fb0301", 7),  # smlal
+        # ARM 100165_0201_02 table 3-1
+        ("02fb03f1", 1),  # mul
+    ],
+)
+def test_cortex_m3_multiplies(code, expected):
+    assert cycles("cortex-m3", code) == expected
+
+
+def test_cortex_m3_takes_any_number_of_wide_instructions_off_a_word_border():
+    # pqm3 on an STM32F207: with the Cortex-M4's rule Keccak would be 2 % above the counter
+    assert cycles("cortex-m3", "4fea00004fea00004fea0000", address=0x1002) == 4
+
+
+def test_reads_of_the_second_memory_of_an_stm32f207_do_not_overlap_and_nothing_else_differs():
+    # pqm3: the same Keccak takes 1.08 times the cycles there
+    assert cycles("cortex-m3", "206829683268") == 4
+    assert cycles("cortex-m3-f207-sram2", "206829683268") == 6
+    usual, there = loaded("cortex-m3"), loaded("cortex-m3-f207-sram2")
+    assert usual.classes == there.classes
+    assert usual.parameters == there.parameters
+    assert {name for name in usual.events if usual.events[name] != there.events[name]} == {"load-pair"}
 
 
 def test_cortex_m3_chains_only_the_first_indexed_load_and_takes_two_for_mla():

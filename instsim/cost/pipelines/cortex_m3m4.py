@@ -20,7 +20,8 @@ _ADDRESSED = _SINGLE | {
     *("load-double", "store-double", "load-multiple", "store-multiple", "store-exclusive", "pop-return", "load-branch", "table-branch"),
     *("fp-load-double", "fp-store-double", "fp-load-multiple", "fp-store-multiple"),
 }
-_WIDE_LOADS = frozenset(("load-double", "load-multiple"))
+_WIDE_LOADS = frozenset(("load-double", "load-multiple", "pop-return"))
+_LONG_MULTIPLIES = frozenset(("long-multiply", "long-multiply-accumulate"))
 _DATA_PROCESSING = frozenset(
     (
         *("alu", "shift", "shifted-alu", "shifted-constant", "move-wide", "extend", "reverse", "bitfield", "saturate"),
@@ -51,6 +52,8 @@ def charge(block: Sequence[Instruction], parameters: Mapping[str, Parameter], is
             off_word = 0
         if name == "store" and instruction.register_offset:
             charges.append(Charge(index, "store-register-offset"))
+        elif name in _LONG_MULTIPLIES and instruction.mnemonic.startswith("s"):
+            charges.append(Charge(index, "signed-long-multiply"))
         if previous is not None:
             _pair(charges, index, previous, instruction, first_only=first_only)
         if name in _FP_SLOW:
@@ -133,6 +136,7 @@ PIPELINE = Pipeline(
         EventRule("store-register-offset", "a store whose address has an index register"),
         EventRule("store-then-load", "a load right behind a store"),
         EventRule("store-writeback-chain", "a store with write-back right behind one on the same base"),
+        EventRule("signed-long-multiply", "smull or smlal, whose operands are signed"),
         EventRule("it-folded", "IT behind a 16-bit instruction takes no time of its own", saving=True),
         EventRule("nop-absorbed", "NOP behind a load or an indexed store takes no time of its own", saving=True),
         EventRule("fp-result-used", "a floating-point result is used by the next instruction, other than as an addend"),
