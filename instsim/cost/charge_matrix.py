@@ -15,7 +15,7 @@ import numpy.typing as npt
 from instsim import __version__, artifacts
 from instsim.cost.charges import Charge, When
 from instsim.cost.core_table import CoreTable
-from instsim.cost.loop_paths import backward_target, charge_loops
+from instsim.cost.loop_paths import backward_target, charge_loops, following_instructions
 from instsim.cost.pipelines import load_pipeline
 from instsim.isa.instruction import Flow, Instruction
 from instsim.profile.block_profile import BlockProfile
@@ -135,7 +135,7 @@ def build_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
                 issue[charge.place] += core.events[charge.event].cycles * charge.occurrences
         cycles.append(issue)
         if pipeline.charge_following is not None and previous and previous[-1].end == block[0].address:
-            for charge in pipeline.charge_following(previous, block[0]):
+            for charge in pipeline.charge_following(previous, following_instructions(decoded, number)):
                 add(number - 1, charge)
         previous = block
     for number, charge in charge_loops(pipeline, parameters, decoded, cycles):

@@ -9,7 +9,19 @@ from typing import NamedTuple
 
 from instsim.isa.instruction import Instruction, Isa
 
-__all__ = ["Charge", "ChargeRule", "EventRule", "FollowingRule", "LoopPath", "LoopRule", "Parameter", "ParameterRule", "Pipeline", "When"]
+__all__ = [
+    "SEEN_INSTRUCTIONS",
+    "Charge",
+    "ChargeRule",
+    "EventRule",
+    "FollowingRule",
+    "LoopPath",
+    "LoopRule",
+    "Parameter",
+    "ParameterRule",
+    "Pipeline",
+    "When",
+]
 
 Parameter = bool | int | str
 """Value of a core's parameter."""
@@ -115,8 +127,8 @@ class LoopPath:
 
     Attributes
     ----------
-    target : Instruction
-        The first instruction.
+    head : sequence of Instruction
+        The first instructions, at most `SEEN_INSTRUCTIONS`.
     block : sequence of Instruction
         The block that ends in the branch.
     block_cycles : sequence of float
@@ -127,15 +139,18 @@ class LoopPath:
         Of each instruction of the path.
     """
 
-    target: Instruction
+    head: Sequence[Instruction]
     block: Sequence[Instruction]
     block_cycles: Sequence[float]
     path: Sequence[Instruction]
     path_cycles: Sequence[float]
 
 
-FollowingRule = Callable[[Sequence[Instruction], Instruction], list[Charge]]
-"""A block and the instruction behind it in memory, to charges of the block."""
+FollowingRule = Callable[[Sequence[Instruction], Sequence[Instruction]], list[Charge]]
+"""A block and the instructions behind it in memory, as many as are known of the next `SEEN_INSTRUCTIONS`, to charges of the block."""
+
+SEEN_INSTRUCTIONS = 4
+"""How far fetch can be ahead of a branch that is decided, in instructions."""
 
 
 LoopRule = Callable[[LoopPath, Mapping[str, Parameter]], list[Charge]]
@@ -170,7 +185,7 @@ class Pipeline:
     crossing_event : str or None
         Event of an access whose bytes lie in two words, for profiles in which those were counted.
     charge_following : FollowingRule or None
-        What a block costs more because of the instruction behind it, where that was executed at all.
+        What a block costs more because of the instructions behind it, where those were executed at all.
     """
 
     name: str

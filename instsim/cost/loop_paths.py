@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from instsim.cost.charges import Charge, LoopPath, Parameter, Pipeline
+from instsim.cost.charges import SEEN_INSTRUCTIONS, Charge, LoopPath, Parameter, Pipeline
 from instsim.isa.instruction import Flow, Instruction
 
-__all__ = ["backward_target", "charge_loops"]
+__all__ = ["backward_target", "charge_loops", "following_instructions"]
 
 
 def backward_target(last: Instruction) -> int | None:
     """Return the target of a conditional branch backward; None of any other instruction."""
     backward = last.flow is Flow.CONDITIONAL and last.target is not None and last.target <= last.address
     return last.target if backward else None
+
+
+def following_instructions(decoded: Sequence[Sequence[Instruction]], first: int) -> tuple[Instruction, ...]:
+    """Return the instructions from the start of a block on, without a gap and at most `SEEN_INSTRUCTIONS`."""
+    found: list[Instruction] = []
+    for block in decoded[first : first + SEEN_INSTRUCTIONS]:
+        if found and found[-1].end != block[0].address:
+            break
+        found.extend(block)
+        if len(found) >= SEEN_INSTRUCTIONS:
+            break
+    return tuple(found[:SEEN_INSTRUCTIONS])
 
 
 def charge_loops(
@@ -52,7 +64,7 @@ def charge_loops(
             for before, behind in zip(inner, decoded[first + 1 : number + 1], strict=True)
         )
         path = LoopPath(
-            target=decoded[first][0],
+            head=following_instructions(decoded, first),
             block=block,
             block_cycles=cycles[number],
             path=tuple(chain.from_iterable(decoded[first : number + 1])) if joined else (),

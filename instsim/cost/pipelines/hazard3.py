@@ -46,7 +46,7 @@ def charge_loop(path: LoopPath, parameters: Mapping[str, Parameter]) -> list[Cha
         return []
     last = len(path.block) - 1
     steady = steady_stall(path.path, path.path_cycles) if _is_dense(path.path, path.path_cycles) else 0.0
-    behind_jump = behind_jump_stall(path.block, path.block_cycles, path.target)
+    behind_jump = behind_jump_stall(path.block, path.block_cycles, path.head[0])
     charges = [Charge(last, "loop-fetch", steady, When.PREDICTED), Charge(last, "loop-fetch", behind_jump - steady, When.PREDICTED_BEHIND_JUMP)]
     return [charge for charge in charges if charge.occurrences]
 

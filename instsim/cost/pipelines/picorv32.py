@@ -34,10 +34,10 @@ def charge(block: Sequence[Instruction], parameters: Mapping[str, Parameter], is
     return charges
 
 
-def charge_following(block: Sequence[Instruction], following: Instruction) -> list[Charge]:
+def charge_following(block: Sequence[Instruction], following: Sequence[Instruction]) -> list[Charge]:
     """Return what a taken branch waits for: the prefetch of both words of the instruction behind it."""
     last = len(block) - 1
-    return [Charge(last, "split-prefetch", when=When.TAKEN)] if block[last].flow is Flow.CONDITIONAL and _is_split(following) else []
+    return [Charge(last, "split-prefetch", when=When.TAKEN)] if block[last].flow is Flow.CONDITIONAL and _is_split(following[0]) else []
 
 
 def _is_split(instruction: Instruction) -> bool:
