@@ -8,7 +8,7 @@ from instsim.image import load_image
 from instsim.isa.instruction import Isa
 
 FOLDER = Path(__file__).parents[2] / "firmware_elf"
-FILES = sorted(FOLDER.rglob("*.elf"))
+FILES = sorted(FOLDER.glob("elf/*.elf"))
 
 pytestmark = pytest.mark.skipif(not FILES, reason="no firmware built yet")
 
