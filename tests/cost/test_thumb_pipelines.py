@@ -184,6 +184,13 @@ def test_cortex_m7(code, expected):
     assert cycles("cortex-m7", code) == expected
 
 
+def test_cortex_m7_issues_a_branch_that_is_not_taken_with_the_instruction_behind_it():
+    # jnk0le/random@3dfc2ab cortex_m7.md: "not-taken branch can dual issue with following instruction"
+    blocks = [(0x1000, "02d0"), (0x1002, "5218")]  # beq | adds
+    assert price("cortex-m7", profile_of(Isa.THUMB, blocks, [1, 1], [1, 1])).total_cycles == 1
+    assert price("cortex-m7", profile_of(Isa.THUMB, blocks, [1, 1], [0, 1])).total_cycles == 2
+
+
 def test_cortex_m7_pays_for_the_rarer_way_of_a_branch():
     loop = [(0x1000, "0138fdd1")]
     always = price("cortex-m7", profile_of(Isa.THUMB, loop, [1000], [0])).total_cycles

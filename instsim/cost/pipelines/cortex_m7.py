@@ -142,8 +142,8 @@ def _can_pair(older: Instruction, younger: Instruction) -> bool:
     first, second = older.instruction_class, younger.instruction_class
     if second in _ALONE or second in _SIMD:
         return False
-    if older.flow in _CONTROL:
-        return False
+    if older.flow in _CONTROL and (older.flow is not Flow.CONDITIONAL or older.predicated):
+        return False  # what follows a conditional branch here follows it because it was not taken
     if (first in _SIMD or first in _SHIFTED) and second in _SHIFTED:
         return False
     if first in _MAC and (second in _MAC or second in _STORES):
