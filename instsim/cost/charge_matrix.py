@@ -6,18 +6,19 @@ import hashlib
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from instsim import __version__, artifacts
-from instsim.cost.charges import Charge, When
+from instsim.cost.charges import SEEN_INSTRUCTIONS, Charge, When
 from instsim.cost.core_table import CoreTable
 from instsim.cost.loop_paths import backward_target, charge_loops, following_instructions
 from instsim.cost.pipelines import load_pipeline
 from instsim.isa.instruction import Flow, Instruction
+from instsim.profile.basic_blocks import BEHIND_BYTES
 from instsim.profile.block_profile import BlockProfile
 
 __all__ = ["CLASS_PREFIX", "REGISTERS_PREFIX", "ChargeMatrix", "issue_cycles", "load_charges"]
@@ -85,7 +86,7 @@ def load_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
     digest = hashlib.sha256()
     digest.update(f"{__version__} {core.digest} {profile.isa}\n".encode())
     digest.update(artifacts.code_stamp("cost", "isa").encode())
-    for part in (profile.addresses.astype("<i8").tobytes(), profile.sizes.astype("<i8").tobytes(), profile.code):
+    for part in (profile.addresses.astype("<i8").tobytes(), profile.sizes.astype("<i8").tobytes(), profile.code, profile.code_behind):
         digest.update(hashlib.sha256(part).digest())
     key = digest.hexdigest()
     stored = artifacts.load("charges", key)
@@ -134,10 +135,11 @@ def build_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
             if charge.when is When.ALWAYS:
                 issue[charge.place] += core.events[charge.event].cycles * charge.occurrences
         cycles.append(issue)
-        if pipeline.charge_following is not None and previous and previous[-1].end == block[0].address:
-            for charge in pipeline.charge_following(previous, following_instructions(decoded, number)):
-                add(number - 1, charge)
         previous = block
+    if pipeline.charge_following is not None:
+        for number, following in enumerate(_following(profile, decoded)):
+            for charge in pipeline.charge_following(decoded[number], following) if following else ():
+                add(number, charge)
     for number, charge in charge_loops(pipeline, parameters, decoded, cycles):
         add(number, charge)
     columns = list(zip(*rows, strict=True)) or [()] * 6
@@ -188,6 +190,22 @@ def _sequential(core: CoreTable, before: Sequence[Instruction], head: Sequence[I
         if charge.when is When.ALWAYS:
             differences[charge.place, charge.event] -= charge.occurrences  # type: ignore[assignment]
     return [Charge(index, event, count, When.SEQUENTIAL) for (index, event), count in differences.items() if count]
+
+
+def _following(profile: BlockProfile, decoded: Sequence[Sequence[Instruction]]) -> Iterator[Sequence[Instruction]]:
+    """Yield the instructions behind each block: from memory if the profile kept them, else as far as they ran."""
+    from instsim.isa.decode import make_decoder  # noqa: PLC0415 -- a warm start needs no Capstone
+
+    decoder = make_decoder(profile.isa)
+    for number, block in enumerate(decoded):
+        end = block[-1].end
+        if profile.code_behind:
+            code = profile.code_behind[number * BEHIND_BYTES : (number + 1) * BEHIND_BYTES]
+            yield decoder.decode(code, end)[:SEEN_INSTRUCTIONS]
+        elif number + 1 < len(decoded) and decoded[number + 1][0].address == end:
+            yield following_instructions(decoded, number + 1)
+        else:
+            yield ()
 
 
 def _decode(profile: BlockProfile) -> list[tuple[Instruction, ...]]:

@@ -185,7 +185,7 @@ class Pipeline:
     crossing_event : str or None
         Event of an access whose bytes lie in two words, for profiles in which those were counted.
     charge_following : FollowingRule or None
-        What a block costs more because of the instructions behind it, where those were executed at all.
+        What a block costs more because of the instructions behind it, where those are known.
     """
 
     name: str

@@ -18,7 +18,7 @@ from instsim.emulate.spec import BlockCycles, MachineSpec
 from instsim.emulate.stack import StackPaint
 from instsim.errors import RunError
 from instsim.image import FirmwareImage
-from instsim.isa import Instruction, decode
+from instsim.isa import Instruction, Isa, decode
 from instsim.isa.classes import UNKNOWN, UNSUPPORTED
 from instsim.profile import (
     BlockProfile,
@@ -27,6 +27,7 @@ from instsim.profile import (
     FirmwareFacts,
     FunctionSpan,
     RunFacts,
+    code_behind,
     functions_of,
     symbol_sizes,
     to_basic_blocks,
@@ -128,6 +129,7 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
         addresses=blocks.addresses,
         sizes=blocks.sizes,
         code=code,
+        code_behind=code_behind(blocks, lambda address, size: machine.memory.read(address, size) or b"") if image_isa is Isa.RV32 else b"",
         executions=blocks.executions,
         fallthroughs=blocks.fallthroughs,
         buffer_outcomes=blocks.buffer_outcomes,

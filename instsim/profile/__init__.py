@@ -1,6 +1,6 @@
 """What ran: block profiles, their files, and the functions they belong to."""
 
-from instsim.profile.basic_blocks import BasicBlocks, TranslationBlocks, to_basic_blocks
+from instsim.profile.basic_blocks import BasicBlocks, TranslationBlocks, code_behind, to_basic_blocks
 from instsim.profile.block_profile import (
     BlockProfile,
     CrossingUse,
@@ -30,6 +30,7 @@ __all__ = [
     "SymbolSize",
     "TensorShape",
     "TranslationBlocks",
+    "code_behind",
     "functions_of",
     "is_profile",
     "load_profile",

@@ -15,7 +15,10 @@ import numpy.typing as npt
 from instsim.isa import Isa
 from instsim.isa.transfers import ends_in_transfer
 
-__all__ = ["BasicBlocks", "TranslationBlocks", "to_basic_blocks"]
+__all__ = ["BEHIND_BYTES", "BasicBlocks", "TranslationBlocks", "code_behind", "to_basic_blocks"]
+
+BEHIND_BYTES = 16
+"""Length of the code kept behind each block: four instructions of 32 bits."""
 
 Counts = npt.NDArray[np.int64]
 
@@ -50,6 +53,20 @@ class BasicBlocks:
     executions: Counts
     fallthroughs: Counts
     buffer_outcomes: Counts | None = None
+
+
+def code_behind(blocks: BasicBlocks, read_code: Callable[[int, int], bytes]) -> bytes:
+    """Return the `BEHIND_BYTES` behind each block, one after the other; zeros where there is no memory.
+
+    Parameters
+    ----------
+    blocks : BasicBlocks
+        Blocks that ran.
+    read_code : callable
+        ``read_code(address, size)`` gives bytes of memory, run or not; none if there are none.
+    """
+    ends = (blocks.addresses + blocks.sizes).tolist()
+    return b"".join(read_code(end, BEHIND_BYTES)[:BEHIND_BYTES].ljust(BEHIND_BYTES, b"\0") for end in ends)
 
 
 def to_basic_blocks(isa: Isa, blocks: TranslationBlocks, read_code: Callable[[int, int], bytes]) -> BasicBlocks:

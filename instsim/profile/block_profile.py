@@ -285,6 +285,9 @@ class BlockProfile:
     buffer_outcomes : ndarray of int64, shape (outcomes, 1 + kernels, blocks), or None
         How often each `instsim.dynamics.target_buffer.Outcome` befell the branch at each block's end. None where the buffer was not followed
         (Thumb code).
+    code_behind : bytes
+        The `instsim.profile.basic_blocks.BEHIND_BYTES` behind each block in memory, run or not, one block after the other: what
+        fetch has seen when a branch is decided. Empty if nobody kept them.
     crossings : tuple of CrossingUse
         Accesses across word borders, where the machine was asked to look for them; else empty.
     """
@@ -302,6 +305,7 @@ class BlockProfile:
     run: RunFacts
     buffer_outcomes: Counts | None = None
     crossings: tuple[CrossingUse, ...] = ()
+    code_behind: bytes = b""
 
     @property
     def block_executions(self) -> Counts:

@@ -19,6 +19,7 @@ import numpy as np
 from instsim.dynamics.target_buffer import Outcome
 from instsim.errors import ProfileError
 from instsim.isa import Isa
+from instsim.profile.basic_blocks import BEHIND_BYTES
 from instsim.profile.block_profile import (
     BlockProfile,
     CrossingUse,
@@ -54,6 +55,8 @@ def profile_bytes(profile: BlockProfile) -> bytes:
         "divider_keys": np.concatenate([np.zeros(0, np.int64), *(use.keys for use in profile.dividers)]),
         "divider_counts": np.concatenate([np.zeros(0, np.int64), *(use.counts for use in profile.dividers)]),
     }
+    if profile.code_behind:
+        arrays["code_behind"] = np.frombuffer(profile.code_behind, np.uint8)
     if profile.crossings:
         arrays["crossing_addresses"] = np.array([use.address for use in profile.crossings], np.int64)
         arrays["crossing_counts"] = np.stack([use.counts for use in profile.crossings])
@@ -189,6 +192,7 @@ def _assemble(facts: dict[str, Any], arrays: dict[str, Any]) -> BlockProfile:
             }
         ),
         buffer_outcomes=arrays["buffer_outcomes"].astype(np.int64) if "buffer_outcomes" in arrays else None,
+        code_behind=arrays["code_behind"].astype(np.uint8).tobytes() if "code_behind" in arrays else b"",
         crossings=tuple(
             CrossingUse(int(address), counts.astype(np.int64))
             for address, counts in zip(arrays.get("crossing_addresses", ()), arrays.get("crossing_counts", ()), strict=True)
@@ -215,6 +219,8 @@ def _inconsistency(profile: BlockProfile) -> str:
         return "counts that do not fit the kernels and blocks"
     if profile.buffer_outcomes is not None and profile.buffer_outcomes.shape != (len(Outcome), *shape):
         return "branch outcomes that do not fit the kernels and blocks"
+    if len(profile.code_behind) not in (0, BEHIND_BYTES * blocks):
+        return "code behind the blocks that does not fit them"
     if any(use.counts.shape != shape[:1] for use in profile.crossings):
         return "accesses that do not fit the kernels"
     if len(profile.code) != int(profile.sizes.sum()) or (blocks and int(profile.sizes.min()) <= 0):

@@ -18,7 +18,7 @@ from instsim.emulate.memory import PAGE
 from instsim.emulate.spec import MachineSpec, MemoryKind, MemorySpec
 from instsim.image import load_image
 from instsim.isa import Isa
-from instsim.profile import BlockProfile, CrossingUse, DividerUse, FirmwareFacts, KernelRecord, RunFacts, to_basic_blocks
+from instsim.profile import BlockProfile, CrossingUse, DividerUse, FirmwareFacts, KernelRecord, RunFacts, code_behind, to_basic_blocks
 
 __all__ = ["WHOLE_RUN", "run_program"]
 
@@ -139,6 +139,7 @@ def run_program(path: Path, *, whole_run: bool = False, look_at_accesses: bool =
         addresses=blocks.addresses,
         sizes=blocks.sizes,
         code=code,
+        code_behind=code_behind(blocks, lambda address, size: machine.memory.read(address, size) or b""),
         executions=blocks.executions,
         fallthroughs=blocks.fallthroughs,
         buffer_outcomes=blocks.buffer_outcomes,
