@@ -17,13 +17,18 @@ from typing import Any
 
 from instsim.cost.core_schema import CoreFile
 from instsim.report.json_report import schema_path
-from instsim.report.json_schema import estimate_schema
+from instsim.report.json_schema import check_schema, comparison_schema, estimate_schema
 from instsim.resources import cost_tables
 
 
 def schemas() -> dict[Path, Callable[[], dict[str, Any]]]:
     """Return each schema's file and what makes it."""
-    return {schema_path(): estimate_schema, cost_tables() / "schema" / "core.json": CoreFile.model_json_schema}
+    return {
+        schema_path(): estimate_schema,
+        schema_path().with_name("comparison.schema.json"): comparison_schema,
+        schema_path().with_name("check.schema.json"): check_schema,
+        cost_tables() / "schema" / "core.json": CoreFile.model_json_schema,
+    }
 
 
 def schema_text(make: Callable[[], dict[str, Any]]) -> str:

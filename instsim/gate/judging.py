@@ -8,8 +8,9 @@ from fnmatch import fnmatchcase
 
 from instsim.gate.baseline import Baseline, BaselineEntry, entry_of
 from instsim.gate.budgets import Budget, Limit
+from instsim.gate.matching import pair_by_name
 from instsim.gate.metrics import METRICS, Metric, upper_end
-from instsim.gate.verdict import Cell, MetricRow, Verdict
+from instsim.gate.verdict import Cell, MetricRow, OperatorRow, Verdict
 from instsim.session.estimate import Estimate
 from instsim.units import round_figure
 
@@ -54,6 +55,7 @@ def judge(image: str, file: str, estimate: Estimate, budgets: Sequence[Budget], 
         board=board,
         failure=None,
         metrics=tuple(_row(name, value, usable) for name, value in now.figures.items()),
+        operators=_changed_operators(now, usable),
         verdicts=tuple(verdicts),
         baseline_status="none" if baseline is None else "missing" if entry is None else "stale" if stale else "used",
         stale=stale,
@@ -88,6 +90,20 @@ def _near(name: str, known: Sequence[str]) -> str:
 def _row(metric: str, value: float, baseline: BaselineEntry | None) -> MetricRow:
     before = None if baseline is None else baseline.figures.get(metric)
     return MetricRow(metric, value, before, (value - before) / before if before else None)
+
+
+def _changed_operators(now: BaselineEntry, before: BaselineEntry | None) -> tuple[OperatorRow, ...]:
+    if before is None:
+        return ()
+    rows = []
+    for old, new in pair_by_name(before.operators, now.operators, lambda operator: (operator.place, operator.name)):
+        shown = new or old
+        assert shown is not None
+        first, second = old.figures.get("cycles") if old else None, new.figures.get("cycles") if new else None
+        if first != second:
+            ratio = (second - first) / first if first and second is not None else None
+            rows.append(OperatorRow(shown.place, shown.name, second, first, ratio))
+    return tuple(sorted(rows, key=lambda row: -abs((row.value or 0.0) - (row.baseline or 0.0))))
 
 
 def _find(entry: BaselineEntry, budget: Budget) -> float | None:
@@ -129,9 +145,9 @@ def _verdict(budget: Budget, limit: Limit, estimate: Estimate, now: BaselineEntr
         value = scaled if scaled is not None else value
     if value is not None and not status:
         if limit.is_relative:
-            old = None if isinstance(before, str) else _find(before, budget)
+            why = before if isinstance(before, str) else _incomparable(budget, before, now)
+            old = None if isinstance(before, str) or why else _find(before, budget)
             if old is None:
-                why = before if isinstance(before, str) else "the baseline has no such figure"
                 status, message = "undecided", f"{budget.subject} {limit} cannot be decided: {why}"
         if not status:
             allowed = round_figure(limit.allowed(old or 0.0))
@@ -140,6 +156,17 @@ def _verdict(budget: Budget, limit: Limit, estimate: Estimate, now: BaselineEntr
     return Verdict(
         budget.subject, budget.metric, str(limit), status, value, allowed, old, is_upper=is_upper, message=message, file=budget.file, line=budget.line
     )
+
+
+def _incomparable(budget: Budget, before: BaselineEntry, now: BaselineEntry) -> str:
+    """Return why the baseline's figure is not of the same thing; empty if it is."""
+    if _find(before, budget) is None:
+        return "the baseline has no such figure"
+    if isinstance(budget.operator, int):
+        old, new = ({row.name for row in entry.operators if _is_of(row.place, row.name, budget.operator)} for entry in (before, now))
+        if old != new:
+            return f"operator {budget.operator} of the baseline is {', '.join(sorted(old))}, now it is {', '.join(sorted(new))}"
+    return ""
 
 
 def _upper(estimate: Estimate, metric: Metric, value: float) -> float | None:

@@ -35,7 +35,7 @@ class Metric:
 
     def text(self, value: float) -> str:
         """Return a value as readers want it: counts whole, the rest with six digits."""
-        return format_count(value) if float(value).is_integer() or abs(value) >= 1e6 else f"{value:.6g}"
+        return format_count(value) if float(value).is_integer() or abs(value) >= 1e6 else f"{value:,.6g}"
 
 
 def _scaled(figure: Figure, scale: float) -> float | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from instsim.errors import BudgetError, IncompleteError, InputError
 
-__all__ = ["Cell", "CheckReport", "Failure", "MetricRow", "Verdict"]
+__all__ = ["Cell", "CheckReport", "Failure", "MetricRow", "OperatorRow", "Verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,29 @@ class MetricRow:
     relative: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorRow:
+    """Cycles of an operator that differ from the baseline's.
+
+    Attributes
+    ----------
+    place : str
+        ``model.subgraph.index``.
+    name : str
+        Kind.
+    value, baseline : float or None
+        Cycles now and before; None where there is no such operator.
+    relative : float or None
+        The difference over the baseline.
+    """
+
+    place: str
+    name: str
+    value: float | None
+    baseline: float | None
+    relative: float | None
+
+
 @dataclass(frozen=True)
 class Cell:
     """One image on one board.
@@ -104,6 +127,8 @@ class Cell:
         Why there is no answer.
     metrics : tuple of MetricRow
         Empty after a failure.
+    operators : tuple of OperatorRow
+        Those whose cycles are not the baseline's, the largest change first.
     verdicts : tuple of Verdict
         In the order of the budgets.
     baseline_status : {'none', 'missing', 'stale', 'used'}
@@ -119,6 +144,7 @@ class Cell:
     board: str
     failure: Failure | None
     metrics: tuple[MetricRow, ...] = ()
+    operators: tuple[OperatorRow, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     baseline_status: str = "none"
     stale: tuple[str, ...] = ()

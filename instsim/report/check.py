@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from instsim.gate.verdict import Cell, CheckReport, Verdict
 from instsim.report.parts import Column, Facts, Heading, Lines, Part, Row, Table
+from instsim.report.signed import percent_of_change
 
 __all__ = ["check_parts", "outcome_text"]
 
@@ -32,7 +33,11 @@ def check_parts(report: CheckReport) -> tuple[Part, ...]:
     limits = [(cell, verdict) for cell in report.cells for verdict in cell.verdicts]
     if limits:
         parts.append(_limits(limits))
-    parts += [_figures(cell) for cell in report.cells if cell.metrics]
+    for cell in report.cells:
+        if cell.metrics:
+            parts.append(_figures(cell))
+        if cell.operators:
+            parts.append(_operators(cell))
     warnings = {f"{cell.image} on {cell.board}: {warning}": None for cell in report.cells for warning in cell.warnings}
     if warnings:
         parts.append(Lines(tuple(warnings), title="Notes", style="muted", bullet="! "))
@@ -76,7 +81,7 @@ def _attention(report: CheckReport) -> list[Part]:
 def _number(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{round(value):,}" if float(value).is_integer() or abs(value) >= 1e6 else f"{value:.6g}"
+    return f"{round(value):,}" if float(value).is_integer() or abs(value) >= 1e6 else f"{value:,.6g}"
 
 
 def _limits(limits: list[tuple[Cell, Verdict]]) -> Table:
@@ -100,6 +105,15 @@ def _limits(limits: list[tuple[Cell, Verdict]]) -> Table:
     return Table("Limits", columns, tuple(rows))
 
 
+def _operators(cell: Cell) -> Table:
+    columns = (Column("place", numeric=False), Column("operator", numeric=False), Column("cycles"), Column("baseline"), Column("%"))
+    rows = []
+    for row in cell.operators:
+        change = percent_of_change(row.relative) or ("new" if row.baseline is None else "gone")
+        rows.append(Row((row.place, row.name, _number(row.value), _number(row.baseline), change)))
+    return Table(f"{cell.image} on {cell.board}: operators that changed", columns, tuple(rows))
+
+
 def _figures(cell: Cell) -> Table:
     compared = any(row.baseline is not None for row in cell.metrics)
     columns = [Column("metric", numeric=False), Column("value")]
@@ -107,7 +121,6 @@ def _figures(cell: Cell) -> Table:
         columns += [Column("baseline"), Column("%")]
     rows = []
     for row in cell.metrics:
-        change = "" if row.relative is None else f"{row.relative:+.2%}" if row.relative else "0%"
-        cells = (row.metric, _number(row.value), _number(row.baseline), change)
+        cells = (row.metric, _number(row.value), _number(row.baseline), percent_of_change(row.relative))
         rows.append(Row(cells[: len(columns)]))
     return Table(f"{cell.image} on {cell.board}", tuple(columns), tuple(rows))

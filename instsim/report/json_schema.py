@@ -1,4 +1,4 @@
-"""The JSON Schema of an estimate, made from the value types and what their docstrings say.
+"""The JSON Schemas of estimates, comparisons and checks, made from the value types and what their docstrings say.
 
 A closed list of words in a docstring (``basis : {'nominal', 'calibrated'}``) becomes an ``enum``, the text below a name its description: the
 types are the one place where the form is written down.
@@ -12,27 +12,46 @@ from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from instsim.gate.comparison import Comparison
+from instsim.gate.verdict import CheckReport
+from instsim.report.gate_json import CHECK_VERSION, COMPARISON_VERSION
 from instsim.report.json_report import SCHEMA_VERSION
 from instsim.session.estimate import Estimate
 
-__all__ = ["estimate_schema"]
+__all__ = ["check_schema", "comparison_schema", "estimate_schema"]
 
 _SCALARS: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean", NoneType: "null"}
 
 
 def estimate_schema() -> dict[str, Any]:
     """Return the schema (draft 2020-12) of what `instsim.report.json_report.to_document` makes."""
+    derived = {"cycles_per_instruction": {"type": "number", "description": "Mean cycles of an issued instruction."}}
+    return _document(Estimate, "estimate", SCHEMA_VERSION, derived)
+
+
+def comparison_schema() -> dict[str, Any]:
+    """Return the schema (draft 2020-12) of what `instsim.report.gate_json.comparison_document` makes."""
+    return _document(Comparison, "comparison", COMPARISON_VERSION, {})
+
+
+def check_schema() -> dict[str, Any]:
+    """Return the schema (draft 2020-12) of what `instsim.report.gate_json.check_document` makes."""
+    derived = {"exit_code": {"enum": [0, 1, 3, 4], "description": "Exit code of instsim check."}}
+    return _document(CheckReport, "check", CHECK_VERSION, derived)
+
+
+def _document(kind: Any, name: str, version: str, derived: dict[str, Any]) -> dict[str, Any]:
     definitions: dict[str, Any] = {}
-    root = _object(Estimate, definitions)
+    root = _object(kind, definitions)
     properties = {
-        "schema_version": {"const": SCHEMA_VERSION, "description": "Version of this form, major.minor."},
+        "schema_version": {"const": version, "description": "Version of this form, major.minor."},
         **root["properties"],
-        "cycles_per_instruction": {"type": "number", "description": "Mean cycles of an issued instruction."},
+        **derived,
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:instsim:estimate:{SCHEMA_VERSION}",
-        "title": "instsim estimate",
+        "$id": f"urn:instsim:{name}:{version}",
+        "title": f"instsim {name}",
         "description": root["description"],
         "type": "object",
         "properties": properties,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from instsim.gate.comparison import Change
 from instsim.units import format_bytes, format_count, format_quantity
 
-__all__ = ["amount", "relative", "signed"]
+__all__ = ["amount", "percent_of_change", "relative", "signed"]
 
 
 def amount(value: float | None, unit: str = "") -> str:
@@ -30,9 +30,14 @@ def signed(value: float | None, unit: str = "") -> str:
 
 def relative(change: Change) -> str:
     """Return the difference in per cent; ``new`` and ``gone`` have none."""
-    if change.relative is None:
+    return percent_of_change(change.relative)
+
+
+def percent_of_change(ratio: float | None) -> str:
+    """Return a relative difference in per cent, with its sign; what is there but rounds to nothing is ``+<0.01%``."""
+    if ratio is None:
         return ""
-    if change.relative == 0:
+    if ratio == 0:
         return "0%"
-    text = f"{change.relative:+.2%}"
+    text = f"{ratio:+.2%}"
     return text if text[1:] != "0.00%" else f"{text[0]}<0.01%"
