@@ -78,6 +78,23 @@ def exception_recipes() -> tuple[Recipe, ...]:
             outcome="fault",
             expected_stdout="handled 2\n",
         ),
+        *(
+            Recipe(
+                name=f"exceptions-{name}",
+                purpose=purpose,
+                cores=("cortex-m4",),
+                sources=("exceptions/unhandled.c", *_ARM_SOURCES),
+                include=("exceptions",),
+                defines=(f"CASE={case}",),
+                outcome=outcome,
+                expected_stdout="before\n",
+            )
+            for case, name, purpose, outcome in (
+                (1, "no-handler", "an interrupt whose handler is an endless loop", "deadlock"),
+                (2, "nested-fault", "a fault in the handler of a fault", "fault"),
+                (3, "no-stack", "an exception while the stack pointer is outside RAM", "fault"),
+            )
+        ),
         Recipe(
             name="exceptions-traps",
             purpose="vectored timer and software interrupts, ecall, wfi, a checksum interrupted thousands of times",
