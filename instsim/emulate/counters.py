@@ -64,6 +64,26 @@ class BlockCounters:
         """The hook's user pointer."""
         return ctypes.c_void_p(self._state.ctypes.data)
 
+    @property
+    def code_table(self) -> int:
+        """Where the pointers to the bytes of each page of code lie; branches must be followed."""
+        return int(self._state[BlockState.CODE])
+
+    @property
+    def leave_function(self) -> int:
+        """Address of the exit check, 0 if the emulator looks by itself."""
+        return int(self._state[BlockState.LEAVE_FUNCTION])
+
+    def find_sites(self, table: int) -> None:
+        """Stop before blocks that hold 16-bit instructions which the emulator would pass over; `table` is the address of their flags by page."""
+        self._state[BlockState.SITES] = table
+
+    def take_new_block(self) -> tuple[int, int] | None:
+        """Return start and size of the block before which the machine stopped for that reason, once."""
+        size = self._words[BlockState.NEW_BLOCK_SIZE]
+        self._words[BlockState.NEW_BLOCK_SIZE] = 0
+        return (self._words[BlockState.NEW_BLOCK], size) if size else None
+
     def add_page(self, page: int, host_address: int = 0) -> bool:
         """Make room for the blocks of a page (address of its first byte, and where the host keeps its bytes); return whether it was new.
 

@@ -131,6 +131,7 @@ class Engine:
         self.isa = spec.isa
         self.registers = Registers(spec.isa)
         self.refused: Access | None = None
+        self.on_hook: Callable[[int], None] = lambda _address: None
         self._memory = memory
         self._windows = spec.device_windows
         self._on_code_page = on_code_page
@@ -150,6 +151,9 @@ class Engine:
         self._read, self._write = binding.uclib.uc_reg_read, binding.uclib.uc_reg_write
         self._value = ctypes.c_uint64()
         self._value_pointer = ctypes.byref(self._value)
+        self._handle = self.uc._uch  # noqa: SLF001 -- for calls of Unicorn's library past its binding
+        self._epsr = ctypes.c_uint64(0)
+        self._epsr_pointer = ctypes.byref(self._epsr)
         for bank in memory.banks:
             self.uc.mem_map_ptr(bank.spec.address, bank.spec.size, unicorn.UC_PROT_ALL, bank.host_address)
         self.uc.mem_map(_NOWHERE, PAGE)
@@ -189,8 +193,11 @@ class Engine:
 
     def clear_it_state(self, uc: Any) -> None:
         """Undo a defect: a callback during a data access inside an IT block leaves IT bits set that the next block would obey."""
-        if self.isa is Isa.THUMB and uc.reg_read(arm_const.UC_ARM_REG_EPSR) & _IT_BITS:
-            uc.reg_write(arm_const.UC_ARM_REG_EPSR, _EPSR_WITHOUT_IT)
+        if self.isa is Isa.THUMB:
+            # The binding's own way to read a register takes ten times as long, and this runs at every access to a device.
+            binding.uclib.uc_reg_read(self._handle, arm_const.UC_ARM_REG_EPSR, self._epsr_pointer)
+            if self._epsr.value & _IT_BITS:
+                uc.reg_write(arm_const.UC_ARM_REG_EPSR, _EPSR_WITHOUT_IT)
 
     # -- hooks -------------------------------------------------------------------------------------------------------------------
 
@@ -199,8 +206,8 @@ class Engine:
         """Return the address of a function of Unicorn's library (``uc_emu_stop``, ``uc_reg_read``)."""
         return ctypes.cast(getattr(binding.uclib, name), ctypes.c_void_p).value or 0
 
-    def add_native_hook(self, kind: int, function: int, state: ctypes.c_void_p, begin: int = 1, end: int = 0) -> None:
-        """Register machine code as a hook.
+    def add_native_hook(self, kind: int, function: int, state: ctypes.c_void_p, begin: int = 1, end: int = 0) -> int:
+        """Register machine code as a hook; return a handle for `remove_native_hook`.
 
         Parameters
         ----------
@@ -225,14 +232,25 @@ class Engine:
         )
         if status != unicorn.UC_ERR_OK:
             raise unicorn.UcError(status)
+        return handle.value
+
+    def remove_native_hook(self, handle: int) -> None:
+        """Remove a hook that is machine code."""
+        binding.uclib.uc_hook_del(self.uc._uch, ctypes.c_size_t(handle))  # noqa: SLF001 -- as above
+
+    def add_trap_hook(self, function: int, state: ctypes.c_void_p) -> None:
+        """Call machine code at every exception; it takes no address."""
+        self.add_native_hook(unicorn.UC_HOOK_INTR, function, state)
 
     def add_block_hook(self, function: int, state: ctypes.c_void_p) -> None:
         """Call machine code at every translation block."""
         self.add_native_hook(unicorn.UC_HOOK_BLOCK, function, state)
 
-    def add_instruction_hook(self, function: int, state: ctypes.c_void_p, address: int) -> None:
-        """Call machine code before the instruction at one address."""
-        self.add_native_hook(unicorn.UC_HOOK_CODE, function, state, address, address)
+    def add_instruction_hook(self, function: int, state: ctypes.c_void_p, address: int) -> int:
+        """Call machine code before the instruction at one address; return a handle for `remove_native_hook`."""
+        handle = self.add_native_hook(unicorn.UC_HOOK_CODE, function, state, address, address)
+        self.on_hook(address)
+        return handle
 
     def on_instruction(self, address: int, callback: Callable[[int], None]) -> Any:
         """Call Python before the instruction at one address; return a handle for `remove`."""
@@ -240,7 +258,9 @@ class Engine:
         def call(_uc: Any, at: int, _size: int, _data: Any) -> None:
             callback(at)
 
-        return self.uc.hook_add(unicorn.UC_HOOK_CODE, call, begin=address, end=address)
+        handle = self.uc.hook_add(unicorn.UC_HOOK_CODE, call, begin=address, end=address)
+        self.on_hook(address)
+        return handle
 
     def on_trap(self, callback: Callable[[int], None]) -> None:
         """Call Python with Unicorn's number of an exception; the core stands behind the instruction, or at it for a fault."""
@@ -257,6 +277,16 @@ class Engine:
     def remove(self, handle: Any) -> None:
         """Remove a hook that `on_instruction` added."""
         self.uc.hook_del(handle)
+
+    # -- devices -----------------------------------------------------------------------------------------------------------------
+
+    def read_device(self, address: int, size: int) -> bytes:
+        """Read device registers as the firmware does."""
+        return bytes(self.uc.mem_read(address, size))
+
+    def write_device(self, address: int, data: bytes) -> None:
+        """Write device registers as the firmware does."""
+        self.uc.mem_write(address, data)
 
     # -- registers and running ---------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ import numba
 from llvmlite import ir
 from numba import cfunc, types
 
+from instsim.emulate.extension_hooks import extension_functions, holds_new_site, size_until_exit
 from instsim.emulate.layout import NOWHERE, BlockState, BranchRecord, DivideState, Record
 
 __all__ = ["compile_hooks"]
@@ -30,6 +31,7 @@ _PAGES, _LIST, _LIST_LENGTH = int(BlockState.PAGES), int(BlockState.LIST), int(B
 _COUNT, _FALLTHROUGHS, _COST, _SIZE = int(Record.EXECUTIONS), int(Record.FALLTHROUGHS), int(Record.TICKS), int(Record.SIZE)
 _CODE, _BRANCHES, _BRANCHES_LENGTH = int(BlockState.CODE), int(BlockState.BRANCHES), int(BlockState.BRANCHES_LENGTH)
 _BUFFERED, _LANDED_WORD, _STARTED_ANEW = int(BlockState.BUFFERED), int(BlockState.LANDED_WORD), int(BlockState.STARTED_ANEW)
+_SITES, _NEW_BLOCK, _NEW_BLOCK_SIZE = int(BlockState.SITES), int(BlockState.NEW_BLOCK), int(BlockState.NEW_BLOCK_SIZE)
 _BRANCH_ADDRESS, _HITS, _HITS_BEHIND_JUMP, _EXITS = (
     int(BranchRecord.ADDRESS),
     int(BranchRecord.HITS),
@@ -174,6 +176,14 @@ def _make_block_hook(follow: bool) -> Any:
         pages = _pointer(state[_PAGES])
         at = pages[address >> _U64(12)] + ((address & _U64(0xFFF)) << _U64(4))
         record = _pointer(at)
+        if follow and record[_SIZE] == _U64(0) and state[_SITES] != _U64(0) and holds_new_site(address, _U64(size), state):
+            state[_NEW_BLOCK] = address
+            state[_NEW_BLOCK_SIZE] = _U64(size)
+            state[_STOPPED] = _U64(1)
+            _call_stop(state[_STOP], engine)
+            if state[_LEAVE] != _U64(0):
+                _call_leave(state[_LEAVE], engine)
+            return
         previous = _pointer(state[_PREVIOUS_RECORD])
         sequential = address == state[_PREVIOUS_END]
         if sequential:
@@ -192,13 +202,18 @@ def _make_block_hook(follow: bool) -> Any:
         count = record[_COUNT]
         record[_COUNT] = count + _U64(1)
         if count == _U64(0) and record[_SIZE] == _U64(0):
-            record[_COST] = _U64(size) << _U64(5)
-            record[_SIZE] = _U64(size)
+            length = _U64(size)
+            if follow and state[_SITES] != _U64(0):
+                length = size_until_exit(address, length, state)
+            record[_COST] = length << _U64(5)
+            record[_SIZE] = length
             if follow:
-                record[_SIZE] |= _find_branch(address, _U64(size), state) << _U64(16)
+                record[_SIZE] |= _find_branch(address, length, state) << _U64(16)
             blocks = _pointer(state[_LIST])
             blocks[state[_LIST_LENGTH]] = address
             state[_LIST_LENGTH] += _U64(1)
+        if follow and record[_SIZE] != _U64(0):
+            state[_PREVIOUS_END] = address + (record[_SIZE] & _U64(0xFFFF))
         state[_TICKS] += record[_COST]
 
     return on_block
@@ -238,8 +253,8 @@ def _on_divide(engine: Any, _address: Any, _size: Any, state: Any) -> None:
     histogram[key] += _U64(1)
 
 
-def _emit(function: Any, machine: Any) -> tuple[str, bytes]:
-    compiled = cfunc(_SIGNATURE, nopython=True, error_model="numpy", boundscheck=False)(function)
+def _emit(function: Any, machine: Any, signature: Any = _SIGNATURE) -> tuple[str, bytes]:
+    compiled = cfunc(signature, nopython=True, error_model="numpy", boundscheck=False)(function)
     entry: str = compiled._wrapper_name  # noqa: SLF001 -- numba has no public access to a cfunc's object code
     text = str(compiled._library._final_module).replace("noinline", "nounwind")  # noqa: SLF001
     module = llvm.parse_assembly(text)
@@ -270,4 +285,5 @@ def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
         "following_block": _emit(_make_block_hook(follow=True), machine),
         "divide": _emit(_on_divide, machine),
         "unmask": _emit(_on_unmask, machine),
+        **{name: _emit(function, machine, signature) for name, (function, signature) in extension_functions().items()},
     }

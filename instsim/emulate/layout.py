@@ -50,6 +50,12 @@ class BlockState(IntEnum):
     """1 if it did so at the start of the block that runs."""
     INTERRUPT_WAITING = 16
     """1 while an interrupt waits for the firmware to unmask it."""
+    SITES = 17
+    """Pointer to 2**20 pointers: flags (`instsim.emulate.extension_layout.SiteFlag`) of each 4 KB page's half-words. 0: nobody asks."""
+    NEW_BLOCK = 18
+    """A block that holds an instruction which nobody carries out yet; the hook stopped the machine before it."""
+    NEW_BLOCK_SIZE = 19
+    """Its size as the emulator has it, 0 if there is none."""
     WORDS = 24
 
 

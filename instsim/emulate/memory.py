@@ -55,6 +55,11 @@ class Memory:
         windows += [(alias // PAGE * PAGE, bank) for bank in banks for alias in bank.spec.aliases]
         self._windows = tuple(sorted(windows, key=lambda window: window[0]))
 
+    @property
+    def windows(self) -> tuple[tuple[int, Bank], ...]:
+        """Every address at which a bank starts, aliases included, with the bank."""
+        return self._windows
+
     def find(self, address: int) -> tuple[Bank, int] | None:
         """Return the bank that answers at an address (aliases included) and the offset in it, or None."""
         for start, bank in self._windows:

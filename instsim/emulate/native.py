@@ -19,6 +19,7 @@ from instsim.errors import InstsimError
 __all__ = ["NativeHooks", "load_hooks"]
 
 _KIND = "hooks"
+_SOURCES = ("hooks.py", "layout.py", "extension_hooks.py", "extension_layout.py")
 
 
 @dataclass(frozen=True)
@@ -35,18 +36,30 @@ class NativeHooks:
         To be called before one divide instruction, with a `DivideState`.
     unmask : int
         To be called before an instruction that may unmask interrupts, with a `BlockState`.
+    step : int
+        ``step(registers, encoding, address, state)`` carries out one instruction that Unicorn does not decode; `state` is an `ExtensionState`
+        (`instsim.emulate.extension_layout`) here and below.
+    site, trap : int
+        To be called before such 16-bit instructions, and at exceptions.
+    raised, trace : int
+        To be called in place of Unicorn's own helpers (`instsim.emulate.short_way`).
     """
 
     block: int
     following_block: int
     divide: int
     unmask: int
+    step: int
+    site: int
+    trap: int
+    raised: int
+    trace: int
     _engines: tuple[Any, ...] = field(repr=False, default=())
 
 
 def _source_digest() -> bytes:
     folder = Path(__file__).parent
-    return hashlib.sha256(b"\0".join((folder / name).read_bytes() for name in ("hooks.py", "layout.py"))).digest()
+    return hashlib.sha256(b"\0".join((folder / name).read_bytes() for name in _SOURCES)).digest()
 
 
 def _pack(objects: dict[str, tuple[str, bytes]]) -> bytes:
@@ -102,13 +115,7 @@ def load_hooks() -> NativeHooks:
             engine.finalize_object()
             addresses[name] = engine.get_function_address(entry)
             engines.append(engine)
-        return NativeHooks(
-            block=addresses["block"],
-            following_block=addresses["following_block"],
-            divide=addresses["divide"],
-            unmask=addresses["unmask"],
-            _engines=tuple(engines),
-        )
+        return NativeHooks(**addresses, _engines=tuple(engines))
     except (RuntimeError, OSError, importlib.metadata.PackageNotFoundError) as error:
         hint = "reinstall instsim with its numba and llvmlite"
         raise InstsimError(f"cannot compile the counting hooks for this machine: {error}", hint=hint) from error

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from instsim.emulate.memory import PAGE
+from instsim.emulate.riscv_extensions import RiscvExtensions
 from instsim.emulate.riscv_interrupts import Clint, InterruptMatrix, MachineInterrupts
 from instsim.emulate.riscv_traps import INTERRUPT_FLAG, RiscvTraps
 from instsim.emulate.stops import Stop, StopReason
@@ -61,13 +62,16 @@ class RiscvProcessor:
         self._trap: int | None = None
         self._break_pending = False
         machine.watch_code_pages(self._on_code_page)
-        self._engine.on_trap(self._on_trap)
+        self.extensions = RiscvExtensions(
+            machine.engine, machine.memory, machine.counters, machine.spec, on_trap=self._on_trap, on_fault=self._on_fault
+        )
         self._engine.on_invalid_instruction(self._on_break)
 
     def _look_again(self) -> None:
         self._machine.counters.set_deadline(0)
 
     def _on_code_page(self, page: int) -> None:
+        self.extensions.on_code_page(page)
         memory = self._machine.memory
         code = memory.read(page, PAGE + 2) or memory.read(page, PAGE) or b""
         halves = np.frombuffer(code[: len(code) // 2 * 2], "<u2").astype(np.int64)
@@ -110,6 +114,9 @@ class RiscvProcessor:
         self._trap = number
         self._engine.stop()
 
+    def _on_fault(self, message: str, address: int) -> None:
+        self._machine.stop(self._machine.fault(message, at=address))
+
     def _on_break(self) -> bool:
         # Unicorn does not take a new program counter from this hook: stop, and go on behind the instruction.
         self._break_pending = True
@@ -118,6 +125,7 @@ class RiscvProcessor:
 
     def settle(self, pc: int) -> int:
         """Serve what stopped the core, then take what is pending; return where the core goes on."""
+        self.extensions.settle()
         trap, self._trap = self._trap, None
         if self._break_pending:
             self._break_pending = False

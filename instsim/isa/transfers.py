@@ -37,6 +37,8 @@ def _riscv_narrow(half: int) -> bool:
     quadrant, function = half & 3, half >> 13
     if quadrant == 1:
         return function in (1, 5, 6, 7)  # c.jal, c.j, c.beqz, c.bnez
+    if half & 0xFD03 == 0xBC02:  # cm.popret, cm.popretz
+        return True
     return quadrant == 2 and function == 4 and (half >> 2) & 31 == 0  # c.jr, c.jalr, c.ebreak
 
 

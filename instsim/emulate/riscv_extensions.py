@@ -1,0 +1,236 @@
+"""RISC-V extensions that Unicorn does not decode, carried out by native code at its hooks.
+
+Unicorn 2.1.4 treats them in two ways. A 32-bit instruction it does not know raises exception 2 with the program counter four bytes on. A
+16-bit one does nothing, silently, and the block goes on; Zcmp's encodings are those of ``c.fsdsp``, which does nothing either while the
+floating-point unit is off. So the former are served where exceptions arrive, the latter by hooks on their addresses. Those addresses are
+found when a block first runs: the block hook stops the machine before it, and the instructions of exactly that block are registered here.
+Behind a Zcmp instruction the block is left, whatever Unicorn makes of the rest; the block hook counts it up to there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from instsim.emulate.counters import BlockCounters
+from instsim.emulate.engine import Engine
+from instsim.emulate.extension_layout import ExtensionState, SiteFlag
+from instsim.emulate.memory import PAGE, Memory
+from instsim.emulate.native import load_hooks
+from instsim.emulate.riscv_semantics import AccessFault, carry_out, is_candidate
+from instsim.emulate.short_way import open_short_way
+from instsim.emulate.spec import MachineSpec, MemoryKind
+
+__all__ = ["RiscvExtensions"]
+
+_PAGES = 1 << 20
+_SCRATCH_WORDS = 40
+_NEVER = 0xFFFFFFFF
+"""An odd address: no instruction lies there."""
+
+
+class RiscvExtensions:
+    """The extensions of one machine.
+
+    Parameters
+    ----------
+    engine : Engine
+        The emulator.
+    memory : Memory
+        Its memories.
+    counters : BlockCounters
+        Whose block hook finds the instructions.
+    spec : MachineSpec
+        The chip.
+    on_trap : callable
+        ``on_trap(number)`` is called at exceptions that are none of these instructions.
+    on_fault : callable
+        ``on_fault(message, address)`` is called for an instruction that cannot be carried out; it stops the machine.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        memory: Memory,
+        counters: BlockCounters,
+        spec: MachineSpec,
+        *,
+        on_trap: Callable[[int], None],
+        on_fault: Callable[[str, int], None],
+    ) -> None:
+        self._engine, self._memory, self._counters = engine, memory, counters
+        self._windows = spec.device_windows
+        self._on_trap, self._on_fault = on_trap, on_fault
+        self._failure: BaseException | None = None
+        self._native = load_hooks()
+        self._handles: dict[int, int] = {}
+        self._watched: set[int] = set()
+        self._flags: dict[int, npt.NDArray[np.uint8]] = {}
+        self._readable, self._writable, self._sites = (np.zeros(_PAGES, np.uint64) for _ in range(3))
+        self._scratch = np.zeros(_SCRATCH_WORDS, np.uint64)
+        self._state = np.zeros(ExtensionState.WORDS, np.uint64)
+        self._callbacks = (ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64)(self._ask), ctypes.CFUNCTYPE(None, ctypes.c_uint32)(self._trap))
+        self._fill_state()
+        for start, bank in memory.windows:
+            first = start // PAGE
+            self._readable[first : first + bank.spec.size // PAGE] = bank.host_address + np.arange(bank.spec.size // PAGE, dtype=np.uint64) * PAGE
+        engine.add_trap_hook(self._native.trap, self._pointer)
+        engine.on_hook = self._on_hook
+        counters.find_sites(self._sites.ctypes.data)
+        way = open_short_way(self._native.raised, self._native.trace)
+        if way is not None and way.enter(self, engine.uc, self._state.ctypes.data):
+            self._state[ExtensionState.TABLE] = way.table_address
+            # Where there is only one hook, Unicorn calls it directly, past the helper that leads to the short way.
+            engine.add_instruction_hook(self._native.site, self._pointer, _NEVER)
+
+    def _fill_state(self) -> None:
+        state = self._state
+        ask, trap = (ctypes.cast(callback, ctypes.c_void_p).value or 0 for callback in self._callbacks)
+        state[ExtensionState.STEP_FUNCTION] = self._native.step
+        state[ExtensionState.READABLE] = self._readable.ctypes.data
+        state[ExtensionState.WRITABLE] = self._writable.ctypes.data
+        state[ExtensionState.CODE] = self._counters.code_table
+        state[ExtensionState.SITES] = self._sites.ctypes.data
+        state[ExtensionState.ASK_FUNCTION], state[ExtensionState.TRAP_FUNCTION] = ask, trap
+        state[ExtensionState.READ_FUNCTION] = Engine.function_address("uc_reg_read")
+        state[ExtensionState.WRITE_FUNCTION] = Engine.function_address("uc_reg_write")
+        state[ExtensionState.LEAVE_FUNCTION] = self._counters.leave_function
+        state[ExtensionState.FIRST_REGISTER] = self._engine.registers.general[0]
+        state[ExtensionState.PC_REGISTER] = self._engine.registers.pc
+        state[ExtensionState.SCRATCH] = self._scratch.ctypes.data
+
+    @property
+    def _pointer(self) -> ctypes.c_void_p:
+        return ctypes.c_void_p(self._state.ctypes.data)
+
+    @property
+    def takes_short_way(self) -> bool:
+        """Whether translated code reaches the native code without Unicorn's hooks."""
+        return bool(self._state[ExtensionState.TABLE])
+
+    # -- finding the instructions ------------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Register what the block hook has found; to be called while the machine stands still.
+
+        Raises
+        ------
+        BaseException
+            What a callback from native code raised.
+        """
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+        block = self._counters.take_new_block()
+        if block is not None:
+            self._register(*block)
+
+    def _register(self, start: int, size: int) -> None:
+        at = start
+        while at < start + size:
+            half = int.from_bytes(self._memory.read(at, 2) or b"\0\0", "little")
+            if half & 3 != 3 and is_candidate(half) and at not in self._handles:
+                flags = self._flags.get(at // PAGE)
+                if flags is None:
+                    flags = self._flags[at // PAGE] = np.zeros(PAGE // 2, np.uint8)
+                    self._sites[at // PAGE] = flags.ctypes.data
+                flags[at % PAGE // 2] = SiteFlag.OURS | (SiteFlag.SHARED if at in self._watched else 0)
+                self._handles[at] = self._engine.add_instruction_hook(self._native.site, self._pointer, at)
+                self._engine.forget_code(at)
+            at += 4 if half & 3 == 3 else 2
+
+    def _on_hook(self, address: int) -> None:
+        """Someone else watches an instruction: they are to see the registers before it is carried out."""
+        handle = self._handles.pop(address, None)
+        if handle is not None:
+            self._flags[address // PAGE][address % PAGE // 2] |= SiteFlag.SHARED
+            self._engine.remove_native_hook(handle)
+            self._handles[address] = self._engine.add_instruction_hook(self._native.site, self._pointer, address)
+        self._watched.add(address)
+
+    # -- called by native code ---------------------------------------------------------------------------------------------------
+
+    def _trap(self, number: int) -> None:
+        try:
+            self._on_trap(number)
+        except BaseException as error:  # noqa: BLE001 -- an exception must not pass through native code; `settle` raises it again
+            self._failure = error
+            self._engine.stop()
+
+    def _ask(self, address: int) -> int:
+        half = int.from_bytes(self._memory.read(address, 2) or b"\0\0", "little")
+        following = None
+        try:
+            following = carry_out(half, address, self)
+            if following is None:
+                self._on_fault("illegal instruction", address)
+        except AccessFault as fault:
+            self._on_fault(str(fault), address)
+        except BaseException as error:  # noqa: BLE001 -- as in `_trap`
+            self._failure = error
+            self._counters.set_deadline(0)
+        return address + 2 if following is None else following & 0xFFFFFFFF
+
+    # -- what an instruction sees (`instsim.emulate.riscv_semantics.Storage`) -----------------------------------------------------
+
+    def register(self, number: int) -> int:
+        """Value of x0 to x31, unsigned."""
+        return self._engine.read_register(self._engine.registers.general[number]) & 0xFFFFFFFF
+
+    def set_register(self, number: int, value: int) -> None:
+        """Set x0 to x31; x0 stays 0."""
+        if number:
+            self._engine.write_register(self._engine.registers.general[number], value)
+
+    def load(self, address: int, size: int) -> int:
+        """Read 1, 2 or 4 bytes of memory or a device.
+
+        Raises
+        ------
+        AccessFault
+            If there is neither.
+        """
+        data = self._memory.read(address, size)
+        if data is None and self._is_device(address):
+            data = self._engine.read_device(address, size)
+        if data is None:
+            raise AccessFault(f"read of {address:#010x}, where there is no memory and no device")
+        return int.from_bytes(data, "little")
+
+    def store(self, address: int, size: int, value: int) -> None:
+        """Write 1, 2 or 4 bytes of RAM or a device.
+
+        Raises
+        ------
+        AccessFault
+            If there is neither.
+        """
+        data = value.to_bytes(size, "little")
+        found = self._memory.find(address)
+        if found is None:
+            if not self._is_device(address):
+                raise AccessFault(f"write to {address:#010x}, where there is no memory and no device")
+            self._engine.write_device(address, data)
+        elif found[0].spec.kind is not MemoryKind.RAM:
+            raise AccessFault(f"write to {address:#010x} in flash")
+        else:
+            self._memory.write(address, data)
+            self._open_page(address)
+
+    def _is_device(self, address: int) -> bool:
+        return any(start <= address < start + size for start, size in self._windows)
+
+    def _open_page(self, address: int) -> None:
+        """Let native code write a page of RAM from now on, unless code runs there, which a write may change."""
+        page = address // PAGE
+        if self._counters.has_page(page * PAGE):
+            self._engine.forget_code(address & ~1)
+        else:
+            self._writable[page] = self._readable[page]
+
+    def on_code_page(self, page: int) -> None:
+        """Code is about to run on a page."""
+        self._writable[page // PAGE] = 0
