@@ -86,7 +86,7 @@ def measure(path: Path, repeats: int) -> Row:
         raise SystemExit(f"{path}: no QEMU for it is installed")
     qemu, empty, emulation, command = [], [], [], []
     with tempfile.TemporaryDirectory() as folder:
-        report = [sys.executable, "-m", "instsim", "estimate", str(path), "--region", "all", "--board", _BOARDS[image.isa]]
+        report = [sys.executable, "-m", "instsim", "estimate", str(path), "--region", "all", "--board", _BOARDS[image.isa], "--no-cache"]
         report += ["-o", f"{folder}/report.txt"]
         _timed(report)
         for _ in range(repeats):
