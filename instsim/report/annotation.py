@@ -26,6 +26,7 @@ _COLD_SHARE = 0.005
 
 _CLASS = "class:"
 _MARK = ">"
+_CUT = " .."
 
 
 def annotation_parts(annotation: Annotation, *, top: int | None = None) -> tuple[Part, ...]:
@@ -54,7 +55,7 @@ def annotation_parts(annotation: Annotation, *, top: int | None = None) -> tuple
         f"hottest block {hottest.address:#010x}, {percent(hottest.share)}",
     )
     parts: list[Part] = [*guess_parts(board), heading, Lines(facts)]
-    parts += [_listing(annotation, top), *event_parts(annotation.events, "Cycles by event in this function")]
+    parts += [_listing(annotation, top), *event_parts([event for event in annotation.events if event.cycles], "Cycles by event in this function")]
     if annotation.notes:
         parts.append(Lines(annotation.notes, title="Notes", style="muted", bullet="- "))
     if annotation.warnings:
@@ -171,8 +172,14 @@ def _reasons(row: AnnotatedInstruction) -> str:
 
 
 def _cut_reasons(text: str, width: int) -> str:
-    """Cut to a width; the issue cycles, which the class tells too, go first."""
-    return text if len(text) <= width else cut_end(text.partition(" ")[2], width)
+    """Cut to a width: the issue cycles, which the class tells too, go first, then whole terms from the end."""
+    if len(text) <= width:
+        return text
+    issue, _, rest = text.partition(" ")
+    kept = rest if issue[:1] not in "+-" else text
+    while len(kept) > width and " " in (shorter := kept.removesuffix(_CUT).rpartition(" ")[0].rpartition(" ")[0]):
+        kept = shorter + _CUT
+    return cut_end(kept, width)
 
 
 def _short(cycles: float, *, sign: bool = False) -> str:

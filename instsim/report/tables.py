@@ -86,9 +86,8 @@ def _fit(table: Table, width: int | None, *, ascii_only: bool) -> _Fitted:
             widths[0] = max(1, widths[0] - excess)
             break
         widths[widest] -= min(excess, slack[widest])
-    whole = total(widths)
     fitted = tuple(
-        (cut_end(row[0], whole),)
+        (cut_end(row[0], room),)
         if len(row) == 1 < len(table.columns)
         else tuple(table.columns[place].cut(row[place], given) for place, given in zip(kept, widths, strict=True))
         for row in cells
