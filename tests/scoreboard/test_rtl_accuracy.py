@@ -8,7 +8,7 @@ import pytest
 from accuracy.comparison import Comparison, summarize
 from accuracy.figures_file import Figures, Section, load_figures, merge, save_figures
 from accuracy.page import page, summary_lines
-from accuracy.rtl_figures import GOALS, MICRO, PROGRAMS, WHOLE_RUNS, load_bench
+from accuracy.rtl_figures import GOALS, PROGRAMS, WHOLE_RUNS, load_bench
 from accuracy.rtl_runs import run_program
 
 from instsim import artifacts
