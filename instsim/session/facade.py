@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from instsim.cost import CostModel
-from instsim.errors import ProfileError, UsageError
+from instsim.cost import CostModel, load_board
+from instsim.errors import ImageError, ProfileError, UsageError
 from instsim.image import FirmwareImage, load_image
 from instsim.profile import BlockProfile, is_profile, load_profile
 from instsim.session.choose import Target, choose_target
@@ -41,8 +41,8 @@ def profile(firmware: str | Path | FirmwareImage, request: Request | None = None
         See `instsim.errors`.
     """
     request = request or Request()
-    image = firmware if isinstance(firmware, FirmwareImage) else load_image(firmware, base=request.base)
     settings = find_settings(request.settings_folder)
+    image = firmware if isinstance(firmware, FirmwareImage) else _load(firmware, request, settings)
     return profile_for(image, choose_target(image, request, settings), with_region(request, settings))
 
 
@@ -91,10 +91,26 @@ def estimate(firmware: str | Path | FirmwareImage | BlockProfile, request: Reque
         firmware = load_profile(Path(firmware))
     if isinstance(firmware, BlockProfile):
         return estimate_profile(firmware, saved_target(firmware, request, settings), allow_unpriced=request.allow_unpriced)
-    image = firmware if isinstance(firmware, FirmwareImage) else load_image(firmware, base=request.base)
+    image = firmware if isinstance(firmware, FirmwareImage) else _load(firmware, request, settings)
     target = choose_target(image, request, settings)
     ran = profile_for(image, target, with_region(request, settings))
     return estimate_profile(ran, target, allow_unpriced=request.allow_unpriced)
+
+
+def _load(path: str | Path, request: Request, settings: Settings) -> FirmwareImage:
+    """Load an image; a raw binary that does not tell its address goes where the named board starts."""
+    try:
+        return load_image(path, base=request.base)
+    except ImageError:
+        named = request.board or settings.board
+        tables = load_board(named).boot.vector_tables if named is not None and request.base is None else ()
+        if not tables or not Path(path).is_file():
+            raise
+        try:
+            return load_image(path, base=tables[0])
+        except ImageError:
+            pass
+        raise
 
 
 def with_region(request: Request, settings: Settings) -> Request:

@@ -15,6 +15,7 @@ from instsim.isa import Isa
 __all__ = ["Devices"]
 
 _WORD = 0xFFFFFFFF
+_WORD_BYTES = 4
 _CORE_SPACE = 0xE0000000
 _ALIAS_MASK, _ALIAS_SHIFT = 0x3000, 12
 _XOR, _SET, _CLEAR = 1, 2, 3
@@ -45,6 +46,7 @@ class Devices:
         around.devices.update((device.spec.name, device) for device in devices)
         self._starts = [device.spec.address for device in devices]
         self._devices = devices
+        self._places: dict[int, tuple[Device | None, int, int, int]] = {}
 
     @property
     def timer_reads(self) -> int:
@@ -75,19 +77,21 @@ class Devices:
 
     def read(self, address: int, size: int) -> int:
         """Return the value of 1, 2 or 4 bytes at a register's address."""
-        value = self._read_word(self._canonical(address & ~3)[0])
-        return value >> 8 * (address & 3) & ((1 << 8 * size) - 1)
+        device, offset, word, _ = self._places.get(address & ~3) or self._place(address & ~3)
+        value = self._read_word(device, offset, word)
+        return value if size == _WORD_BYTES else value >> 8 * (address & 3) & ((1 << 8 * size) - 1)
 
     def write(self, address: int, size: int, value: int) -> None:
         """Store 1, 2 or 4 bytes."""
-        word, operation = self._canonical(address & ~3)
+        device, offset, word, operation = self._places.get(address & ~3) or self._place(address & ~3)
         shift = 8 * (address & 3)
         mask = ((1 << 8 * size) - 1) << shift
-        device = self.find(word)
-        offset = 0 if device is None else word - device.spec.address
         before = self.unmodelled.stored(word) if device is None else device.registers.get(offset, 0)
         placed = value << shift & mask
-        merged = {_XOR: before ^ placed, _SET: before | placed, _CLEAR: before & ~placed}.get(operation, before & ~mask | placed) & _WORD
+        merged = before & ~mask | placed
+        if operation:
+            merged = {_XOR: before ^ placed, _SET: before | placed, _CLEAR: before & ~placed}[operation]
+        merged &= _WORD
         self.unmodelled.written()
         if device is not None:
             device.write(offset, merged)
@@ -95,6 +99,13 @@ class Devices:
         if self._core is not None and word >= _CORE_SPACE:
             self._core.write(word, merged)
         self.unmodelled.words[word] = merged
+
+    def _place(self, address: int) -> tuple[Device | None, int, int, int]:
+        """Return who answers at an address, once found: device, offset in it, the address it stands for, and an alias's operation."""
+        word, operation = self._canonical(address)
+        device = self.find(word)
+        place = self._places[address] = (device, 0 if device is None else word - device.spec.address, word, operation)
+        return place
 
     def _canonical(self, word: int) -> tuple[int, int]:
         """Return the address that a mirrored or atomic alias stands for, and the alias's operation."""
@@ -106,10 +117,8 @@ class Devices:
                 return word & ~_ALIAS_MASK, word >> _ALIAS_SHIFT & 3
         return word, 0
 
-    def _read_word(self, word: int) -> int:
-        device = self.find(word)
+    def _read_word(self, device: Device | None, offset: int, word: int) -> int:
         if device is not None:
-            offset = word - device.spec.address
             value = device.read(offset)
             if value is None:
                 return self.unmodelled.read(word, device.registers.get(offset, 0))
