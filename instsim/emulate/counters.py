@@ -52,7 +52,7 @@ class BlockCounters:
             self._state[BlockState.CODE] = self._code.ctypes.data
             self._state[BlockState.BRANCHES] = self._branches.ctypes.data
             self._state[BlockState.BUFFERED] = NOWHERE
-            self._state[BlockState.LANDED_WORD] = NOWHERE
+            self._state[BlockState.LANDED] = NOWHERE
         self._words = memoryview(self._state)  # type: ignore[arg-type, unused-ignore] # needless from Python 3.12 on
         self._page_index: dict[int, int] = {}
         self._slots = np.zeros(0, np.int64)

@@ -30,7 +30,7 @@ _STOP, _LEAVE = int(BlockState.STOP_FUNCTION), int(BlockState.LEAVE_FUNCTION)
 _PAGES, _LIST, _LIST_LENGTH = int(BlockState.PAGES), int(BlockState.LIST), int(BlockState.LIST_LENGTH)
 _COUNT, _FALLTHROUGHS, _COST, _SIZE = int(Record.EXECUTIONS), int(Record.FALLTHROUGHS), int(Record.TICKS), int(Record.SIZE)
 _CODE, _BRANCHES, _BRANCHES_LENGTH = int(BlockState.CODE), int(BlockState.BRANCHES), int(BlockState.BRANCHES_LENGTH)
-_BUFFERED, _LANDED_WORD, _STARTED_ANEW = int(BlockState.BUFFERED), int(BlockState.LANDED_WORD), int(BlockState.STARTED_ANEW)
+_BUFFERED, _LANDED, _BRANCH_BLOCK = int(BlockState.BUFFERED), int(BlockState.LANDED), int(BranchRecord.BLOCK)
 _SITES, _NEW_BLOCK, _NEW_BLOCK_SIZE = int(BlockState.SITES), int(BlockState.NEW_BLOCK), int(BlockState.NEW_BLOCK_SIZE)
 _BRANCH_ADDRESS, _HITS, _HITS_BEHIND_JUMP, _EXITS = (
     int(BranchRecord.ADDRESS),
@@ -136,6 +136,7 @@ def _find_branch(address: Any, size: Any, state: Any) -> Any:
     record = state[_BRANCHES] + state[_BRANCHES_LENGTH] * _U64(_BRANCH_BYTES)
     state[_BRANCHES_LENGTH] += _U64(1)
     _pointer(record)[_BRANCH_ADDRESS] = last
+    _pointer(record)[_BRANCH_BLOCK] = address
     return record
 
 
@@ -144,22 +145,20 @@ def _step_target_buffer(record: Any, address: Any, sequential: Any, state: Any) 
     """Step `instsim.dynamics.target_buffer.TargetBuffer` over a backward branch that was followed by the block at `address`."""
     branch = _pointer(record)
     source = branch[_BRANCH_ADDRESS]
-    anew = state[_STARTED_ANEW]
-    state[_STARTED_ANEW] = _U64(0)
-    if state[_BUFFERED] == source and state[_LANDED_WORD] != source >> _U64(2):
+    landed = state[_LANDED]
+    if state[_BUFFERED] == source and landed >> _U64(2) != source >> _U64(2):
         if sequential:
             branch[_EXITS] += _U64(1)
             state[_BUFFERED] = _U64(_NOWHERE)
-            state[_LANDED_WORD] = address >> _U64(2)
-            state[_STARTED_ANEW] = _U64(1)
+            state[_LANDED] = address
         else:
             branch[_HITS] += _U64(1)
-            branch[_HITS_BEHIND_JUMP] += anew
-            state[_LANDED_WORD] = _U64(_NOWHERE)
+            if landed == branch[_BRANCH_BLOCK]:
+                branch[_HITS_BEHIND_JUMP] += _U64(1)
+            state[_LANDED] = _U64(_NOWHERE)
     elif not sequential:
         state[_BUFFERED] = source
-        state[_LANDED_WORD] = address >> _U64(2)
-        state[_STARTED_ANEW] = _U64(1)
+        state[_LANDED] = address
 
 
 def _make_block_hook(follow: bool) -> Any:
@@ -192,11 +191,8 @@ def _make_block_hook(follow: bool) -> Any:
             branch = previous[_SIZE] >> _U64(16)
             if branch != _U64(0):
                 _step_target_buffer(branch, address, sequential, state)
-            elif sequential:
-                state[_STARTED_ANEW] = _U64(0)
-            else:
-                state[_LANDED_WORD] = address >> _U64(2)
-                state[_STARTED_ANEW] = _U64(1)
+            elif not sequential:
+                state[_LANDED] = address
         state[_PREVIOUS_END] = address + _U64(size)
         state[_PREVIOUS_RECORD] = at
         count = record[_COUNT]

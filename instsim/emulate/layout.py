@@ -44,10 +44,8 @@ class BlockState(IntEnum):
     """Branch records in use."""
     BUFFERED = 13
     """The branch in the target buffer (`instsim.dynamics.target_buffer`), or `NOWHERE`."""
-    LANDED_WORD = 14
-    """Where fetch last started anew (a jump that was not predicted, or behind a misprediction), in words; `NOWHERE` behind a predicted jump."""
-    STARTED_ANEW = 15
-    """1 if it did so at the start of the block that runs."""
+    LANDED = 14
+    """Address where fetch last started anew (a jump that was not predicted, or behind a misprediction); `NOWHERE` behind a predicted jump."""
     INTERRUPT_WAITING = 16
     """1 while an interrupt waits for the firmware to unmask it."""
     SITES = 17
@@ -82,7 +80,9 @@ class BranchRecord(IntEnum):
     """Those of a block at whose start fetch had started anew."""
     EXITS = 3
     """Predicted taken, but not taken."""
-    WORDS = 4
+    BLOCK = 4
+    """Start of the block."""
+    WORDS = 8
 
 
 class DivideState(IntEnum):
