@@ -12,7 +12,7 @@ from instsim.errors import TableError
 
 __all__ = ["Settings", "find_settings"]
 
-_KEYS: dict[str, type | tuple[type, ...]] = {"board": str, "core": str, "clock_hz": (int, float), "region": str}
+_KEYS: dict[str, type | tuple[type, ...]] = {"board": str, "core": str, "clock_hz": (int, float), "region": str, "calibration": str}
 _MOST_FOLDERS = 64
 
 
@@ -26,6 +26,8 @@ class Settings:
         As the options of the command line; a board or core file's path is relative to the settings file.
     clock_hz : float or None
         Core clock.
+    calibration : str or None
+        As --calibration; a file's path is relative to the settings file.
     path : str
         The file they come from, empty if there is none.
     """
@@ -34,6 +36,7 @@ class Settings:
     core: str | None = None
     clock_hz: float | None = None
     region: str | None = None
+    calibration: str | None = None
     path: str = ""
 
 
@@ -91,7 +94,7 @@ def _settings(table: Any, path: Path) -> Settings:
             values[key] = value
     if problems:
         raise TableError(f"{path}: {len(problems)} problem{'s' if len(problems) > 1 else ''} in the settings", details=tuple(problems))
-    for key in ("board", "core"):
+    for key in ("board", "core", "calibration"):
         if values.get(key, "").endswith(".toml"):
             values[key] = str(path.parent / values[key])
     return Settings(**values, path=str(path))

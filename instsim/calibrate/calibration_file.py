@@ -1,0 +1,296 @@
+"""Calibrations as TOML files: figures rounded when they are written, checked when they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from instsim.calibrate.calibration import Calibration, Quality
+from instsim.calibrate.model import Domain, FittedModel, Range
+from instsim.calibrate.terms import TERMS, Term
+from instsim.errors import TableError
+from instsim.units import round_figure
+
+__all__ = ["SCHEMA_VERSION", "calibration_toml", "load_calibration", "parse_calibration"]
+
+SCHEMA_VERSION = 1
+"""Raised when a file that was valid would no longer be, or would mean something else."""
+
+_LARGEST_FILE = 1 << 20
+_DIGITS = 9
+
+_TEXTS = ("name", "board", "regulator", "firmware", "source", "data_digest", "refit", "instsim_version")
+
+_COMMENT = """\
+# Made by `instsim calibrate`. A coefficient is in the unit beside it; covariances are those of the coefficients,
+# over the variance of the relative error (ln_sd squared)."""
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return repr(round_figure(value, _DIGITS))
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return "[" + ", ".join(_value(item) for item in value) + "]"
+
+
+def _table(title: str, pairs: Mapping[str, Any]) -> str:
+    lines = [f"[{title}]"] if title else []
+    lines += [f"{key} = {_value(value)}" for key, value in pairs.items() if value is not None]
+    return "\n".join(lines)
+
+
+def _range(span: Range) -> list[float]:
+    return [float(span.low), float(span.high)]
+
+
+def _model_tables(model: FittedModel, quality: Quality | None) -> list[str]:
+    name = model.quantity
+    domain = model.domain
+    tables = [
+        _table(
+            name,
+            {
+                "ln_sd": model.ln_sd,
+                "degrees_of_freedom": float(model.degrees_of_freedom),
+                "own_ln_sd": model.own_ln_sd,
+                "own_degrees_of_freedom": model.own_degrees_of_freedom,
+                "between_firmware_ln_sd": model.between_ln_sd,
+                "between_firmware_degrees_of_freedom": float(model.between_degrees_of_freedom),
+                "measured_time": model.measured_time,
+            },
+        )
+    ]
+    for number, (term, coefficient) in enumerate(zip(model.terms, model.coefficients, strict=True)):
+        kind = TERMS[term.kind]
+        pairs = {
+            "kind": term.kind,
+            "firmware": term.firmware,
+            "coefficient": coefficient,
+            "unit": kind.energy_unit if name == "energy" else kind.latency_unit,
+            "covariance": list(model.covariance[number]),
+        }
+        tables.append(_table(f"[{name}.term]", pairs))
+    tables.append(
+        _table(
+            f"{name}.domain",
+            {
+                "cycles": _range(domain.cycles),
+                "clock_hz": _range(domain.clock_hz),
+                "supply_v": _range(domain.supply_v),
+                "temperature_c": None if domain.temperature_c is None else _range(domain.temperature_c),
+                "firmware": list(domain.firmware),
+                "assumed_share": float(domain.assumed_share),
+            },
+        )
+    )
+    if quality is not None:
+        pairs = {
+            "runs": quality.runs,
+            "left_out_mean": quality.mean,
+            "left_out_worst": quality.worst,
+            "other_firmware_mean": quality.other_firmware_mean,
+        }
+        tables.append(_table(f"{name}.quality", pairs))
+    return tables
+
+
+def calibration_toml(calibration: Calibration) -> str:
+    """Return a calibration as the text of its file.
+
+    Figures are rounded to nine significant digits, so that the file does not depend on the last bits of a linear algebra library.
+    """
+    head = {
+        "schema_version": SCHEMA_VERSION,
+        **{
+            key: getattr(calibration, key)
+            for key in ("name", "board", "clock_hz", "supply_v", "regulator", "firmware", "source", "data_digest", "refit", "instsim_version")
+        },
+        "notes": calibration.notes or None,
+        "fingerprints": [list(pair) for pair in calibration.fingerprints] or None,
+    }
+    head["clock_hz"], head["supply_v"] = float(calibration.clock_hz), float(calibration.supply_v)
+    tables = [_COMMENT, _table("", head)]
+    if calibration.core:
+        tables.append(_table("tables", {"core": calibration.core, "core_digest": calibration.core_digest, "memory": calibration.memory}))
+    for model, quality in ((calibration.latency, calibration.latency_quality), (calibration.energy, calibration.energy_quality)):
+        if model is not None:
+            tables += _model_tables(model, quality)
+    return "\n\n".join(tables) + "\n"
+
+
+class _Reader:
+    """Takes values out of a table, remembers every one that is missing, of another type, or not known."""
+
+    def __init__(self, table: Any, place: str, problems: list[str]) -> None:
+        self._place, self._problems = place, problems
+        self._left: dict[str, Any] = dict(table) if isinstance(table, dict) else {}
+        if not isinstance(table, dict):
+            problems.append(f"{place or 'file'}: not a table")
+
+    def _name(self, key: str) -> str:
+        return f"{self._place}.{key}" if self._place else key
+
+    def take(self, key: str, kinds: type | tuple[type, ...], default: Any = ...) -> Any:
+        value = self._left.pop(key, default)
+        if value is ...:
+            self._problems.append(f"{self._name(key)}: missing")
+            return "" if kinds is str else 0
+        if value is not default and (not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool)):
+            self._problems.append(f"{self._name(key)}: {value!r} is of another type")
+            return "" if kinds is str else 0
+        return value
+
+    def number(self, key: str, default: Any = ..., *, least: float | None = 0.0) -> Any:
+        value = self.take(key, (int, float), default)
+        if value is not None and value is not default and (not math.isfinite(value) or (least is not None and value < least)):
+            self._problems.append(f"{self._name(key)}: {value!r} is out of range")
+        return value if value is None else float(value)
+
+    def numbers(self, key: str, length: int, default: Any = ...) -> list[float]:
+        values = self.take(key, list, default)
+        if values is default:
+            return []
+        if not isinstance(values, list) or len(values) != length or not all(isinstance(v, (int, float)) and math.isfinite(v) for v in values):
+            self._problems.append(f"{self._name(key)}: not a list of {length} numbers")
+            return [0.0] * length
+        return [float(value) for value in values]
+
+    def child(self, key: str, default: Any = ...) -> Any:
+        return self._left.pop(key, default)
+
+    def close(self) -> None:
+        self._problems += [f"{self._name(key)}: not known here" for key in self._left]
+
+
+def _read_domain(table: Any, place: str, problems: list[str]) -> Domain:
+    reader = _Reader(table, place, problems)
+    cycles, clock_hz, supply_v = (Range(*reader.numbers(key, 2)) for key in ("cycles", "clock_hz", "supply_v"))
+    warmth = reader.numbers("temperature_c", 2, None)
+    families = reader.take("firmware", list)
+    domain = Domain(cycles, clock_hz, supply_v, Range(*warmth) if warmth else None, tuple(map(str, families or ())), reader.number("assumed_share"))
+    reader.close()
+    return domain
+
+
+def _read_model(quantity: str, table: Any, problems: list[str]) -> tuple[FittedModel, Quality | None]:
+    reader = _Reader(table, quantity, problems)
+    rows = reader.child("term", None)
+    if not isinstance(rows, list) or not rows:
+        problems.append(f"{quantity}.term: missing")
+        rows = []
+    terms, coefficients, covariance = [], [], []
+    for number, row in enumerate(rows):
+        term = _Reader(row, f"{quantity}.term[{number}]", problems)
+        kind = term.take("kind", str)
+        if kind not in TERMS:
+            problems.append(f"{quantity}.term[{number}].kind: no term {kind!r}; known: {', '.join(TERMS)}")
+        terms.append(Term(kind, term.take("firmware", str, None)))
+        coefficients.append(term.number("coefficient", least=None))
+        term.take("unit", str)
+        covariance.append(tuple(term.numbers("covariance", len(rows))))
+        term.close()
+    domain = _read_domain(reader.child("domain", None), f"{quantity}.domain", problems)
+    quality_table = reader.child("quality", None)
+    quality = None
+    if quality_table is not None:
+        inner = _Reader(quality_table, f"{quantity}.quality", problems)
+        runs = inner.take("runs", int)
+        quality = Quality(runs, *(inner.number(key, None) for key in ("left_out_mean", "left_out_worst", "other_firmware_mean")))
+        inner.close()
+    model = FittedModel(
+        quantity,
+        tuple(terms),
+        tuple(coefficients),
+        tuple(covariance),
+        reader.number("ln_sd"),
+        reader.number("degrees_of_freedom", least=1e-9),
+        reader.number("own_ln_sd", None),
+        reader.take("own_degrees_of_freedom", int),
+        reader.number("between_firmware_ln_sd"),
+        reader.number("between_firmware_degrees_of_freedom", least=1e-9),
+        domain,
+        bool(reader.take("measured_time", bool)),
+    )
+    reader.close()
+    return model, quality
+
+
+def parse_calibration(text: str, path: str = "") -> Calibration:
+    """Return the calibration that a file's text holds.
+
+    Raises
+    ------
+    TableError
+        If it is not valid; all problems stand in ``details``.
+    """
+    hint = "make it again with `instsim calibrate`"
+    try:
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise TableError(f"{path}: not TOML: {error}", hint=hint) from error
+    version = table.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise TableError(f"{path}: no calibration of schema version {SCHEMA_VERSION} (schema_version = {version!r})", hint=hint)
+    problems: list[str] = []
+    reader = _Reader(table, "", problems)
+    reader.take("schema_version", int)
+    texts: dict[str, Any] = {
+        key: reader.take(key, str) for key in ("name", "board", "regulator", "firmware", "source", "data_digest", "refit", "instsim_version")
+    }
+    figures: dict[str, Any] = {"clock_hz": reader.number("clock_hz", least=1.0), "supply_v": reader.number("supply_v")}
+    notes = reader.take("notes", str, "")
+    pairs = reader.take("fingerprints", list, [])
+    if not all(isinstance(pair, list) and len(pair) == 2 and all(isinstance(item, str) for item in pair) for pair in pairs or []):
+        problems.append("fingerprints: not a list of pairs of texts")
+        pairs = []
+    tables: dict[str, Any] = {"core": "", "core_digest": "", "memory": ""}
+    of_tables = reader.child("tables", None)
+    if of_tables is not None:
+        inner = _Reader(of_tables, "tables", problems)
+        tables = {key: inner.take(key, str) for key in tables}
+        inner.close()
+    models: dict[str, Any] = {"latency": None, "energy": None, "latency_quality": None, "energy_quality": None}
+    for quantity in ("latency", "energy"):
+        child = reader.child(quantity, None)
+        if child is not None:
+            models[quantity], models[f"{quantity}_quality"] = _read_model(quantity, child, problems)
+    if models["latency"] is None and models["energy"] is None:
+        problems.append("neither latency nor energy")
+    reader.close()
+    if problems:
+        count = len(problems)
+        raise TableError(f"{path}: {count} problem{'s' if count > 1 else ''} in the calibration", hint=hint, details=tuple(problems))
+    fingerprints = tuple((pair[0], pair[1]) for pair in pairs)
+    return Calibration(
+        **texts, **figures, **tables, **models, notes=notes, fingerprints=fingerprints, digest=hashlib.sha256(text.encode()).hexdigest(), path=path
+    )
+
+
+def load_calibration(path: Path) -> Calibration:
+    """Read a calibration.
+
+    Raises
+    ------
+    TableError
+        If the file cannot be read or is not valid.
+    """
+    try:
+        with path.open("rb") as stream:
+            contents = stream.read(_LARGEST_FILE + 1)
+        if len(contents) > _LARGEST_FILE:
+            raise TableError(f"{path}: larger than {_LARGEST_FILE:,} bytes")
+        return parse_calibration(contents.decode("utf-8"), str(path))
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read: {error.strerror or error}", hint="`instsim calibrate runs.csv -o FILE` makes one") from error
+    except UnicodeDecodeError as error:
+        raise TableError(f"{path}: not UTF-8 text (byte {error.start})") from error

@@ -1,0 +1,261 @@
+"""From nominal figures to calibrated ones, and the interval that nominal latency has where published runs support one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from instsim.calibrate.calibration import Calibration
+from instsim.calibrate.calibration_file import load_calibration
+from instsim.calibrate.model import FittedModel, Prediction, interval_half_width
+from instsim.calibrate.observation import Point
+from instsim.calibrate.spreads_file import load_spreads
+from instsim.calibrate.student_t import quantile
+from instsim.errors import TableError, UsageError
+from instsim.resources import cost_tables
+from instsim.session.choose import Target
+from instsim.session.estimate import Estimate, EstimatedOperator, Figure
+from instsim.session.firmware_family import firmware_family
+from instsim.session.request import Request
+from instsim.session.settings import Settings
+from instsim.units import format_count
+
+__all__ = ["NO_CALIBRATION", "calibrated", "shipped_calibrations"]
+
+NO_CALIBRATION = "none"
+"""Value of ``--calibration`` that asks for nominal figures."""
+
+_SAME_CLOCK = 0.005
+_SAME_SUPPLY_V = 0.05
+_CLOCK_SPREAD = 0.2
+"""Spread of the energy of a cycle for each factor of e between the calibrated clock and another, as in `Board.energy_prior`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """A figure with what its interval is made of: half the interval's width and the shift of its middle, as logarithms."""
+
+    value: float
+    half: float | None
+    shift: float = 0.0
+
+    def figure(self, unit: str, basis: str, level: float, source: str) -> Figure:
+        if self.half is None:
+            return Figure(self.value, unit, basis, None, None, level, source)
+        low, high = (self.value * math.exp(self.shift + sign * self.half) for sign in (-1.0, 1.0))
+        return Figure(self.value, unit, basis, low, high, level, source)
+
+
+def shipped_calibrations() -> tuple[Path, ...]:
+    """Return the files of the calibrations that come with instsim, sorted."""
+    return tuple(sorted((cost_tables() / "calibrations").glob("*@*.toml")))
+
+
+def calibrated(estimate: Estimate, target: Target, request: Request, settings: Settings) -> Estimate:
+    """Put calibrated figures, or at least intervals, in the place of nominal ones.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        Nominal.
+    target : Target
+        Board, core and clock it is for.
+    request : Request
+        Calibration, family of firmware and level of the intervals.
+    settings : Settings
+        The project's calibration, if it names one.
+
+    Raises
+    ------
+    UsageError
+        If the calibration does not exist or is of another board.
+    TableError
+        If its file is not valid, or was fitted on other tables.
+    """
+    named = request.calibration or settings.calibration
+    if named is not None and named != NO_CALIBRATION:
+        calibration: Calibration | None = _named(named)
+        assert calibration is not None
+        _check(calibration, estimate, target)
+        origin = "from --calibration" if request.calibration else "from the settings file"
+    else:
+        calibration = None if named == NO_CALIBRATION else _shipped_for(target)
+        origin = "comes with instsim; board, clock and supply match"
+    if calibration is None:
+        return _nominal(estimate, target, request.level)
+    return _Application(calibration, estimate, target, request).estimate(origin)
+
+
+def _named(name: str) -> Calibration:
+    if name.endswith(".toml") or "/" in name or "\\" in name:
+        return load_calibration(Path(name))
+    shipped = {path.stem: path for path in shipped_calibrations()}
+    if name in shipped:
+        return load_calibration(shipped[name])
+    near = get_close_matches(name, shipped, 2, 0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else "give the path of a file that `instsim calibrate` wrote"
+    raise UsageError(f"no calibration named {name!r}", hint=f"{hint}; --calibration none asks for nominal figures")
+
+
+def _shipped_for(target: Target) -> Calibration | None:
+    """Return the calibration that comes with instsim for this very operating point of a board that comes with instsim."""
+    board = target.board
+    if board.generic or target.core.name != board.core or Path(board.path).parent != cost_tables() / "boards":
+        return None
+    for path in shipped_calibrations():
+        if path.stem.partition("@")[0] != board.name:
+            continue
+        found = load_calibration(path)
+        if abs(target.clock_hz / found.clock_hz - 1.0) < _SAME_CLOCK and abs(board.supply.voltage_v - found.supply_v) < _SAME_SUPPLY_V:
+            return found
+    return None
+
+
+def _same_tables(calibration: Calibration, estimate: Estimate) -> bool:
+    provenance = estimate.provenance
+    return not calibration.core or (calibration.core_digest == provenance.core_digest and calibration.memory == provenance.memory)
+
+
+def _check(calibration: Calibration, estimate: Estimate, target: Target) -> None:
+    if calibration.board != target.board.name:
+        raise UsageError(
+            f"{calibration.path} is a calibration of {calibration.board}, and the board is {target.board.name}",
+            hint="name the board it was made for, or calibrate this one",
+        )
+    if calibration.core and calibration.core != estimate.provenance.core:
+        raise UsageError(f"{calibration.path} was fitted with the core table {calibration.core}, not {estimate.provenance.core}")
+    if not _same_tables(calibration, estimate):
+        raise TableError(
+            f"{calibration.path}: the tables it was fitted on have changed ({calibration.core}, memory: {calibration.memory})",
+            hint=f"fit it again: {calibration.refit}",
+        )
+
+
+def _nominal_latency(estimate: Estimate, target: Target, level: float) -> _Spread:
+    found = None
+    if any(memory.kind == "flash" and memory.wait_states is not None and memory.wait_states.count for memory in target.board.memories):
+        found = load_spreads().nominal_for(estimate.provenance.memory, str(target.core.isa))
+    if found is None:
+        return _Spread(estimate.latency.value, None)
+    return _Spread(estimate.latency.value, quantile(0.5 + level / 2.0, found.degrees_of_freedom) * found.ln_sd, found.ln_bias)
+
+
+_NOMINAL_SOURCE = "cycles over clock; interval: what published runs of boards with slow flash took over their prediction"
+
+
+def _nominal(estimate: Estimate, target: Target, level: float) -> Estimate:
+    """Give nominal latency the interval that published runs support, and let nominal energy carry it."""
+    latency = _nominal_latency(estimate, target, level)
+    if latency.half is None:
+        return estimate
+    energy = estimate.energy
+    if energy.low and energy.high:
+        half = math.hypot(latency.half, 0.5 * math.log(energy.high / energy.low))
+        energy = _Spread(energy.value, half, latency.shift).figure("J", energy.basis, level, energy.source)
+    return replace(estimate, latency=latency.figure("s", "nominal", level, _NOMINAL_SOURCE), energy=energy)
+
+
+class _Application:
+    """One calibration applied to one estimate."""
+
+    def __init__(self, calibration: Calibration, estimate: Estimate, target: Target, request: Request) -> None:
+        self._calibration, self._estimate, self._target, self._request = calibration, estimate, target, request
+        image = firmware_family(estimate)
+        family = request.firmware or dict(calibration.fingerprints).get(image, image)
+        share = estimate.provenance.cycles_by_basis.get("assumed", 0.0)
+        clock_hz = target.clock_hz
+        self._point = Point(estimate.cycles, clock_hz, estimate.cycles / clock_hz, calibration.supply_v, firmware=family, assumed_share=share)
+        self.warnings: list[str] = []
+
+    def estimate(self, origin: str) -> Estimate:
+        latency = self._latency()
+        energy, power = self._energy(latency)
+        before = self._estimate
+        return replace(
+            before,
+            latency=latency.figure("s", *self._latency_words()),
+            energy=energy,
+            power=power,
+            operators=tuple(self._operator(operator, latency.value, energy.value) for operator in before.operators),
+            provenance=replace(
+                before.provenance,
+                calibration=f"{self._calibration.name} ({self._calibration.digest[:12]}), {origin}",
+                supply_v=self._calibration.supply_v,
+            ),
+            warnings=tuple(dict.fromkeys((*before.warnings, *self.warnings))),
+        )
+
+    def _latency_model(self) -> FittedModel | None:
+        return self._calibration.latency if _same_tables(self._calibration, self._estimate) else None
+
+    def _latency_words(self) -> tuple[str, float, str]:
+        quality = self._calibration.latency_quality
+        if self._latency_model() is None:
+            return "nominal", self._request.level, _NOMINAL_SOURCE
+        return "calibrated", self._request.level, f"{quality.runs if quality else 0} runs: {_terms(self._latency_model())}"
+
+    def _half(self, prediction: Prediction) -> float:
+        return interval_half_width(prediction, self._request.level)
+
+    def _latency(self) -> _Spread:
+        model = self._latency_model()
+        prediction = None if model is None else self._predicted(model, self._point)
+        if prediction is None:
+            return _nominal_latency(self._estimate, self._target, self._request.level)
+        return _Spread(prediction.value, self._half(prediction))
+
+    def _predicted(self, model: FittedModel, point: Point) -> Prediction | None:
+        prediction = model.predict(point)
+        if prediction is None:
+            self.warnings.append(f"the calibrated {model.quantity} needs {_terms(model)}, which is not known of this image: it stays nominal")
+            return None
+        self.warnings += _domain_warnings(model, point)
+        return prediction
+
+    def _energy(self, latency: _Spread) -> tuple[Figure, Figure]:
+        model, before, level = self._calibration.energy, self._estimate, self._request.level
+        if model is None:
+            return before.energy, before.power
+        # A power holds at its clock: elsewhere the energy of a cycle is kept, with a wider interval.
+        span = model.domain.clock_hz
+        clock_hz = min(max(self._point.clock_hz, span.low), span.high)
+        time_s = latency.value if model.measured_time else self._point.nominal_s
+        point = replace(self._point, time_s=time_s * self._point.clock_hz / clock_hz, clock_hz=clock_hz)
+        prediction = self._predicted(model, point)
+        if prediction is None:
+            return before.energy, before.power
+        half = math.hypot(self._half(prediction), _CLOCK_SPREAD * span.outside(self._point.clock_hz))
+        if span.outside(self._point.clock_hz) > _SAME_CLOCK:
+            self.warnings.append(f"energy was calibrated at {clock_hz / 1e6:g} MHz: its energy of a cycle is used at {self._point.clock_hz / 1e6:g} MHz")
+        with_time = math.hypot(half, latency.half or 0.0) if model.measured_time else half
+        shift = latency.shift if model.measured_time else 0.0
+        quality = self._calibration.energy_quality
+        source = f"{quality.runs if quality else 0} runs at {self._calibration.supply_v:g} V: {_terms(model)}; {self._calibration.source}"
+        energy = _Spread(prediction.value, with_time, shift).figure("J", "calibrated", level, source)
+        return energy, _Spread(prediction.value / latency.value, half).figure("W", "calibrated", level, source)
+
+    def _operator(self, operator: EstimatedOperator, latency_s: float, energy_j: float) -> EstimatedOperator:
+        return replace(operator, latency_s=operator.share * latency_s, energy_j=operator.share * energy_j)
+
+
+def _terms(model: FittedModel | None) -> str:
+    return "" if model is None else " + ".join(dict.fromkeys(term.kind for term in model.terms))
+
+
+def _domain_warnings(model: FittedModel, point: Point) -> list[str]:
+    warnings, domain = [], model.domain
+    if domain.cycles.outside(point.cycles) > 0.1:
+        warnings.append(
+            f"outside the calibrated domain: {format_count(point.cycles)} cycles, the runs for {model.quantity} had "
+            f"{format_count(domain.cycles.low)} to {format_count(domain.cycles.high)}"
+        )
+    if not domain.firmware:
+        warnings.append(f"the runs for {model.quantity} do not say what firmware they were of: taken as of the same family as this image")
+    elif not model.knows(point.firmware):
+        warnings.append(
+            f"{model.quantity} was calibrated with other firmware ({'; '.join(domain.firmware)}) than this image "
+            f"({point.firmware or 'which does not say what it is'}): the interval is wider; --firmware names its family"
+        )
+    return warnings
