@@ -183,6 +183,9 @@ def estimate(
     base: int | None = None,
     budget_cycles: int = 20_000_000_000,
     allow_unpriced: bool = False,
+    calibration: str | os.PathLike[str] | None = None,
+    firmware_family: str | None = None,
+    level: float = 0.9,
     force: bool = False,
     run_on: str | None = None,
     settings_folder: str | os.PathLike[str] | None = None,
@@ -198,6 +201,13 @@ def estimate(
         As for `profile`. What decides how an image is run cannot be given for a saved profile.
     allow_unpriced : bool
         Charge one cycle for an instruction that has no price, instead of refusing.
+    calibration : str or path, optional
+        File that ``instsim calibrate`` wrote, or the name of one that comes with instsim; ``"none"`` for nominal figures. Default: from the
+        settings, else one that comes with instsim for this board, clock and supply.
+    firmware_family : str, optional
+        Family of the firmware as the calibration names it, where the image does not say.
+    level : float
+        Coverage of the intervals, above 0 and below 1.
 
     Returns
     -------
@@ -225,6 +235,9 @@ def estimate(
         base=base,
         budget_cycles=budget_cycles,
         allow_unpriced=allow_unpriced,
+        calibration=None if calibration is None else os.fspath(calibration),
+        firmware_family=firmware_family,
+        level=level,
         force=force,
         run_on=run_on,
         settings_folder=None if settings_folder is None else os.fspath(settings_folder),

@@ -15,6 +15,8 @@ _COMMANDS = {
     "estimate": ("instsim.cli.estimate", "Latency, energy and cycles of a firmware."),
     "annotate": ("instsim.cli.annotate", "A function's instructions with what each costs."),
     "profile": ("instsim.cli.profile", "Run a firmware and save what ran."),
+    "calibrate": ("instsim.cli.calibrate", "Fit a board to a few runs measured on it."),
+    "plan": ("instsim.cli.plan", "Which runs to measure next."),
     "compare": ("instsim.cli.compare", "What changed between two firmwares."),
     "check": ("instsim.cli.check", "Hold firmwares against budgets."),
     "baseline": ("instsim.cli.baseline", "Keep the figures that budgets compare with."),

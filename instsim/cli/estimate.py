@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from instsim.cli.options import firmware_argument, output_option, request_from, run_options, sample_image, target_options
+from instsim.cli.options import calibration_options, firmware_argument, output_option, request_from, run_options, sample_image, target_options
 
 __all__ = ["command"]
 
@@ -15,6 +15,7 @@ __all__ = ["command"]
 @click.command("estimate")
 @firmware_argument
 @target_options
+@calibration_options
 @click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True, help="csv: the operators.")
 @output_option
 @click.option("--top", type=click.IntRange(min=0), default=15, show_default=True, help="Functions and classes to list.")

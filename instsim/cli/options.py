@@ -11,7 +11,17 @@ import click
 
 from instsim.errors import UsageError
 
-__all__ = ["Name", "Number", "firmware_argument", "output_option", "request_from", "run_options", "sample_image", "target_options"]
+__all__ = [
+    "Name",
+    "Number",
+    "calibration_options",
+    "firmware_argument",
+    "output_option",
+    "request_from",
+    "run_options",
+    "sample_image",
+    "target_options",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -91,6 +101,27 @@ def target_options(command: Command) -> Command:
         click.option("-b", "--board", type=Name(), metavar="BOARD", help="Board name or board file. Default: the settings file, else a guess."),
         click.option("--core", type=Name(), metavar="CORE", help="Core table, instead of the board's."),
         click.option("--clock", "clock_hz", type=_Clock(), help="Core clock, as in 80MHz. Default: the board's."),
+    )
+
+
+def calibration_options(command: Command) -> Command:
+    """Add --calibration, --firmware and --level."""
+    return _stack(
+        command,
+        click.option(
+            "--calibration",
+            type=Name(),
+            metavar="FILE",
+            help="Calibration of the board: a file of `instsim calibrate`, a name, or 'none'. Default: the settings file, else one that comes along.",
+        ),
+        click.option("--firmware", "firmware_family", type=Name(), metavar="NAME", help="Family of the firmware, as the calibration names it."),
+        click.option(
+            "--level",
+            type=click.FloatRange(0.0, 1.0, min_open=True, max_open=True),
+            default=0.9,
+            show_default=True,
+            help="Coverage of the intervals.",
+        ),
     )
 
 

@@ -28,6 +28,7 @@ NO_CALIBRATION = "none"
 """Value of ``--calibration`` that asks for nominal figures."""
 
 _SAME_CLOCK = 0.005
+_OUTSIDE_WORTH_A_WARNING = 0.1
 _SAME_SUPPLY_V = 0.05
 _CLOCK_SPREAD = 0.2
 """Spread of the energy of a cycle for each factor of e between the calibrated clock and another, as in `Board.energy_prior`."""
@@ -163,7 +164,7 @@ class _Application:
     def __init__(self, calibration: Calibration, estimate: Estimate, target: Target, request: Request) -> None:
         self._calibration, self._estimate, self._target, self._request = calibration, estimate, target, request
         image = firmware_family(estimate)
-        family = request.firmware or dict(calibration.fingerprints).get(image, image)
+        family = request.firmware_family or dict(calibration.fingerprints).get(image, image)
         share = estimate.provenance.cycles_by_basis.get("assumed", 0.0)
         clock_hz = target.clock_hz
         self._point = Point(estimate.cycles, clock_hz, estimate.cycles / clock_hz, calibration.supply_v, firmware=family, assumed_share=share)
@@ -228,7 +229,9 @@ class _Application:
             return before.energy, before.power
         half = math.hypot(self._half(prediction), _CLOCK_SPREAD * span.outside(self._point.clock_hz))
         if span.outside(self._point.clock_hz) > _SAME_CLOCK:
-            self.warnings.append(f"energy was calibrated at {clock_hz / 1e6:g} MHz: its energy of a cycle is used at {self._point.clock_hz / 1e6:g} MHz")
+            self.warnings.append(
+                f"energy was calibrated at {clock_hz / 1e6:g} MHz: its energy of a cycle is used at {self._point.clock_hz / 1e6:g} MHz"
+            )
         with_time = math.hypot(half, latency.half or 0.0) if model.measured_time else half
         shift = latency.shift if model.measured_time else 0.0
         quality = self._calibration.energy_quality
@@ -246,16 +249,17 @@ def _terms(model: FittedModel | None) -> str:
 
 def _domain_warnings(model: FittedModel, point: Point) -> list[str]:
     warnings, domain = [], model.domain
-    if domain.cycles.outside(point.cycles) > 0.1:
+    if domain.cycles.outside(point.cycles) > _OUTSIDE_WORTH_A_WARNING:
         warnings.append(
-            f"outside the calibrated domain: {format_count(point.cycles)} cycles, the runs for {model.quantity} had "
-            f"{format_count(domain.cycles.low)} to {format_count(domain.cycles.high)}"
+            f"outside the calibrated domain: {format_count(point.cycles)} cycles, the runs had "
+            f"{format_count(domain.cycles.low)} to {format_count(domain.cycles.high)}: the interval is wider"
         )
     if not domain.firmware:
-        warnings.append(f"the runs for {model.quantity} do not say what firmware they were of: taken as of the same family as this image")
+        warnings.append("the runs of the calibration do not say what firmware they were of: taken as of the same family as this image")
     elif not model.knows(point.firmware):
+        image = f"{point.firmware!r}" if point.firmware else "unknown"
         warnings.append(
-            f"{model.quantity} was calibrated with other firmware ({'; '.join(domain.firmware)}) than this image "
-            f"({point.firmware or 'which does not say what it is'}): the interval is wider; --firmware names its family"
+            f"calibrated with other firmware than this image, whose family is {image}: the interval is wider; if it is one of "
+            f"{', '.join(map(repr, domain.firmware))}, say so with --firmware"
         )
     return warnings

@@ -22,11 +22,10 @@ from instsim.session.estimate import (
 
 __all__ = ["estimate_profile", "price_warnings"]
 
-_LEVEL = 0.9
 _IDEAL_MEMORY = "ideal: no wait states"
 
 
-def estimate_profile(profile: BlockProfile, target: Target, *, allow_unpriced: bool = False) -> Estimate:
+def estimate_profile(profile: BlockProfile, target: Target, *, allow_unpriced: bool = False, level: float = 0.9) -> Estimate:
     """Price a profile on a board.
 
     Parameters
@@ -37,11 +36,13 @@ def estimate_profile(profile: BlockProfile, target: Target, *, allow_unpriced: b
         Board, core and clock.
     allow_unpriced : bool
         Charge one cycle for an instruction without a price instead of refusing.
+    level : float
+        Coverage of the intervals.
 
     Returns
     -------
     Estimate
-        Latency is cycles over clock; energy is cycles times the board's energy of a cycle, with that prior's interval; an operator's energy
+        Nominal: latency is cycles over clock; energy is cycles times the board's energy of a cycle, with that prior's interval; an operator's energy
         is the region's in proportion to cycles.
 
     Raises
@@ -52,9 +53,9 @@ def estimate_profile(profile: BlockProfile, target: Target, *, allow_unpriced: b
     priced = CostModel(target.core).price(profile, allow_unpriced=allow_unpriced)
     cycles = priced.total_cycles
     prior = target.board.energy_prior(target.clock_hz)
-    low_j, high_j = energy_interval(prior, _LEVEL)
-    energy = Figure(cycles * prior.joules_per_cycle, "J", "nominal", cycles * low_j, cycles * high_j, _LEVEL, f"{prior.derivation} ({prior.basis})")
-    power = Figure(prior.joules_per_cycle * target.clock_hz, "W", "nominal", low_j * target.clock_hz, high_j * target.clock_hz, _LEVEL, energy.source)
+    low_j, high_j = energy_interval(prior, level)
+    energy = Figure(cycles * prior.joules_per_cycle, "J", "nominal", cycles * low_j, cycles * high_j, level, f"{prior.derivation} ({prior.basis})")
+    power = Figure(prior.joules_per_cycle * target.clock_hz, "W", "nominal", low_j * target.clock_hz, high_j * target.clock_hz, level, energy.source)
     latency = Figure(cycles / target.clock_hz, "s", "nominal", source="cycles over clock; no interval without a calibration")
     basis = priced.basis_cycles()
     return Estimate(

@@ -10,6 +10,7 @@ from instsim.cost import CostModel, load_board
 from instsim.errors import ImageError, ProfileError, UsageError
 from instsim.image import FirmwareImage, load_image
 from instsim.profile import BlockProfile, is_profile, load_profile
+from instsim.session.calibrated import calibrated
 from instsim.session.choose import Target, choose_target
 from instsim.session.estimate import BoardChoice, Estimate
 from instsim.session.estimating import estimate_profile
@@ -90,11 +91,16 @@ def estimate(firmware: str | Path | FirmwareImage | BlockProfile, request: Reque
     if isinstance(firmware, (str, Path)) and is_profile(Path(firmware)):
         firmware = load_profile(Path(firmware))
     if isinstance(firmware, BlockProfile):
-        return estimate_profile(firmware, saved_target(firmware, request, settings), allow_unpriced=request.allow_unpriced)
+        return _priced(firmware, saved_target(firmware, request, settings), request, settings)
     image = firmware if isinstance(firmware, FirmwareImage) else _load(firmware, request, settings)
     target = choose_target(image, request, settings)
     ran = profile_for(image, target, with_region(request, settings))
-    return estimate_profile(ran, target, allow_unpriced=request.allow_unpriced)
+    return _priced(ran, target, request, settings)
+
+
+def _priced(ran: BlockProfile, target: Target, request: Request, settings: Settings) -> Estimate:
+    nominal = estimate_profile(ran, target, allow_unpriced=request.allow_unpriced, level=request.level)
+    return calibrated(nominal, target, request, settings)
 
 
 def _load(path: str | Path, request: Request, settings: Settings) -> FirmwareImage:

@@ -23,7 +23,20 @@ _KIND = "profiles"
 _FILES_KEPT = 1024
 _ROOMS = ("cost", "dynamics", "emulate", "image", "isa", "model", "profile", "session")
 _NOT_OF_THE_RUN = frozenset(
-    {"board", "core", "clock_hz", "allow_unpriced", "force", "board_chosen_by", "settings_folder", "on_progress", "use_cache"}
+    {
+        "allow_unpriced",
+        "board",
+        "board_chosen_by",
+        "calibration",
+        "clock_hz",
+        "core",
+        "firmware_family",
+        "force",
+        "level",
+        "on_progress",
+        "settings_folder",
+        "use_cache",
+    }
 )
 """Fields of a request that change nothing beside what the target already says."""
 

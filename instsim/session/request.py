@@ -58,7 +58,7 @@ class Request:
         Take what ran from the cache, where this very image ran the same way before.
     calibration : str or None
         Name or path of a calibration, ``none`` for nominal figures; None: from the settings, else one that comes with instsim and matches.
-    firmware : str or None
+    firmware_family : str or None
         Family of firmware that the image belongs to, as the calibration names it; None: what the image says.
     level : float
         Coverage of the intervals, above 0 and below 1.
@@ -86,7 +86,7 @@ class Request:
     expect: tuple[str, ...] = ()
     use_cache: bool = True
     calibration: str | None = None
-    firmware: str | None = None
+    firmware_family: str | None = None
     level: float = 0.9
 
     @property

@@ -17,6 +17,7 @@ from instsim.session.request import Request
 
 SAMPLE = firmware_elf() / "elf" / "kws-cortex-m0plus.elf"
 NOT_FOR_CALLERS = {"board_chosen_by"}  # set by the command line for its own messages
+OF_PRICING = {"allow_unpriced", "calibration", "firmware_family", "level"}
 OPTIONS = {field.name: field.default for field in dataclasses.fields(Request) if field.name not in NOT_FOR_CALLERS}
 
 
@@ -31,7 +32,7 @@ def test_estimate_takes_every_option_of_a_request_with_its_default() -> None:
 
 
 def test_profile_takes_every_option_but_those_of_pricing() -> None:
-    assert defaults(instsim.profile) == {name: value for name, value in OPTIONS.items() if name != "allow_unpriced"}
+    assert defaults(instsim.profile) == {name: value for name, value in OPTIONS.items() if name not in OF_PRICING}
 
 
 def test_import_loads_no_third_party_package() -> None:

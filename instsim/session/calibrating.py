@@ -1,0 +1,168 @@
+"""From a file of board runs to a calibration: images are profiled and priced, then fitted."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from instsim.calibrate.checks import operating_point_warnings
+from instsim.calibrate.fit_board import BoardFit, Setup, fit_board
+from instsim.calibrate.observation import Observation, Point
+from instsim.calibrate.runs_file import Run, RunsFile, read_runs
+from instsim.calibrate.spreads_file import load_spreads
+from instsim.cost import Board, load_board
+from instsim.errors import InputError, InstsimError, UsageError
+from instsim.session.calibrated import NO_CALIBRATION
+from instsim.session.estimate import Estimate
+from instsim.session.facade import estimate
+from instsim.session.firmware_family import firmware_family
+from instsim.session.request import Request
+from instsim.session.settings import find_settings
+
+__all__ = ["CalibrationRequest", "calibrate", "estimates_of"]
+
+_MOST_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRequest:
+    """What a calibration is to be called and how its runs were made.
+
+    Attributes
+    ----------
+    request : Request
+        Board, core, clock, and what decides how the images are run.
+    name : str
+        Of the calibration.
+    source : str
+        Where the runs come from, in words.
+    output : str
+        File it will be written to, for the command that makes it again.
+    """
+
+    request: Request
+    name: str
+    source: str = ""
+    output: str = ""
+
+
+def calibrate(path: Path, wanted: CalibrationRequest) -> BoardFit:
+    """Calibrate a board from a file of runs.
+
+    Parameters
+    ----------
+    path : Path
+        The runs, see `instsim.calibrate.runs_file`.
+    wanted : CalibrationRequest
+        Board and names.
+
+    Raises
+    ------
+    InstsimError
+        If the file is not valid, an image does not run, or no model fits.
+    """
+    request = wanted.request
+    settings = find_settings(request.settings_folder)
+    named = request.board or settings.board
+    if named is None:
+        raise UsageError("a calibration belongs to a board", hint="--board NAME, or the path of your board file")
+    board = load_board(named)
+    runs = read_runs(path)
+    request = replace(request, board=named, calibration=NO_CALIBRATION)
+    asked = [(run.path, _request_of(run, request)) for run in runs.runs if run.path is not None]
+    places = [f"line {run.line}: {run.name}" for run in runs.runs if run.path is not None]
+    priced = iter(estimates_of(asked, places))
+    estimates = [next(priced) if run.path is not None else None for run in runs.runs]
+    clock_hz = float(request.clock_hz or settings.clock_hz or board.clock_hz)
+    observations = [_observation(run, found, board, clock_hz) for run, found in zip(runs.runs, estimates, strict=True)]
+    fitted = fit_board(observations, _setup(runs, replace(wanted, request=request), board, estimates, observations), load_spreads().by_quantity)
+    warnings = (*runs.warnings, *operating_point_warnings(observations, clock_hz, board.supply.voltage_v), *fitted.warnings)
+    return replace(fitted, warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _request_of(run: Run, request: Request) -> Request:
+    request = replace(request, region=run.region or request.region, clock_hz=run.clock_hz or request.clock_hz)
+    if run.source != "profile":
+        return request
+    return replace(request, region=None, start=None, end=None, dispatchers=(), kernels=(), serial=None, input_file=None, expect=(), call=1)
+
+
+def estimates_of(asked: Sequence[tuple[Path, Request]], places: Sequence[str]) -> list[Estimate]:
+    """Estimate several images at once, nominally; what ran is kept by digest, so that only new images take time.
+
+    Parameters
+    ----------
+    asked : sequence of (Path, Request)
+        Images or saved profiles.
+    places : sequence of str
+        How a message names each.
+
+    Raises
+    ------
+    InputError
+        If one or more cannot be estimated; each stands in ``details``.
+    """
+
+    def one(path: Path, request: Request) -> Estimate | InstsimError:
+        try:
+            return estimate(path, request)
+        except InstsimError as error:
+            return error
+
+    # Threads: emulation happens in native code, which lets others run.
+    with ThreadPoolExecutor(max_workers=max(1, min(_MOST_THREADS, os.cpu_count() or 1, len(asked)))) as pool:
+        found = list(pool.map(lambda pair: one(*pair), asked))
+    problems = [f"{place}: {outcome}" for place, outcome in zip(places, found, strict=True) if isinstance(outcome, InstsimError)]
+    if problems:
+        count = len(problems)
+        raise InputError(f"{count} image{'s do' if count > 1 else ' does'} not run to the end of the region", details=tuple(problems))
+    return [outcome for outcome in found if isinstance(outcome, Estimate)]
+
+
+def _observation(run: Run, found: Estimate | None, board: Board, clock_hz: float) -> Observation:
+    clock_hz = run.clock_hz or clock_hz
+    cycles = found.cycles if found is not None else run.cycles or 0.0
+    nominal_s = cycles / clock_hz
+    point = Point(
+        cycles=cycles,
+        clock_hz=clock_hz,
+        time_s=run.latency_s or nominal_s,
+        supply_v=run.supply_v or board.supply.voltage_v,
+        temperature_c=run.temperature_c,
+        flash_reads=run.flash_reads,
+        stall_cycles=run.stall_cycles,
+        firmware=run.firmware or (firmware_family(found) if found is not None else ""),
+        assumed_share=0.0 if found is None else found.provenance.cycles_by_basis.get("assumed", 0.0),
+    )
+    return Observation(run.name, point, run.latency_s, run.energy_j, run.latency_sd_s, run.energy_sd_j, run.repeats, run.line)
+
+
+def _setup(
+    runs: RunsFile, wanted: CalibrationRequest, board: Board, estimates: Sequence[Estimate | None], observations: Sequence[Observation]
+) -> Setup:
+    first = next((found for found in estimates if found is not None), None)
+    prints: dict[str, str] = {}
+    unclear: set[str] = set()
+    for found, run in zip(estimates, observations, strict=True):
+        image = "" if found is None else firmware_family(found)
+        if image and prints.setdefault(image, run.point.firmware) != run.point.firmware:
+            unclear.add(image)
+    command = ["instsim", "calibrate", str(runs.path), "--board", wanted.request.board or board.name]
+    if wanted.output:
+        command += ["-o", wanted.output, "--force"]
+    return Setup(
+        name=wanted.name,
+        board=board.name,
+        regulator=board.supply.regulator,
+        core=first.provenance.core if first is not None else "",
+        core_digest=first.provenance.core_digest if first is not None else "",
+        memory=first.provenance.memory if first is not None else "",
+        source=wanted.source or f"{len(runs.runs)} runs of {runs.path.name}",
+        data_digest=runs.digest,
+        refit=shlex.join(command),
+        fingerprints=tuple(sorted((image, family) for image, family in prints.items() if image not in unclear)),
+    )
