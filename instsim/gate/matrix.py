@@ -1,13 +1,14 @@
-"""Many images on many boards, each image in a process of its own, so that one that breaks takes nothing with it."""
+"""Many images on many boards, in processes of their own: one that breaks takes its image with it and nothing else."""
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -52,40 +53,34 @@ def estimate_matrix(
     limit = min(len(work), processes or processor_count())
     if len(work) <= 1:
         return tuple(_alone(number, item, on_done) for number, item in enumerate(work))
-    # Spawned, not forked: the emulator's state and numba's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    waiting = deque(enumerate(work))
-    running: dict[Connection, tuple[int, BaseProcess]] = {}
     found: list[list[Outcome]] = [[] for _ in work]
+    waiting = deque(range(len(work)))
+    running: dict[Connection, _Worker] = {}
     try:
         while waiting or running:
             while waiting and len(running) < limit:
-                number, (file, requests) = waiting.popleft()
-                receiver, sender = context.Pipe(duplex=False)
-                process: BaseProcess = context.Process(
-                    target=_worker, args=(file, tuple(replace(r, on_progress=None) for r in requests), sender), daemon=True
-                )
-                process.start()
-                sender.close()
-                running[receiver] = number, process
+                worker = _start(work, waiting.popleft())
+                running[worker.pipe] = worker
             for ready in wait(list(running)):
-                assert isinstance(ready, Connection)
-                number, ran = running[ready]
+                worker = running.pop(ready)  # type: ignore[call-overload] # wait() gives back what it was given
+                done = worker.image
+                outcomes, wanted = found[done], len(work[done][1])
                 try:
-                    found[number].append(ready.recv())
-                except EOFError:
-                    del running[ready]
-                    ready.close()
-                    ran.join()
-                    missing = len(work[number][1]) - len(found[number])
-                    found[number] += [_crash(work[number][0], ran.exitcode)] * missing
+                    outcomes.append(worker.pipe.recv())
+                except (EOFError, ConnectionResetError):
+                    worker.pipe.close()
+                    worker.process.join()
+                    outcomes += [_crash(work[done][0], worker.process.exitcode)] * (wanted - len(outcomes))
+                else:
+                    if len(outcomes) < wanted or _goes_on(worker, work, waiting):
+                        running[worker.pipe] = worker
                 if on_done is not None:
-                    on_done(number, len(found[number]))
+                    on_done(done, len(outcomes))
     finally:
-        for receiver, (_, process) in running.items():
-            receiver.close()
-            process.terminate()
-            process.join()
+        for worker in running.values():
+            worker.pipe.close()
+            worker.process.terminate()
+            worker.process.join()
     return tuple(map(tuple, found))
 
 
@@ -98,12 +93,55 @@ def _alone(number: int, item: Work, on_done: Callable[[int, int], None] | None) 
     return tuple(outcomes)
 
 
-def _worker(file: str, requests: tuple[Request, ...], sender: Connection) -> None:
+@dataclass
+class _Worker:
+    """A process and the image that it is at work on."""
+
+    process: BaseProcess
+    pipe: Connection
+    image: int
+
+
+def _start(work: Sequence[Work], image: int) -> _Worker:
+    # Spawned, not forked: the emulator's state and numba's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(there,), daemon=True)
+    process.start()
+    there.close()
+    worker = _Worker(process, here, image)
+    _give(worker, work[image])
+    return worker
+
+
+def _give(worker: _Worker, item: Work) -> None:
+    # A process that died cannot take it: reading from it will tell.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        worker.pipe.send((item[0], tuple(replace(request, on_progress=None) for request in item[1])))
+
+
+def _goes_on(worker: _Worker, work: Sequence[Work], waiting: deque[int]) -> bool:
+    """Give a process that is done the next image, else let it end."""
+    if not waiting:
+        worker.pipe.close()
+        worker.process.join()
+        return False
+    worker.image = waiting.popleft()
+    _give(worker, work[worker.image])
+    return True
+
+
+def _serve(pipe: Connection) -> None:
+    """Estimate what comes through the pipe until it is closed."""
     # Ctrl-C reaches every process of the terminal; the parent answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for request in requests:
-        sender.send(_estimate(file, request))
-    sender.close()
+    while True:
+        try:
+            file, requests = pipe.recv()
+        except EOFError:
+            return
+        for request in requests:
+            pipe.send(_estimate(file, request))
 
 
 def _estimate(file: str, request: Request) -> Outcome:

@@ -69,10 +69,9 @@ def test_a_key_never_leaves_the_folder(key):
         artifacts.store("kind", key, b"")
 
 
-def test_the_longest_unused_files_go(cache, monkeypatch):
-    monkeypatch.setattr(artifacts, "FILES_KEPT", 3)
+def test_the_longest_unused_files_go(cache):
     for number in range(5):
-        artifacts.store("kind", f"k{number}", b"")
+        artifacts.store("kind", f"k{number}", b"", files_kept=3)
         os.utime(cache / "kind" / f"k{number}", (number, number))
         artifacts.load("kind", "k0")
     assert sorted(path.name for path in (cache / "kind").iterdir()) == ["k0", "k3", "k4"]
