@@ -99,7 +99,7 @@ def load(kind: str, key: str) -> bytes | None:
     return data
 
 
-def store(kind: str, key: str, data: bytes, *, files_kept: int = FILES_KEPT) -> None:
+def store(kind: str, key: str, data: bytes, *, files_kept: int | None = None) -> None:
     """Keep data under a key; readers see the old file or the new one, never a part.
 
     A folder that cannot be written is silently left alone: the data can always be derived again.
@@ -110,8 +110,8 @@ def store(kind: str, key: str, data: bytes, *, files_kept: int = FILES_KEPT) -> 
         As in `load`.
     data : bytes
         What to keep.
-    files_kept : int
-        Files of this kind that stay.
+    files_kept : int, optional
+        Files of this kind that stay; `FILES_KEPT` by default.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def store(kind: str, key: str, data: bytes, *, files_kept: int = FILES_KEPT) -> 
         except OSError:
             Path(temporary).unlink(missing_ok=True)
             raise
-        _prune(path.parent, files_kept)
+        _prune(path.parent, FILES_KEPT if files_kept is None else files_kept)
 
 
 def _prune(folder: Path, files_kept: int) -> None:

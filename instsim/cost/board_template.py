@@ -133,6 +133,10 @@ def _memory_map(board: Board) -> Iterator[str]:
         yield f"name = {_text(window.name)}"
         yield f"address = {_address(window.address)}"
         yield f"size_bytes = {_number(window.size_bytes)}"
+        if window.mirror_of is not None:
+            yield f"mirror_of = {_address(window.mirror_of)}"
+        if window.atomic_aliases:
+            yield "atomic_aliases = true"
         yield ""
 
 
