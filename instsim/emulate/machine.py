@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from instsim.emulate.accelerator import relax_exit_check
 from instsim.emulate.branch_to_next import branches_to_next, is_taken
 from instsim.emulate.counters import BlockCounters
 from instsim.emulate.devices import Devices, Surroundings
+from instsim.emulate.direct_entry import start_at
 from instsim.emulate.engine import Engine
 from instsim.emulate.events import EventQueue
 from instsim.emulate.interrupts import InterruptController
@@ -59,6 +60,10 @@ class Machine:
     block_cycles : callable, optional
         Mean cycles of a block, so that the timers the firmware reads tell the time that is being estimated. Without it a block costs a cycle
         for every two bytes.
+    entry : int, optional
+        Function to start at instead of at reset; see `instsim.emulate.direct_entry`.
+    register_resets : mapping of int to int, optional
+        Reset values by address, for registers that no device models.
 
     Raises
     ------
@@ -72,6 +77,8 @@ class Machine:
         spec: MachineSpec,
         *,
         block_cycles: BlockCycles | None = None,
+        entry: int | None = None,
+        register_resets: Mapping[int, int] | None = None,
     ) -> None:
         self.image = image
         self.spec = spec
@@ -89,13 +96,15 @@ class Machine:
         self._block_cycles = block_cycles
         self._code_page_watchers: list[Callable[[int], None]] = []
         self._stop: Stop | None = None
+        self._pc = self.start = 0
+        self.initial_sp: int | None = None
         self.idle_ticks = 0
         self._counter_read_at: int | None = None
         self.csr_reads = 0
         vector_table = image.vector_table if image.vector_table is not None else 0
         around = Surroundings(self.now_cycles, self.events, spec.clock_hz)
         around.read_memory, around.write_memory = lambda address, size: self.memory.read(address, size) or bytes(size), self.memory.write
-        self.devices = Devices(spec, vector_table, around)
+        self.devices = Devices(spec, vector_table, around, register_resets)
         self.semihosting = Semihosting(self.memory, self.now_cycles, spec.clock_hz)
         for start, size in spec.device_windows:
             self._map_devices(start, size)
@@ -103,7 +112,10 @@ class Machine:
         self.processor: ArmProcessor | RiscvProcessor = processor(self, self._native.unmask)
         self.interrupts: InterruptController = self.processor.interrupts
         around.interrupts = self.interrupts
-        self._reset()
+        if entry is None:
+            self._reset()
+        else:
+            start_at(self, entry)
 
     # -- set-up ------------------------------------------------------------------------------------------------------------------
 
@@ -137,15 +149,17 @@ class Machine:
                     f"{self.image.name}: the reset vector {reset:#010x} at {table:#010x} is not Thumb code in the memory of {self.spec.name}",
                     hint="is this the image's load address? see --base and --board",
                 )
-            self.initial_sp: int | None = sp
             self.engine.write_register(self.engine.registers.sp, sp)
-            self.start = reset & ~1
+            self.start_from(reset & ~1, sp)
         else:
             if self.image.entry is None:
                 raise ImageError(f"{self.image.name}: no entry point", hint="give an ELF file")
-            self.initial_sp = None
-            self.start = self.image.entry
-        self._pc = self.start
+            self.start_from(self.image.entry, None)
+
+    def start_from(self, address: int, initial_sp: int | None) -> None:
+        """Run from an address on; `initial_sp` is the top of the stack there."""
+        self.initial_sp = initial_sp
+        self._pc = self.start = address
 
     def _start_code_page(self, page: int) -> None:
         """Prepare a page before its first instruction: room for counts, hooks on divides and counter reads."""

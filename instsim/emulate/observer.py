@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -94,6 +95,8 @@ class Observer:
         self.idle_ticks = 0
         self.exceptions: dict[tuple[int, int], ExceptionCounts] = {}
         self.rule: RegionRule | None = None
+        self.on_open: Callable[[], None] = lambda: None
+        self.on_close: Callable[[], None] = lambda: None
         self.is_done = False
         self.timer_reads = 0
         self.sp_at_start: int | None = None
@@ -145,6 +148,7 @@ class Observer:
 
     def _open_region(self, rule: RegionRule, at: int | None) -> None:
         self.rule = rule
+        self.on_open()
         self.sp_at_start = self._engine.sp
         self._divides_before = self._divides()
         self._start_counting()
@@ -172,6 +176,7 @@ class Observer:
         self._stop_counting()
         self._frames.clear()
         self.is_done = True
+        self.on_close()
 
     def _close_region(self, at: int | None) -> None:
         self._end_region(at)

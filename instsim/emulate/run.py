@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field
 
 import numpy as np
@@ -10,9 +10,11 @@ import numpy as np
 from instsim.emulate.arena import find_arena
 from instsim.emulate.layout import TICKS_PER_CYCLE
 from instsim.emulate.machine import Machine, Stop, StopReason
+from instsim.emulate.missing_code import MissingCode
 from instsim.emulate.observer import Observer
 from instsim.emulate.printed import await_output, printed_text
 from instsim.emulate.region import KernelWatch, RegionRequest, RegionRule
+from instsim.emulate.region_access import Peek, Poke, RegionAccess
 from instsim.emulate.serial import RegionMark, SerialHost, SerialScript
 from instsim.emulate.spec import BlockCycles, MachineSpec
 from instsim.emulate.stack import StackPaint
@@ -58,6 +60,18 @@ class RunOptions:
         A host at the other end of the serial wire.
     expect : tuple of str
         Regular expressions that what the firmware prints must hold.
+    entry : int or None
+        Function to start at instead of at reset.
+    stubs : mapping of str to int
+        Functions that return a value instead of running, by symbol.
+    pokes : tuple of Poke
+        Bytes to write before the region.
+    peeks : tuple of Peek
+        Memory to read behind the region.
+    on_peek : callable or None
+        ``on_peek(peek, data)`` for each of them.
+    register_resets : mapping of int to int
+        Reset values by address, for registers that no device models.
     """
 
     region: RegionRequest
@@ -67,6 +81,12 @@ class RunOptions:
     on_progress: Callable[[int], None] | None = None
     serial: SerialScript | None = None
     expect: tuple[str, ...] = ()
+    entry: int | None = None
+    stubs: Mapping[str, int] = field(default_factory=dict)
+    pokes: tuple[Poke, ...] = ()
+    peeks: tuple[Peek, ...] = ()
+    on_peek: Callable[[Peek, bytes], None] | None = None
+    register_resets: Mapping[int, int] = field(default_factory=dict)
 
 
 def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) -> BlockProfile:
@@ -93,17 +113,26 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
     RunError
         If the region was never reached or did not end.
     """
-    machine = Machine(image, spec, block_cycles=options.block_cycles)
+    machine = Machine(image, spec, block_cycles=options.block_cycles, entry=options.entry, register_resets=options.register_resets)
+    missing = MissingCode(machine, options.stubs)
     observer = Observer(machine, options.region, options.watch)
+    access = RegionAccess(machine, options.pokes, options.peeks)
+    observer.on_open, observer.on_close = access.before, access.after
+    if observer.rule is not None:
+        access.before()
     top = machine.stack_top()
     paint = None if top is None else StackPaint(machine.memory, image, top)
     host = None if options.serial is None else _connect(machine, observer, options.serial)
     stop = machine.run(options.budget_cycles, options.on_progress)
     ledger = observer.finish()
+    access.after()
     if host is not None and host.problem and not observer.is_done:
         raise RunError(f"{image.name}: {host.problem}", hint="is this the right --board, and the dialogue the firmware's?", details=host.details)
     _check(machine, observer, options.region, stop)
     await_output(machine, options.expect, stop)
+    if options.on_peek is not None:
+        for peek, data in access.found.items():
+            options.on_peek(peek, data)
     kernels = observer.kernels
     counted = ledger.blocks(1 + len(kernels))
     blocks = to_basic_blocks(image_isa := machine.isa, counted, lambda address, size: machine.memory.read(address, size) or b"")
@@ -113,12 +142,14 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
     if observer.idle_ticks:
         idle = observer.idle_ticks // TICKS_PER_CYCLE
         warnings.append(f"the core slept through {idle:,} cycles of the region (wfi, wfe); they are in no instruction's count")
-    if observer.idle_ticks:
-        idle = observer.idle_ticks // TICKS_PER_CYCLE
-        warnings.append(f"the core slept through {idle:,} cycles of the region (wfi, wfe); they are in no instruction's count")
     if machine.semihosting.refused:
         operations = ", ".join(f"{number:#x}" for number in sorted(machine.semihosting.refused))
         warnings.append(f"semihosting operations that reach for the host were refused: {operations}")
+    if missing.used():
+        names = ", ".join(missing.used())
+        warnings.append(f"functions that the image does not hold ran as instsim's own, their cost is assumed: {names}")
+    if options.stubs:
+        warnings.append(f"functions that returned a value instead of running: {', '.join(sorted(options.stubs))}")
     if machine.devices.polled:
         registers = ", ".join(f"{address:#010x}" for address in sorted(machine.devices.polled)[:5])
         share = 100.0 * observer.polling_cycles / max(1, observer.cycles)

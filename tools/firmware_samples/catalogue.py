@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from firmware_samples.device_programs import device_recipes
 from firmware_samples.dispatch_networks import draw_control_flow, draw_small
 from firmware_samples.exception_programs import exception_recipes
 from firmware_samples.int8_reference import run_subgraph
@@ -12,7 +13,7 @@ from firmware_samples.kws_network import draw_kws
 from firmware_samples.machine_programs import machine_recipes
 from firmware_samples.network import Network
 from firmware_samples.noise import INCREMENT, MULTIPLIER, Noise
-from firmware_samples.recipe import CORES, Recipe
+from firmware_samples.recipe import Recipe
 
 __all__ = ["all_recipes", "kernels_executed", "sample_input"]
 
@@ -20,6 +21,9 @@ _RUNTIME = (
     "runtime/arena.c", "runtime/graph.c", "runtime/fixed_point.c", "runtime/convolution.c", "runtime/dense.c", "runtime/softmax.c",
     "runtime/model.S",
 )  # fmt: skip
+
+
+_SAMPLE_CORES = ("cortex-m0plus", "cortex-m4", "cortex-m7", "cortex-m33", "rv32imc")
 
 
 def sample_input(network: Network) -> npt.NDArray[np.int8]:
@@ -35,7 +39,7 @@ def _input_defines(network: Network) -> tuple[str, ...]:
 def _kws(
     name: str = "kws",
     purpose: str = "int8 keyword spotting, one inference",
-    cores: tuple[str, ...] = tuple(CORES),
+    cores: tuple[str, ...] = _SAMPLE_CORES,
     flags: tuple[str, ...] = (),
     extra: tuple[str, ...] = (),
 ) -> Recipe:
@@ -63,9 +67,10 @@ def _kws(
 
 
 def _kws_versions() -> tuple[Recipe, ...]:
-    """Return versions of the sample that are slower on purpose, for comparing: one operator by 1 %, and all of it by another optimisation."""
+    """Return versions of the sample: one operator slower by 1 % on purpose, all of it by another optimisation, built for more instructions."""
     return (
         _kws("kws-pool-delay", "the sample with its average pooling 1 % slower", ("cortex-m4",), extra=("POOL_DELAY_ROUNDS=226",)),
+        _kws("kws-bitmanip", "the sample with the bit-manipulation instructions that Zba and Zbb add", ("rv32imc_zba_zbb",)),
         _kws("kws-small", "the sample optimised for size: clearly slower, less flash", ("cortex-m4",), flags=("-Os",)),
     )
 
@@ -137,4 +142,4 @@ def _dispatch() -> tuple[Recipe, ...]:
 
 def all_recipes() -> tuple[Recipe, ...]:
     """Return every recipe, in the manifest's order."""
-    return (_kws(), *_kws_versions(), *_dispatch(), *machine_recipes(), *exception_recipes())
+    return (_kws(), *_kws_versions(), *_dispatch(), *machine_recipes(), *exception_recipes(), *device_recipes())

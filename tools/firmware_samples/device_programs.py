@@ -1,0 +1,58 @@
+"""Images that talk to devices, and functions that chips keep in ROM."""
+
+from __future__ import annotations
+
+from firmware_samples.recipe import Recipe
+
+__all__ = ["device_recipes"]
+
+_V1 = ("USART_STATUS=0x00", "USART_RECEIVED=0x04", "USART_SENT=0x04", "USART_CONTROL=0x0C", "USART_ENABLE=0x200C")
+_V2 = ("USART_STATUS=0x1C", "USART_RECEIVED=0x24", "USART_SENT=0x28", "USART_CONTROL=0x00", "USART_ENABLE=0xD")
+_PHASE_LOCKED = ("CLOCK_ENABLE=(1u<<24)", "CLOCK_READY=(1u<<25)")
+
+#: Family, core, serial port, form of its registers, timer, port, clock control.
+_STM32 = (
+    ("g0", "cortex-m0plus", 0x40004400, _V2, 0x40000000, 0x50000000, 0x40021000),
+    ("l4", "cortex-m4", 0x40004400, _V2, 0x40000000, 0x48000000, 0x40021000),
+    ("f4", "cortex-m4", 0x40004400, _V1, 0x40000000, 0x40020000, 0x40023800),
+    ("f7", "cortex-m7", 0x40011000, _V2, 0x40000000, 0x40020000, 0x40023800),
+    ("u5", "cortex-m33", 0x50013800, _V2, 0x50000000, 0x52020000, 0x56020C00),
+)
+
+
+def _dialogue(family: str, core: str, usart: int, form: tuple[str, ...], timer: int, port: int, clock: int) -> Recipe:
+    return Recipe(
+        name=f"devices-stm32-{family}",
+        purpose="waits for its clock, echoes a line on its serial port, times itself, pulses a pin",
+        cores=(core,),
+        sources=("devices/stm32_dialogue.c",),
+        include=("devices",),
+        defines=(
+            f"USART_BASE={usart:#x}",
+            f"TIMER_BASE={timer:#x}",
+            f"GPIO_BASE={port:#x}",
+            f"CLOCK_CONTROL={clock:#x}",
+            *form,
+            *_PHASE_LOCKED,
+        ),
+        region="work",
+        expected_stdout="done\n",
+        runs_in_qemu=False,
+        facts={"needs_devices": "stm32"},
+    )
+
+
+def device_recipes() -> tuple[Recipe, ...]:
+    """Return the recipes."""
+    return (
+        *(_dialogue(*row) for row in _STM32),
+        Recipe(
+            name="rom-functions",
+            purpose="the functions that stand in for a chip's ROM, tried",
+            cores=("cortex-m0plus", "rv32imc"),
+            sources=("devices/rom_functions.c", "devices/rom_main.c"),
+            include=("devices",),
+            flags=("-fno-tree-loop-distribute-patterns", "-fno-builtin"),
+            expected_stdout="0120123456789abcdefghijnopqrstu\n0---------780123defghijnopqrstu\nright\n",
+        ),
+    )
