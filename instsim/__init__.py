@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         TableError,
         UsageError,
     )
+    from instsim.gate.comparing import compare
+    from instsim.gate.comparison import Comparison
     from instsim.profile.block_profile import BlockProfile
     from instsim.session.estimate import Estimate
     from instsim.session.request import Request
@@ -40,6 +42,7 @@ __all__ = [
     "BlockProfile",
     "BudgetError",
     "BudgetFileError",
+    "Comparison",
     "Estimate",
     "ImageError",
     "IncompleteError",
@@ -52,6 +55,7 @@ __all__ = [
     "TableError",
     "UsageError",
     "__version__",
+    "compare",
     "estimate",
     "load_profile",
     "profile",
@@ -60,6 +64,8 @@ __all__ = [
 
 _HOMES = {
     "BlockProfile": "instsim.profile.block_profile",
+    "Comparison": "instsim.gate.comparison",
+    "compare": "instsim.gate.comparing",
     "Estimate": "instsim.session.estimate",
     "Request": "instsim.session.request",
     **dict.fromkeys(
@@ -99,6 +105,7 @@ def profile(
     run_on: str | None = None,
     settings_folder: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int], None] | None = None,
+    use_cache: bool = True,
 ) -> BlockProfile:
     """Run a firmware image and return what ran in its region.
 
@@ -134,6 +141,8 @@ def profile(
         Where to look for settings, and above; the current folder by default.
     on_progress : callable, optional
         ``on_progress(cycles)`` every few million cycles.
+    use_cache : bool
+        Take what ran from the cache, where this very image ran the same way before.
 
     Returns
     -------
@@ -164,6 +173,7 @@ def profile(
         run_on=run_on,
         settings_folder=None if settings_folder is None else os.fspath(settings_folder),
         on_progress=on_progress,
+        use_cache=use_cache,
     )
     return run(os.fspath(firmware), request)
 
@@ -190,6 +200,7 @@ def estimate(
     run_on: str | None = None,
     settings_folder: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int], None] | None = None,
+    use_cache: bool = True,
 ) -> Estimate:
     """Estimate what one region of a firmware costs on a board.
 
@@ -197,7 +208,7 @@ def estimate(
     ----------
     firmware : str, path or BlockProfile
         An image to run, or a saved profile (the file or the value), which is priced again without running anything.
-    board, core, clock_hz, region, start, end, call, dispatchers, kernels, base, budget_cycles, force, run_on, settings_folder, on_progress
+    board, core, clock_hz, region, start, end, call, dispatchers, kernels, base, budget_cycles, force, run_on, settings_folder, on_progress, use_cache
         As for `profile`. What decides how an image is run cannot be given for a saved profile.
     allow_unpriced : bool
         Charge one cycle for an instruction that has no price, instead of refusing.
@@ -242,6 +253,7 @@ def estimate(
         run_on=run_on,
         settings_folder=None if settings_folder is None else os.fspath(settings_folder),
         on_progress=on_progress,
+        use_cache=use_cache,
     )
     return run(os.fspath(firmware) if isinstance(firmware, (str, os.PathLike)) else firmware, request)
 
