@@ -142,6 +142,11 @@ def run_options(command: Command, *, budget: str = "20G") -> Command:
         click.option("--serial", type=Name(), metavar="SCRIPT", help="Dialogue on the serial wire: a .toml file, or 'eembc' for MLPerf Tiny images."),
         click.option("--input", "input_file", type=Name(), metavar="FILE", help="What --serial eembc loads. Default: random, the same each time."),
         click.option("--expect", type=Name(), metavar="REGEX", multiple=True, help="No estimate unless the firmware prints this."),
+        click.option("--entry", type=Name(), metavar="SYMBOL", help="Start at this function, with data and stack prepared, instead of at reset."),
+        click.option("--stub", "stubs", type=Name(), metavar="SYMBOL=VALUE", multiple=True, help="This function returns VALUE instead of running."),
+        click.option("--poke", "pokes", type=Name(), metavar="PLACE=FILE", multiple=True, help="Write FILE to memory before the region."),
+        click.option("--peek", "peeks", type=Name(), metavar="PLACE:BYTES=FILE", multiple=True, help="Write memory to FILE behind the region."),
+        click.option("--svd", type=Name(), metavar="FILE", help="Reset values of registers that are not modelled, from a CMSIS-SVD file."),
         click.option("--base", type=Number(), metavar="ADDRESS", help="Load address of a raw binary."),
         click.option(
             "--budget", "budget_cycles", type=Number(), default=budget, show_default=True, metavar="CYCLES", help="Give up after so many cycles."

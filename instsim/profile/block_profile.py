@@ -205,7 +205,7 @@ class RunFacts:
     ----------
     region : str
         What was measured, in words (``call 1 of tflite::MicroInterpreter::Invoke()``).
-    region_rule : {'invoke', 'kernels', 'symbol', 'addresses', 'whole-run'}
+    region_rule : {'invoke', 'kernels', 'symbol', 'addresses', 'serial', 'whole-run'}
         How the region was chosen.
     stop_reason : {'region-done', 'exit', 'budget', 'deadlock', 'fault'}
         Why the run ended.

@@ -15,6 +15,7 @@ _RULES = {
     "kernels": "found by the operators it ran",
     "symbol": "named by --region",
     "addresses": "named by --from and --to",
+    "serial": "marked by the serial dialogue",
     "whole-run": "nothing else was found: everything the firmware did, start-up included",
 }
 

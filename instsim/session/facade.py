@@ -19,11 +19,12 @@ from instsim.session.regions import find_region, find_watch
 from instsim.session.remembered import remembered_profile
 from instsim.session.request import Request
 from instsim.session.settings import Settings, find_settings
-from instsim.session.surroundings import checked_patterns, find_serial
+from instsim.session.surroundings import checked_patterns, find_entry, find_peeks, find_pokes, find_serial, find_stubs
+from instsim.session.svd import register_resets
 
 __all__ = ["estimate", "profile", "profile_for", "saved_target", "with_region"]
 
-_RUN_OPTIONS = ("region", "start", "end", "dispatchers", "kernels", "serial", "input_file", "expect")
+_RUN_OPTIONS = ("region", "start", "end", "dispatchers", "kernels", "serial", "input_file", "expect", "entry", "stubs", "pokes", "peeks", "svd")
 
 
 def profile(firmware: str | Path | FirmwareImage, request: Request | None = None) -> BlockProfile:
@@ -63,6 +64,12 @@ def _run(image: FirmwareImage, target: Target, request: Request) -> BlockProfile
         region=find_region(image, request, script),
         serial=script,
         expect=checked_patterns(request.expect),
+        entry=find_entry(image, request),
+        stubs=find_stubs(request),
+        pokes=find_pokes(image, request),
+        peeks=(peeks := find_peeks(image, request)).places,
+        on_peek=peeks.write,
+        register_resets=register_resets(Path(request.svd)) if request.svd is not None else {},
         watch=find_watch(image, request),
         budget_cycles=request.budget_cycles,
         block_cycles=partial(model.static_cycles, target.core.isa),

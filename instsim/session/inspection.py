@@ -140,7 +140,7 @@ class InspectedRegion:
 
     Attributes
     ----------
-    rule : {'invoke', 'kernels', 'symbol', 'addresses', 'whole-run'}
+    rule : {'invoke', 'kernels', 'symbol', 'addresses', 'serial', 'whole-run'}
         How it is chosen.
     name : str
         Function, or what stands in for one.

@@ -11,7 +11,7 @@ from instsim.errors import UsageError
 from instsim.image import FirmwareImage, Symbol, demangle, resolve_function, short_name
 from instsim.session.request import Request
 
-__all__ = ["find_region", "find_watch"]
+__all__ = ["find_region", "find_watch", "place_address"]
 
 _INVOKE = (
     "_ZN6tflite16MicroInterpreter6InvokeEv",
@@ -61,13 +61,17 @@ def find_region(image: FirmwareImage, request: Request, script: SerialScript | N
     if (request.start is None) != (request.end is None):
         raise UsageError("--from and --to belong together")
     if request.start is not None and request.end is not None:
-        start, end = _address(image, request.start), _address(image, request.end)
+        start, end = place_address(image, request.start), place_address(image, request.end)
         return RegionRequest(RegionRule.ADDRESSES, start, end, request.call, fall_back=False)
     if request.region == "all":
         return RegionRequest(RegionRule.WHOLE_RUN)
     if request.region is not None:
         symbol = resolve_function(image, request.region)
         return RegionRequest(RegionRule.SYMBOL, symbol.address, None, request.call, demangle(symbol.name), fall_back=False)
+    if request.entry is not None:
+        address = place_address(image, request.entry)
+        named = next((f.name for f in image.functions if f.address == address), f"{address:#x}")
+        return RegionRequest(RegionRule.SYMBOL, address, None, request.call, demangle(named), fall_back=False)
     if script is not None and script.marks_region:
         return RegionRequest(RegionRule.SERIAL, name=script.name, fall_back=False)
     first = request.call == 1
@@ -118,7 +122,8 @@ def _engine_entry(image: FirmwareImage) -> tuple[Symbol, tuple[str, ...]] | None
     return None
 
 
-def _address(image: FirmwareImage, place: int | str) -> int:
+def place_address(image: FirmwareImage, place: int | str) -> int:
+    """Return the address that a number, or a function's symbol, means; the Thumb bit removed."""
     if isinstance(place, int):
         return place & ~1
     try:

@@ -54,6 +54,16 @@ class Request:
         Input that the built-in dialogue loads.
     expect : tuple of str
         Regular expressions that what the firmware prints must hold.
+    entry : str or None
+        Function (or address) to start at instead of at reset.
+    stubs : tuple of str
+        ``SYMBOL=VALUE``: functions that return a value instead of running.
+    pokes : tuple of str
+        ``PLACE=FILE``: files to write into memory before the region.
+    peeks : tuple of str
+        ``PLACE:BYTES=FILE``: memory to write to files behind the region.
+    svd : str or None
+        CMSIS-SVD file with reset values of registers that are not modelled.
     use_cache : bool
         Take what ran from the cache, where this very image ran the same way before.
     calibration : str or None
@@ -84,6 +94,11 @@ class Request:
     serial: str | None = None
     input_file: str | None = None
     expect: tuple[str, ...] = ()
+    entry: str | None = None
+    stubs: tuple[str, ...] = ()
+    pokes: tuple[str, ...] = ()
+    peeks: tuple[str, ...] = ()
+    svd: str | None = None
     use_cache: bool = True
     calibration: str | None = None
     firmware_family: str | None = None
@@ -92,4 +107,4 @@ class Request:
     @property
     def uses_files(self) -> bool:
         """Whether the run reads or writes files beside the image."""
-        return self.serial is not None or self.input_file is not None
+        return any((self.serial, self.input_file, self.pokes, self.peeks, self.svd))
