@@ -50,7 +50,8 @@ def _path(kind: str, key: str) -> Path:
 def code_stamp(*rooms: str) -> str:
     """Return a text that changes when the code of these folders of the package does.
 
-    A part of the keys of derived data: in a checkout the code changes while the version stays.
+    A part of the keys of derived data: in a checkout the code changes while the version stays. It depends on nothing but the files'
+    contents, so that a cache outlives an installation, as those of continuous integration must.
 
     Parameters
     ----------
@@ -61,8 +62,7 @@ def code_stamp(*rooms: str) -> str:
     stamps = []
     for room in rooms:
         for path in sorted((package / room).rglob("*.py")):
-            status = path.stat()
-            stamps.append(f"{path.relative_to(package)} {status.st_size} {status.st_mtime_ns}")
+            stamps.append(f"{path.relative_to(package).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}")
     return "\n".join(stamps)
 
 
