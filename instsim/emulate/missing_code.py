@@ -89,12 +89,20 @@ class MissingCode:
         for name, symbol in self._missing.items():
             if name not in stubs and name not in self._modelled:
                 self._pages.setdefault(symbol.address // PAGE * PAGE, []).append(symbol)
+                if not machine.memory.word(symbol.address):
+                    # Nothing there would be an illegal instruction, which the core refuses before the hook is asked.
+                    machine.memory.write(symbol.address, _RETURNS[machine.isa])
         machine.watch_code_pages(self._on_code_page)
 
     def used(self) -> tuple[str, ...]:
         """Names of the modelled functions that ran."""
         ran = set(self._machine.counters.addresses.tolist())
         return tuple(sorted(name for name, address in self._modelled.items() if address in ran))
+
+    def explain(self, message: str) -> str:
+        """Return a message with the names of missing functions behind their addresses."""
+        named = {f"{symbol.address:#010x}": name for name, symbol in self._missing.items()}
+        return next((message.replace(address, f"{address} ({name})") for address, name in named.items() if address in message), message)
 
     # -- putting code in place ---------------------------------------------------------------------------------------------------
 

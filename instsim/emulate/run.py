@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 
 import numpy as np
 
@@ -128,7 +128,7 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
     access.after()
     if host is not None and host.problem and not observer.is_done:
         raise RunError(f"{image.name}: {host.problem}", hint="is this the right --board, and the dialogue the firmware's?", details=host.details)
-    _check(machine, observer, options.region, stop)
+    _check(machine, observer, options.region, replace(stop, message=missing.explain(stop.message)))
     await_output(machine, options.expect, stop)
     if options.on_peek is not None:
         for peek, data in access.found.items():
