@@ -16,7 +16,14 @@ __all__ = ["command"]
 @firmware_argument
 @target_options
 @calibration_options
-@click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True, help="csv: the operators.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "csv", "html"]),
+    default="text",
+    show_default=True,
+    help="csv: the operators; html: one self-contained page.",
+)
 @output_option
 @click.option("--top", type=click.IntRange(min=0), default=15, show_default=True, help="Functions and classes to list.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the cost model's events and what the firmware printed, too.")
@@ -45,6 +52,10 @@ def command(firmware: Path | None, sample: str | None, form: str, output: Path |
         from instsim.report.csv_report import render_csv  # noqa: PLC0415
 
         write_output(render_csv(result), output)
+    elif form == "html":
+        from instsim.report.html_report import render_html  # noqa: PLC0415
+
+        write_output(render_html(result), output)
     else:
         from instsim.report.text import estimate_parts  # noqa: PLC0415
 

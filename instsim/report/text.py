@@ -16,7 +16,20 @@ from instsim.units import format_bytes, format_count, format_quantity
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["all_warnings", "estimate_parts", "event_parts", "guess_parts", "origin_text", "percent", "print_text", "render_text"]
+__all__ = [
+    "all_warnings",
+    "estimate_parts",
+    "event_parts",
+    "guess_parts",
+    "interval_text",
+    "memory_facts",
+    "operator_depth",
+    "operator_place",
+    "origin_text",
+    "percent",
+    "print_text",
+    "render_text",
+]
 
 _CHOICES = {
     "option": "from --board",
@@ -53,7 +66,8 @@ def guess_parts(board: BoardChoice) -> list[Part]:
     return [Facts(f"Board guessed: {short_title(board.title)} ({board.name})", tuple(pairs), style="warning")]
 
 
-def _interval(figure: Figure) -> str:
+def interval_text(figure: Figure) -> str:
+    """Return the interval of a figure and its coverage: ``1.20 to 1.45 (90%)``."""
     if figure.low is None or figure.high is None:
         return "no interval known"
     low, high = format_quantity(figure.low, figure.unit, 3), format_quantity(figure.high, figure.unit, 3)
@@ -63,7 +77,7 @@ def _interval(figure: Figure) -> str:
 
 def _answer(estimate: Estimate) -> Table:
     rows = [
-        Row((name, format_quantity(figure.value, figure.unit), _interval(figure), figure.basis), "strong" if name == "latency" else "")
+        Row((name, format_quantity(figure.value, figure.unit), interval_text(figure), figure.basis), "strong" if name == "latency" else "")
         for name, figure in (("latency", estimate.latency), ("energy", estimate.energy), ("power", estimate.power))
     ]
     rows.append(Row(("cycles", format_count(estimate.cycles), "", "")))
@@ -73,13 +87,17 @@ def _answer(estimate: Estimate) -> Table:
     return Table("", columns, tuple(rows))
 
 
-def _place(operator: EstimatedOperator, *, models: bool, subgraphs: bool) -> str:
+def operator_place(operators: tuple[EstimatedOperator, ...], operator: EstimatedOperator) -> str:
+    """Return an operator's place in its model; subgraph and model are named where there are several. Empty for the dispatch."""
     if operator.index < 0:
         return ""
+    numbered = [other for other in operators if other.index >= 0]
+    models, subgraphs = len({other.model for other in numbered}) > 1, len({other.subgraph for other in numbered}) > 1
     return (f"m{operator.model}:" if models else "") + (f"{operator.subgraph}." if subgraphs else "") + str(operator.index)
 
 
-def _depth(operators: tuple[EstimatedOperator, ...], operator: EstimatedOperator) -> int:
+def operator_depth(operators: tuple[EstimatedOperator, ...], operator: EstimatedOperator) -> int:
+    """Return how many operators an operator was called through."""
     depth = 0
     while 0 <= operator.parent < len(operators) and depth < len(operators):
         operator, depth = operators[operator.parent], depth + 1
@@ -95,7 +113,6 @@ def _operators(estimate: Estimate) -> Part:
     if not operators:
         return Lines(("No operator was found in the region: cycles are shown by function only.",), title="Operators", style="muted")
     numbered = [operator for operator in operators if operator.index >= 0]
-    models, subgraphs = len({operator.model for operator in numbered}) > 1, len({operator.subgraph for operator in numbered}) > 1
     nested = any(not math.isclose(operator.cycles, operator.inclusive_cycles) for operator in operators)
     repeated = any(operator.executions != 1 for operator in numbered)
     shown = {"runs": repeated, "inclusive": nested}
@@ -115,8 +132,8 @@ def _operators(estimate: Estimate) -> Part:
 
     def row(operator: EstimatedOperator) -> Row:
         cells = (
-            _place(operator, models=models, subgraphs=subgraphs),
-            "  " * _depth(operators, operator) + operator.name,
+            operator_place(operators, operator),
+            "  " * operator_depth(operators, operator) + operator.name,
             str(operator.executions) if operator.index >= 0 else "",
             operator_shapes(operator.name, operator.inputs, operator.outputs),
             format_count(operator.macs) if operator.macs else "",
@@ -230,7 +247,8 @@ def event_parts(events: Sequence[EstimatedEvent], title: str = "Cycles by event"
     return [Table(title, columns, rows)] if rows else []
 
 
-def _memory(estimate: Estimate) -> Facts:
+def memory_facts(estimate: Estimate) -> Facts:
+    """Return what memory the firmware occupies and used."""
     firmware, run = estimate.firmware, estimate.run
     stack = format_bytes(run.stack_high_water_bytes) if run.stack_high_water_bytes is not None else "not found"
     if run.arena_used_bytes is None:
@@ -272,7 +290,7 @@ def estimate_parts(estimate: Estimate, *, top: int = 15, verbose: bool = False) 
     parts += [_operators(estimate), *_functions(estimate, top), *_classes(estimate, top)]
     if verbose:
         parts += event_parts(estimate.events)
-    parts += [_memory(estimate), *provenance_parts(estimate, verbose=verbose)]
+    parts += [memory_facts(estimate), *provenance_parts(estimate, verbose=verbose)]
     if warnings:
         parts.append(Lines(warnings, title="Warnings", style="warning", bullet="! "))
     return tuple(parts)
