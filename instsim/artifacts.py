@@ -59,11 +59,8 @@ def code_stamp(*rooms: str) -> str:
         Folders below the package (``"isa"``).
     """
     package = Path(__file__).parent
-    stamps = []
-    for room in rooms:
-        for path in sorted((package / room).rglob("*.py")):
-            stamps.append(f"{path.relative_to(package).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}")
-    return "\n".join(stamps)
+    paths = (path for room in rooms for path in sorted((package / room).rglob("*.py")))
+    return "\n".join(f"{path.relative_to(package).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in paths)
 
 
 def load(kind: str, key: str) -> bytes | None:
