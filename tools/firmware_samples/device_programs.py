@@ -20,7 +20,8 @@ _STM32 = (
 )
 
 
-def _dialogue(family: str, core: str, usart: int, form: tuple[str, ...], timer: int, port: int, clock: int) -> Recipe:
+def _dialogue(row: tuple[str, str, int, tuple[str, ...], int, int, int]) -> Recipe:
+    family, core, usart, form, timer, port, clock = row
     return Recipe(
         name=f"devices-stm32-{family}",
         purpose="waits for its clock, echoes a line on its serial port, times itself, pulses a pin",
@@ -45,7 +46,7 @@ def _dialogue(family: str, core: str, usart: int, form: tuple[str, ...], timer: 
 def device_recipes() -> tuple[Recipe, ...]:
     """Return the recipes."""
     return (
-        *(_dialogue(*row) for row in _STM32),
+        *(_dialogue(row) for row in _STM32),
         Recipe(
             name="devices-rp2040",
             purpose="RP2040's resets, PL011, divider, timer and pins",
