@@ -16,6 +16,9 @@ _RUNS_FOR_A_TERM_MORE = 5
 _MUST_FALL_TO = 0.9
 """A larger model is taken if its leave-one-out error is at most this much of the smaller one's: an error that falls less may well fall by chance."""
 
+_ROUNDING = 1e-9
+"""An error as small as this is one of arithmetic."""
+
 _EXTRA = ("constant", "stalls", "flash-reads", "warmth")
 
 
@@ -73,7 +76,7 @@ class _Search:
             self._seen.append((terms, Errors(()), f"not possible: {error.message}"))
             return False
         reason = _impossible(terms, fitted)
-        if not reason and self.best is not None and not fitted.left_out.rms <= better_than * self.best.left_out.rms:
+        if not reason and self.best is not None and not fitted.left_out.rms <= better_than * self.best.left_out.rms - _ROUNDING:
             reason = "not better"
         self._seen.append((terms, fitted.left_out, reason))
         if reason:

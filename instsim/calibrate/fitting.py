@@ -216,6 +216,14 @@ def _between(terms: Sequence[Term], coefficients: Sequence[float], families: Seq
     return pooled_sd(spread.between_ln_sd, spread.between_degrees_of_freedom, squares, degrees), total
 
 
+def _across_families(spread: Spread) -> Spread:
+    """Return the spread of runs that share a coefficient although their firmware differs: the differences are in their scatter, once."""
+    if not spread.degrees_of_freedom:
+        return spread
+    degrees = min(spread.degrees_of_freedom, spread.between_degrees_of_freedom)
+    return Spread(math.hypot(spread.ln_sd, spread.between_ln_sd), degrees, 0.0, degrees)
+
+
 def fit(quantity: str, terms: Sequence[Term], samples: Sequence[Sample], spread: Spread, *, measured_time: bool = False) -> Fit:
     """Fit one model.
 
@@ -251,11 +259,14 @@ def fit(quantity: str, terms: Sequence[Term], samples: Sequence[Sample], spread:
     covariance = np.asarray(result.normalized_cov_params) / np.outer(lengths, lengths)
     own_degrees = len(samples) - len(terms)
     squares = float(result.ssr) if own_degrees else 0.0
+    families = tuple(dict.fromkeys(term.firmware for term in terms if term.firmware is not None))
+    domain = _domain(samples)
+    if not families and len(domain.firmware) > 1:
+        spread = _across_families(spread)
     degrees = spread.degrees_of_freedom + own_degrees
     if degrees <= 0:
         raise InputError(f"{len(samples)} runs for {len(terms)} terms leave nothing to tell an interval from", hint="measure more runs")
     sd = pooled_sd(spread.ln_sd, spread.degrees_of_freedom, squares, own_degrees)
-    families = tuple(dict.fromkeys(term.firmware for term in terms if term.firmware is not None))
     between, between_degrees = _between(terms, coefficients.tolist(), families, spread)
     model = FittedModel(
         quantity=quantity,
@@ -268,7 +279,7 @@ def fit(quantity: str, terms: Sequence[Term], samples: Sequence[Sample], spread:
         own_degrees_of_freedom=own_degrees,
         between_ln_sd=between,
         between_degrees_of_freedom=between_degrees,
-        domain=_domain(samples),
+        domain=domain,
         measured_time=measured_time,
     )
     left_out = leave_one_out(terms, samples)

@@ -31,6 +31,8 @@ class Spread:
     between_degrees_of_freedom: float
 
 
+_MOST_DEGREES = 100.0
+
 NO_SPREAD = Spread(0.0, 0.0, 0.0, 0.0)
 """Nothing known: a board's own runs alone."""
 
@@ -67,8 +69,8 @@ def pool_spreads(variances: Sequence[float], degrees: Sequence[float]) -> tuple[
     Returns
     -------
     tuple of float
-        Prior standard deviation and its degrees of freedom (Smyth, "Linear models and empirical Bayes methods", 2004, section 6.2); the degrees
-        are at most 100.
+        Prior standard deviation and its degrees of freedom (Smyth, "Linear models and empirical Bayes methods", 2004, section 6.2). Samples that
+        differ no more than chance would have them give their pooled variance, with 100 degrees of freedom.
 
     Raises
     ------
@@ -80,7 +82,9 @@ def pool_spreads(variances: Sequence[float], degrees: Sequence[float]) -> tuple[
     shifted = [math.log(v) - _digamma(d / 2.0) + math.log(d / 2.0) for v, d in zip(variances, degrees, strict=True)]
     mean = math.fsum(shifted) / len(shifted)
     excess = math.fsum((e - mean) ** 2 for e in shifted) / (len(shifted) - 1) - math.fsum(_trigamma(d / 2.0) for d in degrees) / len(degrees)
-    half = 50.0 if excess <= _trigamma(50.0) else _inverse_trigamma(excess)
+    if excess <= _trigamma(_MOST_DEGREES / 2.0):
+        return math.sqrt(math.fsum(v * d for v, d in zip(variances, degrees, strict=True)) / math.fsum(degrees)), _MOST_DEGREES
+    half = _inverse_trigamma(excess)
     return math.sqrt(math.exp(mean + _digamma(half) - math.log(half))), 2.0 * half
 
 

@@ -86,7 +86,7 @@ def calibrated(estimate: Estimate, target: Target, request: Request, settings: S
         origin = "comes with instsim; board, clock and supply match"
     if calibration is None:
         return _nominal(estimate, target, request.level)
-    return _Application(calibration, estimate, target, request).estimate(origin)
+    return _Application(calibration, estimate, target, request, chosen=named is not None).estimate(origin)
 
 
 def _named(name: str) -> Calibration:
@@ -161,7 +161,8 @@ def _nominal(estimate: Estimate, target: Target, level: float) -> Estimate:
 class _Application:
     """One calibration applied to one estimate."""
 
-    def __init__(self, calibration: Calibration, estimate: Estimate, target: Target, request: Request) -> None:
+    def __init__(self, calibration: Calibration, estimate: Estimate, target: Target, request: Request, *, chosen: bool) -> None:
+        self._chosen = chosen
         self._calibration, self._estimate, self._target, self._request = calibration, estimate, target, request
         image = firmware_family(estimate)
         family = request.firmware_family or dict(calibration.fingerprints).get(image, image)
@@ -195,7 +196,11 @@ class _Application:
         quality = self._calibration.latency_quality
         if self._latency_model() is None:
             return "nominal", self._request.level, _NOMINAL_SOURCE
-        return "calibrated", self._request.level, f"{quality.runs if quality else 0} runs: {_terms(self._latency_model())}"
+        return (
+            "calibrated",
+            self._request.level,
+            f"{_terms(self._latency_model())}, from {quality.runs if quality else 0} runs: {self._calibration.source}",
+        )
 
     def _half(self, prediction: Prediction) -> float:
         return interval_half_width(prediction, self._request.level)
@@ -212,7 +217,8 @@ class _Application:
         if prediction is None:
             self.warnings.append(f"the calibrated {model.quantity} needs {_terms(model)}, which is not known of this image: it stays nominal")
             return None
-        self.warnings += _domain_warnings(model, point)
+        if self._chosen:
+            self.warnings += _domain_warnings(model, point)
         return prediction
 
     def _energy(self, latency: _Spread) -> tuple[Figure, Figure]:
@@ -235,9 +241,10 @@ class _Application:
         with_time = math.hypot(half, latency.half or 0.0) if model.measured_time else half
         shift = latency.shift if model.measured_time else 0.0
         quality = self._calibration.energy_quality
-        source = f"{quality.runs if quality else 0} runs at {self._calibration.supply_v:g} V: {_terms(model)}; {self._calibration.source}"
+        other = "" if model.knows(point.firmware) else "; interval for firmware that was not among them"
+        source = f"{_terms(model)}, from {quality.runs if quality else 0} runs at {self._calibration.supply_v:g} V: {self._calibration.source}{other}"
         energy = _Spread(prediction.value, with_time, shift).figure("J", "calibrated", level, source)
-        return energy, _Spread(prediction.value / latency.value, half).figure("W", "calibrated", level, source)
+        return energy, _Spread(prediction.value / latency.value, half).figure("W", "calibrated", level, "energy over latency")
 
     def _operator(self, operator: EstimatedOperator, latency_s: float, energy_j: float) -> EstimatedOperator:
         return replace(operator, latency_s=operator.share * latency_s, energy_j=operator.share * energy_j)

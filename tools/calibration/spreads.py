@@ -1,0 +1,99 @@
+"""The spreads that published runs show, and the file that carries them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import fmean, stdev
+
+from calibration.published import Row, by_setup
+from instsim.calibrate.spread import Spread, pool_spreads
+
+__all__ = ["energy_spread", "latency_spread", "nominal_latency", "spreads_toml"]
+
+_MOST_DEGREES = 20.0
+"""The set-ups agree so well on their spread that it would outweigh 37 runs; half of that, because boards of other makers are not among them."""
+
+_HEAD = """\
+# What known boards show, pooled into calibrations from few runs. Written by `python tools/calibration_study.py`.
+# Spreads are standard deviations of natural logarithms.
+"""
+
+_SETUP = ("board", "supply_v", "firmware", "laboratory", "round")
+
+
+def _variances(groups: Sequence[Sequence[float]]) -> tuple[list[float], list[float]]:
+    pairs = [(stdev(group) ** 2, float(len(group) - 1)) for group in groups if len(group) > 1]
+    return [variance for variance, _ in pairs], [degrees for _, degrees in pairs]
+
+
+def _pooled(groups: Sequence[Sequence[float]]) -> tuple[float, float]:
+    variances, degrees = _variances(groups)
+    return math.sqrt(math.fsum(v * d for v, d in zip(variances, degrees, strict=True)) / sum(degrees)), sum(degrees)
+
+
+def _ln_power(row: Row) -> float:
+    return math.log(float(row["energy_uj"]) / float(row["latency_ms"]))
+
+
+def _ln_excess(row: Row) -> float:
+    """Logarithm of measured over predicted latency."""
+    return math.log(float(row["latency_ms"]) * float(row["clock_mhz"]) * 1e3 / float(row["predicted_cycles"]))
+
+
+def energy_spread(rows: Sequence[Row]) -> Spread:
+    """Return the spread of energy at measured latency, within set-ups and between the firmwares of a board."""
+    within = [[_ln_power(row) for row in group] for _, group in by_setup(rows, *_SETUP)]
+    sd, degrees = pool_spreads(*_variances(within))
+    boards: dict[tuple[str, str], list[float]] = {}
+    for key, group in by_setup(rows, *_SETUP):
+        boards.setdefault((key[0], key[1]), []).append(fmean(_ln_power(row) for row in group))
+    between, between_degrees = _pooled(list(boards.values()))
+    return Spread(sd, min(_MOST_DEGREES, degrees), between, between_degrees)
+
+
+def latency_spread(rows: Sequence[Row]) -> Spread:
+    """Return the spread of latency over prediction, within the images of a firmware on a board and between firmwares."""
+    within, boards = [], dict[str, list[float]]()
+    for (board, _), group in by_setup([{**row, "firmware": row["firmware"].removesuffix(", weights in RAM")} for row in rows], "board", "firmware"):
+        within.append([_ln_excess(row) for row in group])
+        boards.setdefault(board, []).append(fmean(within[-1]))
+    sd, degrees = pool_spreads(*_variances(within))
+    between, between_degrees = _pooled(list(boards.values()))
+    return Spread(sd, min(_MOST_DEGREES, degrees), between, between_degrees)
+
+
+def nominal_latency(rows: Sequence[Row]) -> tuple[float, float, float]:
+    """Return mean, standard deviation and degrees of freedom of ``ln(measured / predicted)``."""
+    values = [_ln_excess(row) for row in rows]
+    # The mean is known no better than from the boards it was taken on.
+    boards = len({row["board"] for row in rows})
+    return fmean(values), stdev(values) * math.sqrt(1 + 1 / boards), float(len(values) - 1)
+
+
+def _table(name: str, spread: Spread, source: str) -> str:
+    return (
+        f"[{name}]\nln_sd = {spread.ln_sd:.4g}\ndegrees_of_freedom = {spread.degrees_of_freedom:.1f}\n"
+        f"between_firmware_ln_sd = {spread.between_ln_sd:.4g}\nbetween_firmware_degrees_of_freedom = {spread.between_degrees_of_freedom:.1f}\n"
+        f'source = "{source}"\n'
+    )
+
+
+def spreads_toml(energy_rows: Sequence[Row], image_rows: Sequence[Row]) -> str:
+    """Return the file of spreads."""
+    setups = len(list(by_setup(energy_rows, *_SETUP)))
+    rounds = "mlperf-tiny v0.5 to v1.2"
+    parts = [
+        _HEAD,
+        _table(
+            "latency", latency_spread(image_rows), f"mlperf-tiny v1.1, v1.2: {len(image_rows)} images of 5 boards, measured over predicted latency"
+        ),
+        _table("energy", energy_spread(energy_rows), f"{rounds}: {len(energy_rows)} runs in {setups} set-ups, energy over measured latency"),
+    ]
+    for (memory,), group in by_setup(image_rows, "memory"):
+        bias, sd, degrees = nominal_latency(group)
+        parts.append(
+            f'[[nominal_latency]]\nmemory = "{memory}"\nisa = "thumb"\nln_bias = {bias:.4g}\nln_sd = {sd:.4g}\ndegrees_of_freedom = {degrees:.1f}\n'
+            f'source = "mlperf-tiny v1.1, v1.2: {len(group)} images of 5 boards with slow flash"\n'
+        )
+    return "\n".join(parts)
