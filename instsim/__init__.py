@@ -12,7 +12,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -87,62 +86,16 @@ _HOMES = {
 }
 
 
-def profile(
-    firmware: str | os.PathLike[str],
-    *,
-    board: str | None = None,
-    core: str | None = None,
-    clock_hz: float | None = None,
-    region: str | None = None,
-    start: int | str | None = None,
-    end: int | str | None = None,
-    call: int = 1,
-    dispatchers: Sequence[str] = (),
-    kernels: Sequence[str] = (),
-    base: int | None = None,
-    budget_cycles: int = 20_000_000_000,
-    force: bool = False,
-    run_on: str | None = None,
-    settings_folder: str | os.PathLike[str] | None = None,
-    on_progress: Callable[[int], None] | None = None,
-    use_cache: bool = True,
-) -> BlockProfile:
+def profile(firmware: str | os.PathLike[str], **options: Any) -> BlockProfile:
     """Run a firmware image and return what ran in its region.
 
     Parameters
     ----------
     firmware : str or path
         ELF, Intel HEX, UF2, or raw binary.
-    board : str, optional
-        Name of a board or path of a board file. Default: from ``instsim.toml`` or ``pyproject.toml``, else guessed from the image.
-    core : str, optional
-        Name or path of a core table, instead of the board's.
-    clock_hz : float, optional
-        Core clock in hertz, instead of the board's.
-    region : str, optional
-        Function to measure, from its entry to its return; ``"all"`` for the whole run. Default: one call of the interpreter's ``Invoke``.
-    start, end : int or str, optional
-        Measure from one address or symbol to another instead.
-    call : int
-        Which call of the region, from 1.
-    dispatchers : sequence of str
-        Functions of which each indirect call is an operator.
-    kernels : sequence of str
-        Names or shell patterns of functions of which each call is an operator.
-    base : int, optional
-        Load address of a raw binary.
-    budget_cycles : int
-        Most cycles of virtual time.
-    force : bool
-        Run an image on a board that it does not fit.
-    run_on : str, optional
-        Board whose memory map the image runs in, where it is linked for another chip than the one that is priced.
-    settings_folder : str or path, optional
-        Where to look for settings, and above; the current folder by default.
-    on_progress : callable, optional
-        ``on_progress(cycles)`` every few million cycles.
-    use_cache : bool
-        Take what ran from the cache, where this very image ran the same way before.
+    **options
+        Fields of `Request`, described there: ``board``, ``region``, ``call`` and so on. Paths may be `pathlib.Path`; a field of several
+        names takes one name or any sequence.
 
     Returns
     -------
@@ -155,70 +108,19 @@ def profile(
         One of its subclasses: what is wrong, and what to do about it.
     """
     from instsim.session.facade import profile as run  # noqa: PLC0415 -- keeps `import instsim` cheap
-    from instsim.session.request import Request  # noqa: PLC0415
 
-    request = Request(
-        board=board,
-        core=core,
-        clock_hz=clock_hz,
-        region=region,
-        start=start,
-        end=end,
-        call=call,
-        dispatchers=_names(dispatchers),
-        kernels=_names(kernels),
-        base=base,
-        budget_cycles=budget_cycles,
-        force=force,
-        run_on=run_on,
-        settings_folder=None if settings_folder is None else os.fspath(settings_folder),
-        on_progress=on_progress,
-        use_cache=use_cache,
-    )
-    return run(os.fspath(firmware), request)
+    return run(os.fspath(firmware), _request(options))
 
 
-def estimate(
-    firmware: str | os.PathLike[str] | BlockProfile,
-    *,
-    board: str | None = None,
-    core: str | None = None,
-    clock_hz: float | None = None,
-    region: str | None = None,
-    start: int | str | None = None,
-    end: int | str | None = None,
-    call: int = 1,
-    dispatchers: Sequence[str] = (),
-    kernels: Sequence[str] = (),
-    base: int | None = None,
-    budget_cycles: int = 20_000_000_000,
-    allow_unpriced: bool = False,
-    calibration: str | os.PathLike[str] | None = None,
-    firmware_family: str | None = None,
-    level: float = 0.9,
-    force: bool = False,
-    run_on: str | None = None,
-    settings_folder: str | os.PathLike[str] | None = None,
-    on_progress: Callable[[int], None] | None = None,
-    use_cache: bool = True,
-) -> Estimate:
+def estimate(firmware: str | os.PathLike[str] | BlockProfile, **options: Any) -> Estimate:
     """Estimate what one region of a firmware costs on a board.
 
     Parameters
     ----------
     firmware : str, path or BlockProfile
         An image to run, or a saved profile (the file or the value), which is priced again without running anything.
-    board, core, clock_hz, region, start, end, call, dispatchers, kernels, base, budget_cycles, force, run_on, settings_folder, on_progress, use_cache
-        As for `profile`. What decides how an image is run cannot be given for a saved profile.
-    allow_unpriced : bool
-        Charge one cycle for an instruction that has no price, instead of refusing.
-    calibration : str or path, optional
-        File that ``instsim calibrate`` wrote, or the name of one that comes with instsim; ``"none"`` for nominal figures. Default: from the
-        settings, else one that comes with instsim for this board, clock and supply.
-    firmware_family : str, optional
-        Family of the firmware as the calibration names it, where the image does not say.
-    level : float
-        Coverage of the intervals, above 0 and below 1.
+    **options
+        Fields of `Request`, as for `profile`. What decides how an image is run cannot be given for a saved profile.
 
     Returns
     -------
@@ -231,31 +133,8 @@ def estimate(
         One of its subclasses: what is wrong, and what to do about it.
     """
     from instsim.session.facade import estimate as run  # noqa: PLC0415 -- keeps `import instsim` cheap
-    from instsim.session.request import Request  # noqa: PLC0415
 
-    request = Request(
-        board=board,
-        core=core,
-        clock_hz=clock_hz,
-        region=region,
-        start=start,
-        end=end,
-        call=call,
-        dispatchers=_names(dispatchers),
-        kernels=_names(kernels),
-        base=base,
-        budget_cycles=budget_cycles,
-        allow_unpriced=allow_unpriced,
-        calibration=None if calibration is None else os.fspath(calibration),
-        firmware_family=firmware_family,
-        level=level,
-        force=force,
-        run_on=run_on,
-        settings_folder=None if settings_folder is None else os.fspath(settings_folder),
-        on_progress=on_progress,
-        use_cache=use_cache,
-    )
-    return run(os.fspath(firmware) if isinstance(firmware, (str, os.PathLike)) else firmware, request)
+    return run(os.fspath(firmware) if isinstance(firmware, (str, os.PathLike)) else firmware, _request(options))
 
 
 def load_profile(path: str | os.PathLike[str]) -> BlockProfile:
@@ -288,8 +167,23 @@ def save_profile(what_ran: BlockProfile, path: str | os.PathLike[str]) -> None:
     save(what_ran, Path(path))
 
 
-def _names(given: Sequence[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+def _request(options: dict[str, Any]) -> Request:
+    from instsim.errors import UsageError  # noqa: PLC0415 -- keeps `import instsim` cheap
+    from instsim.session.request import Request  # noqa: PLC0415
+
+    defaults = {name: field.default for name, field in Request.__dataclass_fields__.items()}
+    unknown = sorted(set(options) - set(defaults))
+    if unknown:
+        from difflib import get_close_matches  # noqa: PLC0415 -- wrong usage only
+
+        near = get_close_matches(unknown[0], defaults, 1)
+        raise UsageError(f"no option {unknown[0]!r}", hint=f"did you mean {near[0]}?" if near else f"options: {', '.join(defaults)}")
+    values = {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in options.items()}
+    several = {name for name, default in defaults.items() if isinstance(default, tuple)}
+    for name in several & set(values):
+        given = values[name]
+        values[name] = (given,) if isinstance(given, str) else tuple(given)
+    return Request(**values)
 
 
 def __getattr__(name: str) -> Any:

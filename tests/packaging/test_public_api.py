@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -16,23 +15,17 @@ from instsim.resources import firmware_elf
 from instsim.session.request import Request
 
 SAMPLE = firmware_elf() / "elf" / "kws-cortex-m0plus.elf"
-NOT_FOR_CALLERS = {"board_chosen_by"}  # set by the command line for its own messages
-OF_PRICING = {"allow_unpriced", "calibration", "firmware_family", "level"}
-OPTIONS = {field.name: field.default for field in dataclasses.fields(Request) if field.name not in NOT_FOR_CALLERS}
 
 
-def defaults(function: object) -> dict[str, object]:
-    parameters = inspect.signature(function).parameters.values()  # type: ignore[arg-type]
-    assert [p.kind for p in parameters][1:] == [inspect.Parameter.KEYWORD_ONLY] * (len(parameters) - 1)
-    return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+def test_every_field_of_a_request_is_an_option() -> None:
+    request = instsim._request({field.name: field.default for field in dataclasses.fields(Request)})
+    assert request == Request()
 
 
-def test_estimate_takes_every_option_of_a_request_with_its_default() -> None:
-    assert defaults(instsim.estimate) == OPTIONS
-
-
-def test_profile_takes_every_option_but_those_of_pricing() -> None:
-    assert defaults(instsim.profile) == {name: value for name, value in OPTIONS.items() if name not in OF_PRICING}
+def test_an_unknown_option_is_named_with_its_neighbour() -> None:
+    with pytest.raises(instsim.UsageError, match="no option 'bord'") as caught:
+        instsim.estimate(SAMPLE, bord="nucleo-g0b1re")
+    assert "did you mean board?" in caught.value.hint
 
 
 def test_import_loads_no_third_party_package() -> None:
