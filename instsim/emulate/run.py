@@ -122,10 +122,12 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
         access.before()
     top = machine.stack_top()
     paint = None if top is None else StackPaint(machine.memory, image, top)
-    host = None if options.serial is None else _connect(machine, observer, options.serial)
+    host = None if options.serial is None else _connect(machine, observer, options.serial, ends=options.region.rule is RegionRule.SERIAL)
     stop = machine.run(options.budget_cycles, options.on_progress)
     ledger = observer.finish()
     access.after()
+    if host is not None and stop.reason is StopReason.EXIT:
+        host.firmware_ended()
     if host is not None and host.problem and not observer.is_done:
         raise RunError(f"{image.name}: {host.problem}", hint="is this the right --board, and the dialogue the firmware's?", details=host.details)
     _check(machine, observer, options.region, replace(stop, message=missing.explain(stop.message)))
@@ -204,14 +206,14 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
     )
 
 
-def _connect(machine: Machine, observer: Observer, script: SerialScript) -> SerialHost:
-    """Put a host on the serial wire; a script that marks the region ends the run."""
+def _connect(machine: Machine, observer: Observer, script: SerialScript, *, ends: bool) -> SerialHost:
+    """Put a host on the serial wire; a failed dialogue, or one that `ends` the run, stops the machine."""
 
     def end() -> None:
-        if script.marks_region or host.problem:
+        if ends or host.problem:
             machine.stop(Stop(StopReason.REGION_DONE, machine.engine.pc))
 
-    host = SerialHost(script, machine.devices.around, lambda mark: observer.mark(opens=mark is RegionMark.START), end)
+    host = SerialHost(script, machine.devices.around, lambda mark: observer.mark(opens=mark is RegionMark.START) if ends else None, end)
     return host
 
 

@@ -213,12 +213,19 @@ class SerialHost:
     # -- trouble -----------------------------------------------------------------------------------------------------------------
 
     def _on_timeout(self) -> None:
-        step, number = self._step, self._place + 1
-        left = len(self._to_send)
-        wanted = f"the firmware did not take {left:,} of {len(step.send):,} bytes" if left else f"{step.expect!r} did not come"
-        self.problem = f"serial dialogue {self._script.name}, step {number}: {wanted} within {step.timeout_ms:g} ms of virtual time"
-        self.details = self.received_text()
+        self._fail(f"within {self._step.timeout_ms:g} ms of virtual time")
         self._on_end()
+
+    def firmware_ended(self) -> None:
+        """Say that nothing more will come."""
+        if not self.is_done and not self.problem:
+            self._fail("before the firmware ended")
+
+    def _fail(self, when: str) -> None:
+        step, left = self._step, len(self._to_send)
+        wanted = f"the firmware did not take {left:,} of {len(step.send):,} bytes" if left else f"{step.expect!r} did not come"
+        self.problem = f"serial dialogue {self._script.name}, step {self._place + 1}: {wanted} {when}"
+        self.details = self.received_text()
 
     def received_text(self) -> tuple[str, ...]:
         """Return, for messages, what every port has sent, its end if it is long."""

@@ -29,6 +29,10 @@ class Bench:
     def set_line(self, number: int, level: bool) -> None:
         self.lines[number] = level
 
+    def high(self, number: int) -> bool:
+        """Whether an interrupt line is high."""
+        return self.lines.get(number, False)
+
     def pulse(self, number: int) -> None:
         self.lines[number] = True
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.emulate.bundled import chip
-from tests.emulate.device_bench import Bench
-
 from instsim.emulate.devices import Devices
 from instsim.emulate.spec import DeviceSpec, MachineSpec
+from tests.emulate.bundled import chip
+from tests.emulate.device_bench import Bench
 
 
 def bus(bench: Bench, *devices: DeviceSpec, core: str = "cortex-m4", resets: dict[int, int] | None = None, **changes: object) -> Devices:

@@ -30,6 +30,7 @@ static void say_number(uint32_t value) {
 
 __attribute__((noinline)) uint32_t work(uint32_t rounds) {
     uint32_t value = 1;
+    __asm__ volatile("" ::: "memory"); /* a function without effects could be called behind both readings of the timer */
     for (uint32_t i = 0; i < rounds; i++)
         value = value * 1664525u + 1013904223u;
     return value;
