@@ -37,6 +37,14 @@ _BOARDS = {
     "F746": "disco-f746ng",
     "H7A3": "nucleo-h7a3zi-q",
 }
+_HEADING = """## Firmware images of vendors
+
+Images from the result repositories of MLPerf Tiny (github.com/mlcommons/tiny_results_v1.1 and v1.2), run unmodified from reset through the dialogue
+of EEMBC's runner; the region lies between the two timestamps of one inference. Official cycles are the published latency times the nominal clock. The
+images come from closed code generators and are not part of this repository; `python tools/vendor_images.py IMAGES CSV --write` makes this section.
+Memory is taken as ideal: what is missing most (anomaly detection) reads weights from flash once. Host seconds hold boot, dialogue, inference and
+pricing, on a shared two-core machine.
+"""
 _RESULTS = re.compile(r"m-results-\[([^\]]*)\]")
 
 
@@ -61,7 +69,7 @@ class Row:
         return None if self.predicted_cycles is None else self.predicted_cycles / self.official_cycles
 
 
-def _run(image: Path, facts: dict[str, str], extra: dict[str, object]) -> Row:
+def _run(image: Path, facts: dict[str, str]) -> Row:
     board = next((name for part, name in _BOARDS.items() if part in facts["system"]), None)
     started = time.perf_counter()
     found: Estimate | None = None
@@ -69,7 +77,7 @@ def _run(image: Path, facts: dict[str, str], extra: dict[str, object]) -> Row:
     if board is None:
         problem = "no board file"
     else:
-        request = Request(board=board, serial="eembc", clock_hz=float(facts["clock_mhz"]) * 1e6, use_cache=False, **extra)  # type: ignore[arg-type]
+        request = Request(board=board, serial="eembc", clock_hz=float(facts["clock_mhz"]) * 1e6, use_cache=False)
         try:
             found = estimate(image, request)
         except InstsimError as error:
@@ -97,7 +105,7 @@ def run_all(images: Path, table: Path, only: str = "") -> list[Row]:
             image = next((path for path in (images / facts["round"] / facts["file"], images / facts["file"]) if path.is_file()), None)
             if image is None or not re.search(only, f"{facts['round']}/{facts['file']}"):
                 continue
-            row = _run(image, facts, {})
+            row = _run(image, facts)
             rows.append(row)
             ratio = "-" if row.ratio is None else f"{row.ratio:.3f}"
             print(f"{row.round} {row.system} {row.benchmark} {row.build} {ratio} {row.host_s:.2f} s {row.problem}", file=sys.stderr)
@@ -123,20 +131,26 @@ def table_text(rows: list[Row]) -> str:
     groups: dict[str, set[str]] = {}
     for row in rows:
         if row.results:
-            groups.setdefault(row.benchmark, set()).add(row.results)
-    lines += ["", "Different outputs for the same input: " + ", ".join(f"{name} {len(found)}" for name, found in sorted(groups.items())) + "."]
+            groups.setdefault(f"{row.round} {row.submitter} {row.benchmark}", set()).add(row.results)
+    apart = [f"{name} ({len(found)} outputs)" for name, found in sorted(groups.items()) if len(found) > 1]
+    same = len(groups) - len(apart)
+    lines += [
+        "",
+        f"Outputs for one random input agree between all boards of a submission in {same} of {len(groups)} benchmarks"
+        + ("." if not apart else f"; not in {', '.join(apart)}."),
+    ]
     return "\n".join(lines) + "\n"
 
 
 def write_section(text: str) -> None:
     """Put the table between its markers in ``docs/accuracy.md``; a document without them gets them at its end."""
     document = _DOCUMENT.read_text(encoding="utf-8") if _DOCUMENT.is_file() else ""
-    section = f"{_BEGIN}\n{text}{_END}"
+    section = f"{_BEGIN}\n{_HEADING}\n{text}{_END}"
     if _BEGIN in document and _END in document:
         before, rest = document.split(_BEGIN, 1)
         document = before + section + rest.split(_END, 1)[1]
     else:
-        document = f"{document.rstrip()}\n\n## Firmware images of vendors\n\n{section}\n".lstrip()
+        document = f"{document.rstrip()}\n\n{section}\n".lstrip()
     _DOCUMENT.write_text(document, encoding="utf-8")
 
 
