@@ -7,9 +7,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from instsim.emulate.devices import Edge, SerialPort, Surroundings
-from instsim.emulate.events import ScheduledEvent
+if TYPE_CHECKING:
+    from instsim.emulate.devices import Edge, SerialPort, Surroundings
+    from instsim.emulate.events import ScheduledEvent
 
 __all__ = ["RegionMark", "SerialHost", "SerialScript", "SerialStep"]
 
