@@ -17,6 +17,7 @@ from calibration.page import put_section, section
 from calibration.published import ENERGY_RUNS, IMAGE_RUNS, predict_images, read_rows
 from calibration.shipped import shipped_calibrations
 from calibration.spreads import energy_spread, spreads_toml
+from calibration.transfer import learning_curve
 from calibration.trials import run_trials
 
 from instsim.calibrate.calibration_file import calibration_toml
@@ -39,7 +40,7 @@ def main() -> int:
         (folder / f"{name}.toml").write_text(calibration_toml(calibration), encoding="utf-8")
         print(f"wrote {name}")
     trials = run_trials(energy_rows, image_rows)
-    text = section(trials)
+    text = section(trials, [learning_curve(energy_rows)])
     print(text)
     put_section(_ROOT / "docs" / "accuracy.md", text)
     write_linearity(_ROOT / "docs", energy_rows, image_rows)

@@ -20,12 +20,14 @@ _PLOTS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 @target_options
 @output_option
 @click.option("--template", is_flag=True, help="Print a file of runs to start from.")
+@click.option("--table", is_flag=True, help="Refit weights of the core table instead, to runs of images with their latency.")
+@click.option("--event", "events", multiple=True, metavar="NAME", help="With --table: a row to refit. Default: all that are not documented.")
 @click.option("--name", help="Name of the calibration. Default: that of the output file.")
 @click.option("--source", default="", help="Where the runs come from, in words.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw measured against predicted (.png, .svg, .pdf).")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of the report.")
 @run_options
-def command(runs: Path | None, output: Path | None, *, template: bool, form: str, plot: Path | None, **options: Any) -> None:
+def command(runs: Path | None, output: Path | None, *, template: bool, table: bool, form: str, plot: Path | None, **options: Any) -> None:
     """Fit latency and energy of a board to a few RUNS measured on it, and save what was learned.
 
     RUNS is a CSV file with one row a run: the image (or a saved profile, or known cycles), its latency, and its energy, power, or current
@@ -51,6 +53,9 @@ def command(runs: Path | None, output: Path | None, *, template: bool, form: str
             raise UsageError(f"{path} exists already", hint="--force overwrites it")
     if plot is not None and plot.suffix.lower() not in _PLOTS:
         raise UsageError(f"{plot}: a plot ends in {', '.join(_PLOTS)}")
+    if table:
+        _refit(runs, output, form, options)
+        return
     from instsim.calibrate.calibration_file import calibration_toml  # noqa: PLC0415
     from instsim.session.calibrating import CalibrationRequest, calibrate  # noqa: PLC0415
 
@@ -76,3 +81,19 @@ def command(runs: Path | None, output: Path | None, *, template: bool, form: str
         write_parts(calibration_parts(fitted))
     if output is not None:
         click.echo(f"{output}: use it with --calibration {output}", err=True)
+
+
+def _refit(runs: Path, output: Path | None, form: str, options: dict[str, Any]) -> None:
+    from instsim.cli.output import write_document, write_file, write_parts  # noqa: PLC0415
+    from instsim.report.weights import weights_document, weights_parts  # noqa: PLC0415
+    from instsim.session.table_refit import refit_table, refitted_toml  # noqa: PLC0415
+
+    found = refit_table(runs, request_from(options), options["events"])
+    if output is not None:
+        write_file(refitted_toml(found, options["name"] or output.stem).encode(), output)
+    if form == "json":
+        write_document(weights_document(found))
+    else:
+        write_parts(weights_parts(found))
+    if output is not None:
+        click.echo(f"{output}: use it with --core {output}", err=True)

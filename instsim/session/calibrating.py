@@ -23,7 +23,7 @@ from instsim.session.firmware_family import firmware_family
 from instsim.session.request import Request
 from instsim.session.settings import find_settings
 
-__all__ = ["CalibrationRequest", "calibrate", "estimates_of"]
+__all__ = ["CalibrationRequest", "calibrate", "estimates_of", "request_of_run"]
 
 _MOST_THREADS = 4
 
@@ -73,7 +73,7 @@ def calibrate(path: Path, wanted: CalibrationRequest) -> BoardFit:
     board = load_board(named)
     runs = read_runs(path)
     request = replace(request, board=named, calibration=NO_CALIBRATION)
-    asked = [(run.path, _request_of(run, request)) for run in runs.runs if run.path is not None]
+    asked = [(run.path, request_of_run(run, request)) for run in runs.runs if run.path is not None]
     places = [f"line {run.line}: {run.name}" for run in runs.runs if run.path is not None]
     priced = iter(estimates_of(asked, places))
     estimates = [next(priced) if run.path is not None else None for run in runs.runs]
@@ -84,7 +84,8 @@ def calibrate(path: Path, wanted: CalibrationRequest) -> BoardFit:
     return replace(fitted, warnings=tuple(dict.fromkeys(warnings)))
 
 
-def _request_of(run: Run, request: Request) -> Request:
+def request_of_run(run: Run, request: Request) -> Request:
+    """Return the request that a run's image is estimated with: its region and clock, and for a saved profile nothing that decides a run."""
     request = replace(request, region=run.region or request.region, clock_hz=run.clock_hz or request.clock_hz)
     if run.source != "profile":
         return request
