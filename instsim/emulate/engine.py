@@ -15,7 +15,7 @@ from instsim.emulate.spec import MachineSpec, MemoryKind
 from instsim.errors import UsageError
 from instsim.isa import Isa
 
-__all__ = ["Access", "Engine", "RegisterBatch", "Registers"]
+__all__ = ["NOWHERE_PAGE", "Access", "Engine", "RegisterBatch", "Registers"]
 
 _CPUS = {
     "cortex-m0": arm_const.UC_CPU_ARM_CORTEX_M0,
@@ -27,8 +27,9 @@ _CPUS = {
 _IT_BITS = 0x0600FC00
 _EPSR_WITHOUT_IT = 1 << 24
 
-_NOWHERE = 0xDFFFF000
-_STOP_ADDRESS = _NOWHERE + 0x800
+NOWHERE_PAGE = 0xDFFFF000
+"""A page of our own that no firmware ever reaches."""
+_STOP_ADDRESS = NOWHERE_PAGE + 0x800
 """Where Unicorn is told to stop, in a page of our own that no firmware ever reaches. It looks at the code around that address at every stop: an
 address that cannot be fetched would turn each stop into an error."""
 
@@ -151,12 +152,9 @@ class Engine:
         self._read, self._write = binding.uclib.uc_reg_read, binding.uclib.uc_reg_write
         self._value = ctypes.c_uint64()
         self._value_pointer = ctypes.byref(self._value)
-        self._handle = self.uc._uch  # noqa: SLF001 -- for calls of Unicorn's library past its binding
-        self._epsr = ctypes.c_uint64(0)
-        self._epsr_pointer = ctypes.byref(self._epsr)
         for bank in memory.banks:
             self.uc.mem_map_ptr(bank.spec.address, bank.spec.size, unicorn.UC_PROT_ALL, bank.host_address)
-        self.uc.mem_map(_NOWHERE, PAGE)
+        self.uc.mem_map(NOWHERE_PAGE, PAGE)
         self.uc.ctl_tlb_mode(unicorn.UC_TLB_VIRTUAL)
         self.uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._fill)
 
@@ -168,7 +166,7 @@ class Engine:
             self.clear_it_state(uc)
         page = address & ~(PAGE - 1)
         found = self._memory.find(page)
-        if page == _NOWHERE:
+        if page == NOWHERE_PAGE:
             entry.paddr, entry.perms = page, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC
             return True
         if found is None:
@@ -193,11 +191,9 @@ class Engine:
 
     def clear_it_state(self, uc: Any) -> None:
         """Undo a defect: a callback during a data access inside an IT block leaves IT bits set that the next block would obey."""
-        if self.isa is Isa.THUMB:
-            # The binding's own way to read a register takes ten times as long, and this runs at every access to a device.
-            binding.uclib.uc_reg_read(self._handle, arm_const.UC_ARM_REG_EPSR, self._epsr_pointer)
-            if self._epsr.value & _IT_BITS:
-                uc.reg_write(arm_const.UC_ARM_REG_EPSR, _EPSR_WITHOUT_IT)
+        # Not by the binding's own call, which takes ten times as long: this runs at every access to a device.
+        if self.isa is Isa.THUMB and self.read_register(arm_const.UC_ARM_REG_EPSR) & _IT_BITS:
+            uc.reg_write(arm_const.UC_ARM_REG_EPSR, _EPSR_WITHOUT_IT)
 
     # -- hooks -------------------------------------------------------------------------------------------------------------------
 
@@ -273,6 +269,11 @@ class Engine:
     def forget_code(self, address: int) -> None:
         """Translate the code at an address anew, so that a hook added there from now on is seen."""
         self.uc.ctl_remove_cache(address, address + 2)
+
+    @property
+    def handle(self) -> int:
+        """Unicorn's own handle."""
+        return int(self.uc._uch.value)  # noqa: SLF001 -- as above
 
     def remove(self, handle: Any) -> None:
         """Remove a hook that `on_instruction` added."""

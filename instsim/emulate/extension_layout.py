@@ -22,7 +22,7 @@ class ExtensionState(IntEnum):
     CODE = 3
     """Pointer to 2**20 pointers: the bytes of each 4 KB page that holds code."""
     SITES = 4
-    """Pointer to 2**20 pointers: a byte of `SiteFlag` for each half-word of the page; 0: none."""
+    """Pointer to 2**20 pointers: a word for each half-word of the page, with `SiteFlag` in its low 8 bits; 0: none."""
     ASK_FUNCTION = 5
     """``uint64_t (uint64_t address)``, Python: carry out the instruction at the address and return where to go on."""
     TRAP_FUNCTION = 6
@@ -50,13 +50,15 @@ class MachineTable(IntEnum):
     COUNT = 0
     """Entries in use, from the first."""
     LAST_CPU = 1
-    """The processor that raised the last exception."""
-    LOOKUP_FUNCTION = 2
-    """Address of ``helper_lookup_tb_ptr``, which finds the host's code for the program counter."""
-    RAISE_FUNCTION = 3
-    """Address of ``riscv_raise_exception``."""
+    """The processor that last translated code at `PROBE`."""
+    PROBE = 2
+    """An address that is only translated to find out a machine's processor."""
+    FETCH_FUNCTION = 3
+    """Address of the original ``cpu_lduw_code``."""
     TRACE_FUNCTION = 4
     """Address of the original ``helper_uc_tracecode``."""
+    RARE_FUNCTION = 5
+    """Address of the native code for what `TRACE_FUNCTION`'s replacement does not do itself."""
     WORDS = 8
 
 
@@ -73,9 +75,15 @@ class MachineEntry(IntEnum):
 
 
 class SiteFlag(IntFlag):
-    """What is known of an address that holds a 16-bit instruction."""
+    """What is known of the instruction at an address."""
 
     OURS = 1
-    """Unicorn passes over it; it is carried out by native code."""
+    """It is carried out by native code at a hook."""
     SHARED = 2
-    """Someone else watches the instruction too, and is to be called first."""
+    """Someone else watches it too, and is to be called first."""
+    WIDE = 4
+    """It has 32 bits."""
+    LEAVES = 8
+    """The block is left behind it, whatever Unicorn makes of the rest."""
+    LOOKED_AT = 16
+    """It is none of ours."""

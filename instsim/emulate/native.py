@@ -19,7 +19,7 @@ from instsim.errors import InstsimError
 __all__ = ["NativeHooks", "load_hooks"]
 
 _KIND = "hooks"
-_SOURCES = ("hooks.py", "layout.py", "extension_hooks.py", "extension_layout.py")
+_SOURCES = ("hooks.py", "layout.py", "extension_hooks.py", "extension_instructions.py", "extension_layout.py")
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class NativeHooks:
         (`instsim.emulate.extension_layout`) here and below.
     site, trap : int
         To be called before such 16-bit instructions, and at exceptions.
-    raised, trace : int
-        To be called in place of Unicorn's own helpers (`instsim.emulate.short_way`).
+    fetch, trace, rare_trace : int
+        To be called in place of Unicorn's own functions (`instsim.emulate.short_way`).
     """
 
     block: int
@@ -52,8 +52,9 @@ class NativeHooks:
     step: int
     site: int
     trap: int
-    raised: int
+    fetch: int
     trace: int
+    rare_trace: int
     _engines: tuple[Any, ...] = field(repr=False, default=())
 
 

@@ -2,9 +2,12 @@
 
 Unicorn 2.1.4 treats them in two ways. A 32-bit instruction it does not know raises exception 2 with the program counter four bytes on. A
 16-bit one does nothing, silently, and the block goes on; Zcmp's encodings are those of ``c.fsdsp``, which does nothing either while the
-floating-point unit is off. So the former are served where exceptions arrive, the latter by hooks on their addresses. Those addresses are
-found when a block first runs: the block hook stops the machine before it, and the instructions of exactly that block are registered here.
-Behind a Zcmp instruction the block is left, whatever Unicorn makes of the rest; the block hook counts it up to there.
+floating-point unit is off. The addresses of both are found when a block first runs: the block hook stops the machine before it, and the
+instructions of exactly that block are registered here, as hooks on their addresses.
+
+Where `instsim.emulate.short_way` is open, the translator sees a ``nop`` in place of each and the hook carries it out: blocks are those of a core
+that knows the instructions. Elsewhere the 32-bit ones are served where exceptions arrive, which ends a block; and behind a Zcmp instruction the
+block is left, whatever Unicorn makes of the rest: the block hook counts it up to there. Basic blocks and counts are the same either way.
 """
 
 from __future__ import annotations
@@ -20,9 +23,11 @@ from instsim.emulate.engine import Engine
 from instsim.emulate.extension_layout import ExtensionState, SiteFlag
 from instsim.emulate.memory import PAGE, Memory
 from instsim.emulate.native import load_hooks
-from instsim.emulate.riscv_semantics import AccessFault, carry_out, is_candidate
+from instsim.emulate.riscv_semantics import AccessFault, carry_out, is_candidate, is_wide, leaves_block
 from instsim.emulate.short_way import open_short_way
 from instsim.emulate.spec import MachineSpec, MemoryKind
+from instsim.isa import Isa
+from instsim.isa.transfers import ends_in_transfer
 
 __all__ = ["RiscvExtensions"]
 
@@ -68,7 +73,7 @@ class RiscvExtensions:
         self._native = load_hooks()
         self._handles: dict[int, int] = {}
         self._watched: set[int] = set()
-        self._flags: dict[int, npt.NDArray[np.uint8]] = {}
+        self._flags: dict[int, npt.NDArray[np.uint64]] = {}
         self._readable, self._writable, self._sites = (np.zeros(_PAGES, np.uint64) for _ in range(3))
         self._scratch = np.zeros(_SCRATCH_WORDS, np.uint64)
         self._state = np.zeros(ExtensionState.WORDS, np.uint64)
@@ -80,9 +85,10 @@ class RiscvExtensions:
         engine.add_trap_hook(self._native.trap, self._pointer)
         engine.on_hook = self._on_hook
         counters.find_sites(self._sites.ctypes.data)
-        way = open_short_way(self._native.raised, self._native.trace)
-        if way is not None and way.enter(self, engine.uc, self._state.ctypes.data):
+        way = open_short_way(self._native.fetch, self._native.trace, self._native.rare_trace)
+        if way is not None and way.enter(self, engine, self._state.ctypes.data):
             self._state[ExtensionState.TABLE] = way.table_address
+            counters.take_stopped()
             # Where there is only one hook, Unicorn calls it directly, past the helper that leads to the short way.
             engine.add_instruction_hook(self._native.site, self._pointer, _NEVER)
 
@@ -129,24 +135,51 @@ class RiscvExtensions:
             self._register(*block)
 
     def _register(self, start: int, size: int) -> None:
-        at = start
-        while at < start + size:
-            half = int.from_bytes(self._memory.read(at, 2) or b"\0\0", "little")
-            if half & 3 != 3 and is_candidate(half) and at not in self._handles:
-                flags = self._flags.get(at // PAGE)
-                if flags is None:
-                    flags = self._flags[at // PAGE] = np.zeros(PAGE // 2, np.uint8)
-                    self._sites[at // PAGE] = flags.ctypes.data
-                flags[at % PAGE // 2] = SiteFlag.OURS | (SiteFlag.SHARED if at in self._watched else 0)
-                self._handles[at] = self._engine.add_instruction_hook(self._native.site, self._pointer, at)
-                self._engine.forget_code(at)
-            at += 4 if half & 3 == 3 else 2
+        """Look at every instruction of a block, and on behind it until control goes elsewhere: there is more to find where one was."""
+        at, end = start, start + size
+        while True:
+            encoding = int.from_bytes(self._memory.read(at, 2) or b"\0\0", "little")
+            is_long = encoding & 3 == 3
+            if is_long:
+                encoding |= int.from_bytes(self._memory.read(at + 2, 2) or b"\0\0", "little") << 16
+            found = is_wide(encoding) if is_long else is_candidate(encoding)
+            if found and (self.takes_short_way or not is_long):
+                self._add(at, encoding)
+            elif is_long:
+                self._set_flag(at, SiteFlag.LOOKED_AT)
+            width = 4 if is_long else 2
+            leaves = ends_in_transfer(Isa.RV32, encoding.to_bytes(width, "little")) or not encoding
+            at += width
+            if at >= end and (leaves or at // PAGE != start // PAGE or not self.takes_short_way):
+                return
+
+    def _add(self, at: int, encoding: int) -> None:
+        if at in self._handles:
+            return
+        is_long = encoding & 3 == 3
+        flags = SiteFlag.OURS
+        if at in self._watched:
+            flags |= SiteFlag.SHARED
+        if is_long:
+            flags |= SiteFlag.WIDE
+        elif leaves_block(encoding) and not self.takes_short_way:
+            flags |= SiteFlag.LEAVES
+        self._set_flag(at, flags)
+        self._handles[at] = self._engine.add_instruction_hook(self._native.site, self._pointer, at)
+        self._engine.forget_code(at)
+
+    def _set_flag(self, at: int, flag: SiteFlag) -> None:
+        flags = self._flags.get(at // PAGE)
+        if flags is None:
+            flags = self._flags[at // PAGE] = np.zeros(PAGE // 2, np.uint64)
+            self._sites[at // PAGE] = flags.ctypes.data
+        flags[at % PAGE // 2] |= np.uint64(flag)
 
     def _on_hook(self, address: int) -> None:
         """Someone else watches an instruction: they are to see the registers before it is carried out."""
         handle = self._handles.pop(address, None)
         if handle is not None:
-            self._flags[address // PAGE][address % PAGE // 2] |= SiteFlag.SHARED
+            self._set_flag(address, SiteFlag.SHARED)
             self._engine.remove_native_hook(handle)
             self._handles[address] = self._engine.add_instruction_hook(self._native.site, self._pointer, address)
         self._watched.add(address)

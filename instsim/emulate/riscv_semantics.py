@@ -1,7 +1,7 @@
 """What Zba, Zbb, Zbc, Zbs, Zbkb, Zcb and Zcmp instructions do, in plain Python.
 
 The RISC-V Instruction Set Manual, volume I, chapters "B", "Bit-manipulation for cryptography" and "Zc". The native code of
-`instsim.emulate.extension_hooks` does the same; this is what runs where it cannot (device registers), and what it is tested against.
+`instsim.emulate.extension_instructions` does the same; this is what runs where it cannot (device registers), and what it is tested against.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["AccessFault", "Storage", "carry_out", "is_candidate", "leaves_block"]
+__all__ = ["AccessFault", "Storage", "carry_out", "is_candidate", "is_wide", "leaves_block"]
 
 _WORD = 0xFFFFFFFF
 _SIGN = 0x80000000
@@ -41,6 +41,12 @@ class Storage(Protocol):
 def is_candidate(half: int) -> bool:
     """Whether a 16-bit encoding lies where RV32IMAFC has none and Zcb or Zcmp may have one; the emulator passes over all of these."""
     return half & 0xE003 == 0x8000 or half & 0xFC03 == 0x9C01 or leaves_block(half)
+
+
+def is_wide(word: int) -> bool:
+    """Whether a 32-bit encoding is one of these extensions'."""
+    opcode, kind, whole = word & 0x7F, (word >> 25, word >> 12 & 7), (word >> 20, word >> 12 & 7)
+    return (opcode == 0x33 and kind in _TWO) or (opcode == 0x13 and (kind in _WITH_CONSTANT or whole in _ONE))
 
 
 def leaves_block(half: int) -> bool:

@@ -1,0 +1,350 @@
+"""The source of the native code for single RISC-V instructions that Unicorn does not decode; `instsim.emulate.extension_hooks` leads to it.
+
+`instsim.emulate.riscv_semantics` says in plain Python what the instructions do. Numbers are 64 bits wide here, registers 32.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+from numba import types
+
+from instsim.emulate.extension_layout import ExtensionState
+from instsim.emulate.layout import NOWHERE
+
+__all__ = [
+    "NARROW",
+    "NO_OPERATION",
+    "SIMPLE_OPERATIONS",
+    "as_bytes",
+    "as_half_words",
+    "as_words32",
+    "as_words64",
+    "carry_out_simple",
+    "classify",
+    "is_candidate",
+    "step",
+]
+
+_U64, _U32, _I64 = types.uint64, types.uint32, types.int64
+_NOWHERE = NOWHERE
+_READABLE, _WRITABLE = int(ExtensionState.READABLE), int(ExtensionState.WRITABLE)
+_TWO = (
+    *(0x30 << 3 | 5, 0x24 << 3 | 1, 0x24 << 3 | 5, 0x34 << 3 | 1, 0x14 << 3 | 1),  # ror, bclr, bext, binv, bset: with a constant too
+    *(0x10 << 3 | 2, 0x10 << 3 | 4, 0x10 << 3 | 6, 0x20 << 3 | 7, 0x20 << 3 | 6, 0x20 << 3 | 4),  # sh1add, sh2add, sh3add, andn, orn, xnor
+    *(0x05 << 3 | 4, 0x05 << 3 | 5, 0x05 << 3 | 6, 0x05 << 3 | 7, 0x30 << 3 | 1),  # min, minu, max, maxu, rol
+    *(0x04 << 3 | 4, 0x04 << 3 | 7),  # pack, packh
+)
+"""``funct7 << 3 | funct3`` of operations on two registers (OP) or a register and a constant (OP-IMM)."""
+_WITH_CONSTANT = 5
+_ONE = (
+    *(0x600 << 3 | 1, 0x601 << 3 | 1, 0x602 << 3 | 1, 0x604 << 3 | 1, 0x605 << 3 | 1),  # clz, ctz, cpop, sext.b, sext.h
+    *(0x287 << 3 | 5, 0x687 << 3 | 5, 0x698 << 3 | 5, 0x08F << 3 | 1, 0x08F << 3 | 5),  # orc.b, brev8, rev8, zip, unzip
+)
+"""``imm[11:0] << 3 | funct3`` of operations on one register (OP-IMM)."""
+_CARRYLESS = (0x05 << 3 | 1, 0x05 << 3 | 2, 0x05 << 3 | 3)
+"""``funct7 << 3 | funct3`` of clmul, clmulr, clmulh (OP)."""
+_FIRST_ONE, _FIRST_CONSTANT, _FIRST_CARRYLESS, NARROW, NO_OPERATION = len(_TWO), 32, 64, 126, 127
+SIMPLE_OPERATIONS = _FIRST_CARRYLESS
+"""Operations below are a few instructions of the host's."""
+
+
+def _cast_to(kind: Any) -> Any:
+    @numba.extending.intrinsic  # type: ignore[untyped-decorator]
+    def cast(_context: Any, _address: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], context.get_value_type(kind))
+
+        return kind(_U64), generate
+
+    return cast
+
+
+as_words64 = _cast_to(types.CPointer(types.uint64))
+as_words32 = _cast_to(types.CPointer(types.uint32))
+as_half_words = _cast_to(types.CPointer(types.uint16))
+as_bytes = _cast_to(types.CPointer(types.uint8))
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def is_candidate(half: Any) -> Any:
+    """Tell what `instsim.emulate.riscv_semantics.is_candidate` tells."""
+    return half & 0xE003 == 0x8000 or half & 0xFC03 == 0x9C01 or half & 0xE003 == 0xA002
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _population(value: Any) -> Any:
+    value = value - (value >> 1 & 0x55555555)
+    value = (value & 0x33333333) + (value >> 2 & 0x33333333)
+    value = value + (value >> 4) & 0x0F0F0F0F
+    return (value * 0x01010101 & 0xFFFFFFFF) >> 24
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _clmul(first: Any, second: Any) -> Any:
+    product = 0
+    for position in range(32):
+        if second >> position & 1:
+            product ^= first << position
+    return product
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def classify(word: Any) -> Any:
+    """Return the dense number of a 32-bit instruction's operation: its place in the lists above, `NO_OPERATION` if it is none of ours."""
+    kind = (word >> 25) << 3 | (word >> 12 & 7)
+    if word & 0x7F == 0x33:
+        for place in range(len(_TWO)):
+            if _TWO[place] == kind:
+                return place
+        for place in range(len(_CARRYLESS)):
+            if _CARRYLESS[place] == kind:
+                return place + _FIRST_CARRYLESS
+    if word & 0x7F == 0x13:
+        whole = (word >> 20) << 3 | (word >> 12 & 7)
+        for place in range(len(_ONE)):
+            if _ONE[place] == whole:
+                return place + _FIRST_ONE
+        for place in range(_WITH_CONSTANT):
+            if _TWO[place] == kind:
+                return place + _FIRST_CONSTANT
+    return NO_OPERATION
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _interleave(value: Any) -> Any:
+    """Spread the low 16 bits to the even places."""
+    value = (value | value << 8) & 0x00FF00FF
+    value = (value | value << 4) & 0x0F0F0F0F
+    value = (value | value << 2) & 0x33333333
+    return (value | value << 1) & 0x55555555
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _gather(value: Any) -> Any:
+    """Collect the bits at even places."""
+    value = value & 0x55555555
+    value = (value | value >> 1) & 0x33333333
+    value = (value | value >> 2) & 0x0F0F0F0F
+    value = (value | value >> 4) & 0x00FF00FF
+    return (value | value >> 8) & 0x0000FFFF
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _result(operation: Any, a: Any, b: Any) -> Any:
+    """Return what an operation gives, perhaps with more bits than 32; the numbers are places in the lists above."""
+    if operation == 0:
+        return a >> (b & 31) | a << 32 - (b & 31)
+    if operation == 1:
+        return a & ~(1 << (b & 31))
+    if operation == 2:
+        return a >> (b & 31) & 1
+    if operation == 3:
+        return a ^ 1 << (b & 31)
+    if operation == 4:
+        return a | 1 << (b & 31)
+    if operation == 5:
+        return (a << 1) + b
+    if operation == 6:
+        return (a << 2) + b
+    if operation == 7:
+        return (a << 3) + b
+    if operation == 8:
+        return a & ~b
+    if operation == 9:
+        return a | ~b
+    if operation == 10:
+        return ~(a ^ b)
+    if operation == 11:
+        return a if a ^ 0x80000000 < b ^ 0x80000000 else b
+    if operation == 12:
+        return min(a, b)
+    if operation == 13:
+        return b if a ^ 0x80000000 < b ^ 0x80000000 else a
+    if operation == 14:
+        return max(a, b)
+    if operation == 15:
+        return a << (b & 31) | a >> 32 - (b & 31)
+    if operation == 16:
+        return a & 0xFFFF | b << 16
+    if operation == 17:
+        return a & 0xFF | (b & 0xFF) << 8
+    if operation == 18:
+        a |= a >> 1
+        a |= a >> 2
+        a |= a >> 4
+        a |= a >> 8
+        a |= a >> 16
+        return 32 - _population(a)
+    if operation == 19:
+        return _population((a & -a) - 1 & 0xFFFFFFFF)
+    if operation == 20:
+        return _population(a)
+    if operation == 21:
+        return (a & 0xFF ^ 0x80) - 0x80
+    if operation == 22:
+        return (a & 0xFFFF ^ 0x8000) - 0x8000
+    if operation == 23:
+        return ((((a & 0x7F7F7F7F) + 0x7F7F7F7F | a) & 0x80808080) >> 7) * 0xFF
+    if operation == 24:
+        a = (a >> 1 & 0x55555555) | (a & 0x55555555) << 1
+        a = (a >> 2 & 0x33333333) | (a & 0x33333333) << 2
+        return (a >> 4 & 0x0F0F0F0F) | (a & 0x0F0F0F0F) << 4
+    if operation == 25:
+        return a >> 24 | (a >> 8 & 0xFF00) | (a & 0xFF00) << 8 | (a & 0xFF) << 24
+    if operation == 26:
+        return _interleave(a & 0xFFFF) | _interleave(a >> 16) << 1
+    return _gather(a) | _gather(a >> 1) << 16
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def carry_out_simple(operation: Any, word: Any, registers: Any) -> None:
+    """Carry out a 32-bit instruction whose operation (`classify`) is below `SIMPLE_OPERATIONS`."""
+    a = _I64(registers[word >> 15 & 31])
+    b = word >> 20 & 31
+    if operation >= _FIRST_CONSTANT:
+        operation -= _FIRST_CONSTANT
+    else:
+        b = _I64(registers[b])
+    result = _U32(_result(operation, a, b) & 0xFFFFFFFF)
+    if word & 0xF80 != 0:
+        registers[word >> 7 & 31] = result
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _wide(word: Any, pc: Any, registers: Any) -> Any:
+    operation = classify(word)
+    if operation < SIMPLE_OPERATIONS:
+        carry_out_simple(operation, word, registers)
+    elif operation < NARROW:
+        product = _clmul(_I64(registers[word >> 15 & 31]), _I64(registers[word >> 20 & 31]))
+        if operation == _FIRST_CARRYLESS + 1:
+            product >>= 31
+        elif operation == _FIRST_CARRYLESS + 2:
+            product >>= 32
+        if word & 0xF80 != 0:
+            registers[word >> 7 & 31] = _U32(product & 0xFFFFFFFF)
+    else:
+        return _U64(_NOWHERE)
+    return _U64(pc + 4)
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _zcb_memory(half: Any, pc: Any, registers: Any, state: Any) -> Any:
+    kind, flag = half >> 10 & 7, half >> 6 & 1
+    data = 8 + (half >> 2 & 7)
+    offset = half >> 4 & 2
+    if kind & 5 == 0:
+        offset |= flag
+    address = _I64(registers[8 + (half >> 7 & 7)]) + offset & 0xFFFFFFFF
+    if kind > 3 or (kind == 3 and flag != 0) or (kind & 1 == 1 and address & 0xFFF == 0xFFF):
+        return _U64(_NOWHERE)
+    page = as_words64(state[_READABLE if kind < 2 else _WRITABLE])[address >> 12]
+    if page == _U64(0):
+        return _U64(_NOWHERE)
+    place = as_bytes(page)
+    at = address & 0xFFF
+    if kind == 0:
+        registers[data] = _U32(place[at])
+    elif kind == 1:
+        value = _I64(place[at]) | _I64(place[at + 1]) << 8
+        if flag != 0:
+            value = (value ^ 0x8000) - 0x8000
+        registers[data] = _U32(value & 0xFFFFFFFF)
+    else:
+        value = _I64(registers[data])
+        place[at] = types.uint8(value & 0xFF)
+        if kind == 3:
+            place[at + 1] = types.uint8(value >> 8 & 0xFF)
+    return _U64(pc + 2)
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _zcb(half: Any, pc: Any, registers: Any, state: Any) -> Any:
+    if half & 0xE003 == 0x8000:
+        return _zcb_memory(half, pc, registers, state)
+    number = 8 + (half >> 7 & 7)
+    value = _I64(registers[number])
+    if half & 0xFC63 == 0x9C41:
+        value = value * _I64(registers[8 + (half >> 2 & 7)])
+    elif half & 0xFC63 == 0x9C61:
+        kind = half >> 2 & 7
+        if kind == 0:
+            value = value & 0xFF
+        elif kind == 1:
+            value = (value & 0xFF ^ 0x80) - 0x80
+        elif kind == 2:
+            value = value & 0xFFFF
+        elif kind == 3:
+            value = (value & 0xFFFF ^ 0x8000) - 0x8000
+        elif kind == 5:
+            value = ~value
+        else:
+            return _U64(_NOWHERE)
+    else:
+        return _U64(_NOWHERE)
+    registers[number] = _U32(value & 0xFFFFFFFF)
+    return _U64(pc + 2)
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _saved(place: Any) -> Any:
+    """Return the register at a place of Zcmp's list: ra, s0, s1, s2 to s11."""
+    if place == 0:
+        return 1
+    return place + 7 if place < 3 else place + 15
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _zcmp(half: Any, pc: Any, registers: Any, state: Any) -> Any:
+    if half & 0xFC23 == 0xAC22:
+        first, second = _saved((half >> 7 & 7) + 1), _saved((half >> 2 & 7) + 1)
+        if half & 0x40 != 0:
+            a0, a1 = registers[first], registers[second]
+            registers[10] = a0
+            registers[11] = a1
+        else:
+            registers[first] = registers[10]
+            registers[second] = registers[11]
+        return _U64(pc + 2)
+    kind = half >> 8
+    count = (half >> 4 & 15) - 3
+    if kind & 0xF9 != 0xB8 or count < 1:
+        return _U64(_NOWHERE)
+    if count == 12:
+        count = 13
+    adjustment = (count * 4 + 15 & ~15) + (half >> 2 & 3) * 16
+    stack = _I64(registers[2])
+    top = stack if kind == 0xB8 else stack + adjustment
+    bottom = top - 4 * count
+    if stack & 3 != 0 or bottom < 0 or top > 0xFFFFFFFF:
+        return _U64(_NOWHERE)
+    pages = as_words64(state[_WRITABLE if kind == 0xB8 else _READABLE])
+    if pages[bottom >> 12] == _U64(0) or pages[top - 4 >> 12] == _U64(0):
+        return _U64(_NOWHERE)
+    for place in range(count):
+        at = bottom + 4 * place
+        word = as_words32(pages[at >> 12] + _U64(at & 0xFFF))
+        if kind == 0xB8:
+            word[0] = registers[_saved(place)]
+        else:
+            registers[_saved(place)] = word[0]
+    if kind == 0xB8:
+        registers[2] = _U32(stack - adjustment & 0xFFFFFFFF)
+        return _U64(pc + 2)
+    registers[2] = _U32(top & 0xFFFFFFFF)
+    if kind == 0xBA:
+        return _U64(pc + 2)
+    if kind == 0xBC:
+        registers[10] = _U32(0)
+    return _U64(registers[1]) & _U64(0xFFFFFFFE)
+
+
+def step(registers: Any, encoding: Any, pc: Any, state: Any) -> Any:
+    """Carry out one instruction on an array of registers and return where to go on; `NOWHERE`, nothing done, if that takes Python."""
+    if encoding & 3 == 3:
+        return _wide(encoding, pc, registers)
+    if encoding & 0xE003 == 0xA002:
+        return _zcmp(encoding, pc, registers, state)
+    return _zcb(encoding, pc, registers, state)
