@@ -141,6 +141,8 @@ def _tasks(parsed: Any, folder: Path, path: Path) -> tuple[ImageTask, ...]:
     entries = []
     for number, entry in enumerate(parsed.image, 1):
         given = entry.model_dump(exclude={"file", "name", "boards"}, exclude_none=True)
+        if given.get("calibration", "").endswith(".toml"):
+            given["calibration"] = str(folder / given["calibration"])
         options = tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in sorted(given.items()))
         boards = _boards(parsed.boards if entry.boards is None else entry.boards, folder)
         files = [str(folder / entry.file)]

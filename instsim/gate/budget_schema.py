@@ -72,6 +72,9 @@ class ImageEntry(_Strict):
     base: int | None = Field(default=None, ge=0)
     budget_cycles: int | None = Field(default=None, ge=1)
     run_on: Text | None = None
+    calibration: Text | None = None
+    firmware_family: Text | None = None
+    level: float | None = Field(default=None, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _one_name_for_one_file(self) -> ImageEntry:

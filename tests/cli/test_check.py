@@ -154,13 +154,6 @@ def test_3_the_baseline_is_stale(tmp_path, instsim, project, check) -> None:
     assert check().code == 0
 
 
-def test_3_there_is_no_interval(project, check) -> None:
-    project("kws", '[[image]]\nfile = "head.elf"\nboards = ["nucleo-l4r5zi"]\n[[budget]]\nupper = true\nlatency_ms = 1e9\n')
-    ran = check()
-    assert ran.code == 3
-    assert "has no interval" in ran.out
-
-
 def test_every_format_at_once(tmp_path, instsim, project, check) -> None:
     project("kws")
     instsim("baseline", "save", "--budget", "budgets.toml")
