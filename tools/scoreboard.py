@@ -22,6 +22,7 @@ from accuracy.external_programs import MANIFEST_FORM, compare_programs
 from accuracy.figures_file import Section, load_figures, merge, save_figures, version_of
 from accuracy.page import page, summary_lines
 from accuracy.rtl_figures import load_bench
+from calibration.page import kept_section
 
 from instsim.cost import load_core
 
@@ -67,7 +68,7 @@ def main() -> int:
     ablations = [row for core, facts in bench.cores.items() for row in ablate(bench, core, load_core(facts["core"]))]
     figures = merge(kept, fresh, [Section(name, today, version) for name in order], ablations)
     save_figures(figures, _FIGURES)
-    _PAGE.write_text(page(figures, bench.skipped), encoding="utf-8")
+    _PAGE.write_text(page(figures, bench.skipped) + kept_section(_PAGE), encoding="utf-8")
     print(f"wrote {_PAGE.relative_to(_ROOT)} and {_FIGURES.relative_to(_ROOT)}")
     return 0
 

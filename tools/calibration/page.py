@@ -7,7 +7,7 @@ from pathlib import Path
 
 from calibration.trials import Trials
 
-__all__ = ["BEGIN", "END", "put_section", "section"]
+__all__ = ["BEGIN", "END", "kept_section", "put_section", "section"]
 
 BEGIN = "<!-- calibration: begin, written by tools/calibration_study.py -->"
 END = "<!-- calibration: end -->"
@@ -51,3 +51,11 @@ def put_section(path: Path, text: str) -> None:
     else:
         page = f"{page.rstrip()}\n\n{block}\n"
     path.write_text(page, encoding="utf-8")
+
+
+def kept_section(path: Path) -> str:
+    """Return the section that a page holds, markers included, for who writes the rest of the page anew; empty if it holds none."""
+    page = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if BEGIN not in page or END not in page:
+        return ""
+    return f"\n{BEGIN}{page.partition(BEGIN)[2].partition(END)[0]}{END}\n"
