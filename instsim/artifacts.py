@@ -131,6 +131,7 @@ def store(kind: str, key: str, data: bytes, *, files_kept: int | None = None) ->
 
 
 def _prune(folder: Path, files_kept: int) -> None:
-    files = [(entry.stat().st_mtime, entry.path) for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith(".")]
+    with os.scandir(folder) as entries:
+        files = [(entry.stat().st_mtime, entry.path) for entry in entries if entry.is_file() and not entry.name.startswith(".")]
     for _, path in sorted(files)[:-files_kept]:
         Path(path).unlink(missing_ok=True)
