@@ -222,9 +222,12 @@ class _Application:
         return prediction
 
     def _energy(self, latency: _Spread) -> tuple[Figure, Figure]:
-        model, before, level = self._calibration.energy, self._estimate, self._request.level
-        if model is None:
-            return before.energy, before.power
+        level = self._request.level
+        # Runs without energies leave that to the calibration that comes with instsim, if there is one for this operating point.
+        holder = self._calibration if self._calibration.energy is not None else _shipped_for(self._target)
+        model = None if holder is None else holder.energy
+        if holder is None or model is None:
+            return self._prior_energy(latency)
         # A power holds at its clock: elsewhere the energy of a cycle is kept, with a wider interval.
         span = model.domain.clock_hz
         clock_hz = min(max(self._point.clock_hz, span.low), span.high)
@@ -232,7 +235,7 @@ class _Application:
         point = replace(self._point, time_s=time_s * self._point.clock_hz / clock_hz, clock_hz=clock_hz)
         prediction = self._predicted(model, point)
         if prediction is None:
-            return before.energy, before.power
+            return self._prior_energy(latency)
         half = math.hypot(self._half(prediction), _CLOCK_SPREAD * span.outside(self._point.clock_hz))
         if span.outside(self._point.clock_hz) > _SAME_CLOCK:
             self.warnings.append(
@@ -240,11 +243,20 @@ class _Application:
             )
         with_time = math.hypot(half, latency.half or 0.0) if model.measured_time else half
         shift = latency.shift if model.measured_time else 0.0
-        quality = self._calibration.energy_quality
+        quality = holder.energy_quality
         other = "" if model.knows(point.firmware) else "; interval for firmware that was not among them"
-        source = f"{_terms(model)}, from {quality.runs if quality else 0} runs at {self._calibration.supply_v:g} V: {self._calibration.source}{other}"
+        source = f"{_terms(model)}, from {quality.runs if quality else 0} runs at {holder.supply_v:g} V: {holder.source}{other}"
         energy = _Spread(prediction.value, with_time, shift).figure("J", "calibrated", level, source)
         return energy, _Spread(prediction.value / latency.value, half).figure("W", "calibrated", level, "energy over latency")
+
+    def _prior_energy(self, latency: _Spread) -> tuple[Figure, Figure]:
+        """Return the prior's power over the latency in force, whose interval comes on top."""
+        power, level = self._estimate.power, self._request.level
+        if not power.low or not power.high:
+            return self._estimate.energy, power
+        half = math.hypot(0.5 * math.log(power.high / power.low), latency.half or 0.0)
+        energy = _Spread(power.value * latency.value, half, latency.shift).figure("J", power.basis, level, self._estimate.energy.source)
+        return energy, power
 
     def _operator(self, operator: EstimatedOperator, latency_s: float, energy_j: float) -> EstimatedOperator:
         return replace(operator, latency_s=operator.share * latency_s, energy_j=operator.share * energy_j)

@@ -228,3 +228,23 @@ def test_estimates_are_the_same_bytes_every_time(profiles: Path, tmp_path: Path)
     path = fitted(profiles, tmp_path)
     first, second = (instsim.estimate(profiles / f"{IMAGES[2]}.profile", board=BOARD, calibration=path) for _ in range(2))
     assert first == replace(second)
+
+
+def test_runs_without_energies_leave_energy_to_what_ships_or_to_the_prior_over_the_calibrated_latency(profiles: Path, tmp_path: Path) -> None:
+    for board, basis in ((BOARD, "calibrated"), ("nucleo-f446re", "nominal")):
+        path = tmp_path / f"{board}.csv"
+        before = instsim.estimate(profiles / f"{IMAGES[0]}.profile", board=board, calibration="none")
+        path.write_text(f"profile,latency_us\n{profiles / IMAGES[0]}.profile,{before.latency.value * 2e6!r}\n")
+        found = calibrate(path, CalibrationRequest(Request(board=board), "slow"))
+        output = tmp_path / f"{board}.toml"
+        output.write_text(calibration_toml(found.calibration))
+        after = instsim.estimate(profiles / f"{IMAGES[0]}.profile", board=board, calibration=output)
+        assert after.latency.value == pytest.approx(2 * before.latency.value)
+        assert after.energy.value == pytest.approx(after.power.value * after.latency.value)
+        assert after.energy.value == pytest.approx(2 * before.energy.value, rel=0.05)
+        assert after.energy.basis == basis
+        assert after.energy.low is not None
+        assert after.energy.high is not None
+        assert before.energy.low is not None
+        assert before.energy.high is not None
+        assert math.log(after.energy.high / after.energy.low) > 0.9 * math.log(before.energy.high / before.energy.low)
