@@ -25,6 +25,7 @@ from instsim.emulate.extension_instructions import (
     classify,
     is_candidate,
     step,
+    widen,
 )
 from instsim.emulate.extension_layout import ExtensionState, MachineEntry, MachineTable, SiteFlag
 from instsim.emulate.layout import NOWHERE, BlockState
@@ -71,18 +72,21 @@ _FIRST, _PC, _SCRATCH, _TABLE = (
     int(ExtensionState.SCRATCH),
     int(ExtensionState.TABLE),
 )
-_COUNT, _LAST_CPU, _PROBE, _FETCH, _TRACE, _RARE, _HEAD = (
+_COUNT, _LAST_CPU, _PROBE, _FETCH, _TRACE, _RARE, _CURRENT, _CURRENT_SITES, _HEAD = (
     int(MachineTable.COUNT),
     int(MachineTable.LAST_CPU),
     int(MachineTable.PROBE),
     int(MachineTable.FETCH_FUNCTION),
     int(MachineTable.TRACE_FUNCTION),
     int(MachineTable.RARE_FUNCTION),
+    int(MachineTable.CURRENT_ENGINE),
+    int(MachineTable.CURRENT_SITES),
     int(MachineTable.WORDS),
 )
 _ENTRY, _ENGINE, _CPU, _STATE = int(MachineEntry.WORDS), int(MachineEntry.ENGINE), int(MachineEntry.CPU), int(MachineEntry.STATE)
 _OPERATION_BITS = 8
 """Bits of an entry of the site table below its operation (8 bits); the encoding is in the upper half."""
+_FAST_MASK = int(SiteFlag.OURS | SiteFlag.SHARED) | (0xFF & ~(SIMPLE_OPERATIONS - 1)) << _OPERATION_BITS
 _BLOCK_SITES, _BLOCK_CODE = int(BlockState.SITES), int(BlockState.CODE)
 
 
@@ -155,9 +159,14 @@ def _find(column: Any, key: Any, table: Any) -> Any:
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _site_page(address: Any, sites: Any) -> Any:
+    return as_words64(sites)[address >> _U64(12) & _U64(0xFFFFF)]
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def _site_at(address: Any, sites: Any) -> Any:
     """Return the address of an entry of the site table, 0 if the page has none."""
-    page = as_words64(sites)[address >> _U64(12) & _U64(0xFFFFF)]
+    page = _site_page(address, sites)
     return page if page == _U64(0) else page + (address & _U64(0xFFE)) * _U64(4)
 
 
@@ -193,22 +202,27 @@ def _on_fetch(cpu: Any, address: Any, table: Any) -> Any:
             instead = _U64(0) if upper else _U64(_NOP)
     elif is_candidate(encoding) and not upper:
         operation = NARROW
-        instead = _U64(_C_RETURN) if encoding & 0xFD03 == 0xBC02 else _U64(_C_NOP)
+        instead = _U64(_C_NOP)
+        word = widen(encoding)
+        if word != 0:
+            operation, encoding = classify(word), word
+        elif encoding & 0xFD03 == 0xBC02:
+            instead = _U64(_C_RETURN)
     site = as_words64(_site_at(start, state[_SITES]))
+    if encoding & 0xF80 == 0 and operation < SIMPLE_OPERATIONS:
+        operation = NARROW  # x0 is not to be written, which the simple ones do not look at
     site[0] = site[0] & _U64(0xFF) | _U64(operation) << _U64(_OPERATION_BITS) | _U64(encoding) << _U64(32)
     return instead
 
 
 def _on_trace(size: Any, index: Any, engine: Any, address: Any, table: Any, cpu: Any) -> None:  # noqa: PLR0917 -- the helper's arguments
     """In place of ``helper_uc_tracecode``: carry out what is ours alone and simple; the rest is `_on_rare_trace`'s, so that no register is saved."""
-    entry = _find(_ENGINE, engine, table)
-    if entry != _U64(0):
-        site = _site_at(address, as_words64(table[entry + _U64(_STATE)])[_SITES])
-        if site != _U64(0):
-            word = _I64(as_words64(site)[0])
-            operation = word >> _OPERATION_BITS & 0xFF
-            if word & (_OURS | _SHARED) == _OURS and operation < SIMPLE_OPERATIONS and index == _CODE_HOOK:
-                carry_out_simple(operation, word >> 32 & 0xFFFFFFFF, as_words32(cpu))
+    if table[_CURRENT] == engine and index == _CODE_HOOK:
+        page = _site_page(address, table[_CURRENT_SITES])
+        if page != _U64(0):
+            word = _I64(as_words64(page + (address & _U64(0xFFE)) * _U64(4))[0])
+            if word & _FAST_MASK == _OURS:
+                carry_out_simple(word >> _OPERATION_BITS, word, as_words32(cpu))
                 return
     _call_rare(table[_RARE], (_U64(size), _U64(index), engine, address, _address_of(table), cpu))
 
@@ -218,6 +232,8 @@ def _on_rare_trace(size: Any, index: Any, engine: Any, address: Any, table: Any,
     entry = _find(_ENGINE, engine, table)
     word = _I64(0)
     if entry != _U64(0) and index == _CODE_HOOK:
+        table[_CURRENT] = engine
+        table[_CURRENT_SITES] = as_words64(table[entry + _U64(_STATE)])[_SITES]
         site = _site_at(address, as_words64(table[entry + _U64(_STATE)])[_SITES])
         if site != _U64(0):
             word = _I64(as_words64(site)[0])

@@ -25,6 +25,7 @@ __all__ = [
     "classify",
     "is_candidate",
     "step",
+    "widen",
 ]
 
 _U64, _U32, _I64 = types.uint64, types.uint32, types.int64
@@ -45,7 +46,10 @@ _ONE = (
 """``imm[11:0] << 3 | funct3`` of operations on one register (OP-IMM)."""
 _CARRYLESS = (0x05 << 3 | 1, 0x05 << 3 | 2, 0x05 << 3 | 3)
 """``funct7 << 3 | funct3`` of clmul, clmulr, clmulh (OP)."""
+_MULTIPLY = 0x01 << 3 | 0
+"""The same of mul, which stands in for c.mul."""
 _FIRST_ONE, _FIRST_CONSTANT, _FIRST_CARRYLESS, NARROW, NO_OPERATION = len(_TWO), 32, 64, 126, 127
+_MULTIPLY_OPERATION = len(_TWO) + len(_ONE)
 SIMPLE_OPERATIONS = _FIRST_CARRYLESS
 """Operations below are a few instructions of the host's."""
 
@@ -98,6 +102,8 @@ def classify(word: Any) -> Any:
         for place in range(len(_TWO)):
             if _TWO[place] == kind:
                 return place
+        if kind == _MULTIPLY:
+            return _MULTIPLY_OPERATION
         for place in range(len(_CARRYLESS)):
             if _CARRYLESS[place] == kind:
                 return place + _FIRST_CARRYLESS
@@ -195,28 +201,52 @@ def _result(operation: Any, a: Any, b: Any) -> Any:
         return a >> 24 | (a >> 8 & 0xFF00) | (a & 0xFF00) << 8 | (a & 0xFF) << 24
     if operation == 26:
         return _interleave(a & 0xFFFF) | _interleave(a >> 16) << 1
-    return _gather(a) | _gather(a >> 1) << 16
+    if operation == 27:
+        return _gather(a) | _gather(a >> 1) << 16
+    return a * b
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
-def carry_out_simple(operation: Any, word: Any, registers: Any) -> None:
-    """Carry out a 32-bit instruction whose operation (`classify`) is below `SIMPLE_OPERATIONS`."""
-    a = _I64(registers[word >> 15 & 31])
-    b = word >> 20 & 31
-    if operation >= _FIRST_CONSTANT:
-        operation -= _FIRST_CONSTANT
-    else:
+def widen(half: Any) -> Any:
+    """Return a 32-bit encoding that does the same as a Zcb instruction between registers, 0 for all others."""
+    number = 8 + (half >> 7 & 7)
+    both = number << 15 | number << 7
+    if half & 0xFC63 == 0x9C41:
+        return 0x02000033 | both | 8 + (half >> 2 & 7) << 20  # mul
+    if half & 0xFC63 == 0x9C61:
+        kind = half >> 2 & 7
+        if kind == 0:
+            return 0x08007033 | both  # packh with x0
+        if kind == 1:
+            return 0x60401013 | both  # sext.b
+        if kind == 2:
+            return 0x08004033 | both  # pack with x0
+        if kind == 3:
+            return 0x60501013 | both  # sext.h
+        if kind == 5:
+            return 0x40004033 | both  # xnor with x0
+    return 0
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def carry_out_simple(operation: Any, entry: Any, registers: Any) -> None:
+    """Carry out a 32-bit instruction that writes a register other than x0, and whose operation (`classify`) is below `SIMPLE_OPERATIONS`.
+
+    It comes as an entry of the site table, encoding in the upper half; of `operation` the low six bits count.
+    """
+    a = _I64(registers[entry >> 32 + 15 & 31])
+    b = entry >> 32 + 20 & 31
+    if operation & _FIRST_CONSTANT == 0:
         b = _I64(registers[b])
-    result = _U32(_result(operation, a, b) & 0xFFFFFFFF)
-    if word & 0xF80 != 0:
-        registers[word >> 7 & 31] = result
+    registers[entry >> 32 + 7 & 31] = _U32(_result(operation & _FIRST_CONSTANT - 1, a, b) & 0xFFFFFFFF)
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def _wide(word: Any, pc: Any, registers: Any) -> Any:
     operation = classify(word)
     if operation < SIMPLE_OPERATIONS:
-        carry_out_simple(operation, word, registers)
+        if word & 0xF80 != 0:
+            carry_out_simple(operation, word << 32, registers)
     elif operation < NARROW:
         product = _clmul(_I64(registers[word >> 15 & 31]), _I64(registers[word >> 20 & 31]))
         if operation == _FIRST_CARRYLESS + 1:
@@ -264,27 +294,10 @@ def _zcb_memory(half: Any, pc: Any, registers: Any, state: Any) -> Any:
 def _zcb(half: Any, pc: Any, registers: Any, state: Any) -> Any:
     if half & 0xE003 == 0x8000:
         return _zcb_memory(half, pc, registers, state)
-    number = 8 + (half >> 7 & 7)
-    value = _I64(registers[number])
-    if half & 0xFC63 == 0x9C41:
-        value = value * _I64(registers[8 + (half >> 2 & 7)])
-    elif half & 0xFC63 == 0x9C61:
-        kind = half >> 2 & 7
-        if kind == 0:
-            value = value & 0xFF
-        elif kind == 1:
-            value = (value & 0xFF ^ 0x80) - 0x80
-        elif kind == 2:
-            value = value & 0xFFFF
-        elif kind == 3:
-            value = (value & 0xFFFF ^ 0x8000) - 0x8000
-        elif kind == 5:
-            value = ~value
-        else:
-            return _U64(_NOWHERE)
-    else:
+    word = widen(half)
+    if word == 0:
         return _U64(_NOWHERE)
-    registers[number] = _U32(value & 0xFFFFFFFF)
+    carry_out_simple(classify(word), word << 32, registers)
     return _U64(pc + 2)
 
 

@@ -59,6 +59,10 @@ class MachineTable(IntEnum):
     """Address of the original ``helper_uc_tracecode``."""
     RARE_FUNCTION = 5
     """Address of the native code for what `TRACE_FUNCTION`'s replacement does not do itself."""
+    CURRENT_ENGINE = 6
+    """Unicorn's handle of the machine that ran last, 0 if it is gone."""
+    CURRENT_SITES = 7
+    """That machine's `ExtensionState.SITES`."""
     WORDS = 8
 
 

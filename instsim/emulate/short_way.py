@@ -113,7 +113,7 @@ class ShortWay:
         index = int(free[0])
         entries[index] = (engine.handle, cpu, state_address, 0)
         self._table[MachineTable.COUNT] = max(int(self._table[MachineTable.COUNT]), index + 1)
-        weakref.finalize(owner, _leave, entries[index], engine.uc)
+        weakref.finalize(owner, _leave, self._table, entries[index], engine.uc)
         return True
 
     def _processor_of(self, engine: Engine) -> int:
@@ -136,7 +136,8 @@ class ShortWay:
         return cpu if found == _PATTERN else 0
 
 
-def _leave(entry: Any, _uc: Any) -> None:
+def _leave(table: Any, entry: Any, _uc: Any) -> None:
+    table[MachineTable.CURRENT_ENGINE] = 0
     entry[:] = 0
 
 
