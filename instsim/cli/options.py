@@ -151,6 +151,7 @@ def run_options(command: Command, *, budget: str = "20G") -> Command:
         click.option(
             "--budget", "budget_cycles", type=Number(), default=budget, show_default=True, metavar="CYCLES", help="Give up after so many cycles."
         ),
+        click.option("--call-stacks", is_flag=True, help="Keep the call tree, for flame graphs and inclusive costs; slower."),
         click.option("--force", is_flag=True, help="Run an image on a board that it does not fit."),
         click.option("--cache/--no-cache", "use_cache", default=True, help="Whether an image that did not change may be left unrun."),
     )

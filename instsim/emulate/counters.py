@@ -32,9 +32,11 @@ class BlockCounters:
         Addresses of ``uc_emu_stop`` and of the exit check (0 if the emulator looks by itself).
     follow_branches : bool
         Step the branch target buffer of `instsim.dynamics.target_buffer` over the backward branches of RV32 code.
+    keep_code : bool
+        Let the hook read the code of blocks; it always can where branches are followed.
     """
 
-    def __init__(self, stop_function: int, leave_function: int = 0, *, follow_branches: bool = False) -> None:
+    def __init__(self, stop_function: int, leave_function: int = 0, *, follow_branches: bool = False, keep_code: bool = False) -> None:
         self._records = np.zeros((_MOST_PAGES * _SLOTS, Record.WORDS), np.uint64)
         self._pages = np.zeros(1 << 20, np.uint64)
         self._list = np.zeros(_MOST_BLOCKS, np.uint64)
@@ -46,10 +48,12 @@ class BlockCounters:
         self._state[BlockState.STOP_FUNCTION] = stop_function
         self._state[BlockState.LEAVE_FUNCTION] = leave_function
         self.follows_branches = follow_branches
-        if follow_branches:
+        self._keeps_code = keep_code or follow_branches
+        if self._keeps_code:
             self._code = np.zeros(1 << 20, np.uint64)
-            self._branches = np.zeros((_MOST_BLOCKS, BranchRecord.WORDS), np.uint64)
             self._state[BlockState.CODE] = self._code.ctypes.data
+        if follow_branches:
+            self._branches = np.zeros((_MOST_BLOCKS, BranchRecord.WORDS), np.uint64)
             self._state[BlockState.BRANCHES] = self._branches.ctypes.data
             self._state[BlockState.BUFFERED] = NOWHERE
             self._state[BlockState.LANDED] = NOWHERE
@@ -73,6 +77,35 @@ class BlockCounters:
     def leave_function(self) -> int:
         """Address of the exit check, 0 if the emulator looks by itself."""
         return int(self._state[BlockState.LEAVE_FUNCTION])
+
+    @property
+    def records_address(self) -> int:
+        """Where the first record lies."""
+        return self._records.ctypes.data
+
+    @property
+    def records_length(self) -> int:
+        """Records there is room for."""
+        return len(self._records)
+
+    def slots_of_page(self, page: int) -> slice:
+        """Return the records of a page that has been added: one for each two bytes."""
+        start = self._page_index[page] * _SLOTS
+        return slice(start, start + _SLOTS)
+
+    def addresses_of(self, slots: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the addresses that records belong to."""
+        pages = np.array(list(self._page_index), np.int64)
+        return pages[slots // _SLOTS] + slots % _SLOTS * 2
+
+    def sizes_at(self, slots: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the lengths in bytes of the blocks that records belong to."""
+        sizes: npt.NDArray[np.int64] = self._records[slots, Record.SIZE].astype(np.int64) & _SIZE_MASK
+        return sizes
+
+    def follow_calls(self, state: int) -> None:
+        """Give the hook that follows calls the address of its `CallState`."""
+        self._state[BlockState.CALLS] = state
 
     def find_sites(self, table: int) -> None:
         """Stop before blocks that hold 16-bit instructions which the emulator would pass over; `table` is the address of their flags by page."""
@@ -98,7 +131,7 @@ class BlockCounters:
         if index >= _MOST_PAGES:
             raise RunError("the firmware runs code on more than 32 MB of addresses")
         self._page_index[page] = index
-        if self.follows_branches:
+        if self._keeps_code:
             self._code[page // PAGE] = host_address
         self._pages[page // PAGE] = self._records.ctypes.data + index * _SLOTS * Record.WORDS * 8
         return True

@@ -13,15 +13,15 @@ import numba
 from llvmlite import ir
 from numba import cfunc, types
 
+from instsim.emulate.call_hooks import follow_call, riscv_end, thumb_end
 from instsim.emulate.extension_hooks import extension_functions, holds_new_site, size_until_exit
-from instsim.emulate.layout import NOWHERE, BlockState, BranchRecord, DivideState, Record
+from instsim.emulate.layout import NOWHERE, BlockState, BranchRecord, CallSide, CallState, DivideState, Record
+from instsim.emulate.native_words import POINTER, half_words, words
 
-__all__ = ["compile_hooks"]
+__all__ = ["compile_call_hooks", "compile_hooks"]
 
 _U64 = types.uint64
-_POINTER = types.CPointer(_U64)
-_HALF_WORDS = types.CPointer(types.uint16)
-_SIGNATURE = types.void(types.voidptr, _U64, types.uint32, _POINTER)
+_SIGNATURE = types.void(types.voidptr, _U64, types.uint32, POINTER)
 
 _PREVIOUS_END, _PREVIOUS_RECORD = int(BlockState.PREVIOUS_END), int(BlockState.PREVIOUS_RECORD)
 _TICKS, _DEADLINE, _STOPPED = int(BlockState.TICKS), int(BlockState.DEADLINE), int(BlockState.STOPPED)
@@ -38,6 +38,7 @@ _BRANCH_ADDRESS, _HITS, _HITS_BEHIND_JUMP, _EXITS = (
     int(BranchRecord.HITS_BEHIND_JUMP),
     int(BranchRecord.EXITS),
 )
+_CALLS, _SIDES, _KIND = int(BlockState.CALLS), int(CallState.SIDES), int(CallSide.KIND)
 _BRANCH_BYTES = 8 * int(BranchRecord.WORDS)
 _NOWHERE = NOWHERE
 _READ, _DIVIDEND, _DIVISOR, _SIGNED, _HISTOGRAM, _SCRATCH = (
@@ -48,22 +49,6 @@ _READ, _DIVIDEND, _DIVISOR, _SIGNED, _HISTOGRAM, _SCRATCH = (
     int(DivideState.HISTOGRAM),
     int(DivideState.SCRATCH),
 )
-
-
-@numba.extending.intrinsic  # type: ignore[untyped-decorator]
-def _pointer(_context: Any, _address: Any) -> Any:
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(_POINTER))
-
-    return _POINTER(_U64), generate
-
-
-@numba.extending.intrinsic  # type: ignore[untyped-decorator]
-def _half_words(_context: Any, _address: Any) -> Any:
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(_HALF_WORDS))
-
-    return _HALF_WORDS(_U64), generate
 
 
 @numba.extending.intrinsic  # type: ignore[untyped-decorator]
@@ -102,13 +87,13 @@ def _call_read(_context: Any, _function: Any, _engine: Any, _register: Any, _res
         builder.call(function, [arguments[1], register, builder.bitcast(arguments[3], byte_pointer)])
         return context.get_dummy_value()
 
-    return types.void(_U64, types.voidptr, _U64, _POINTER), generate
+    return types.void(_U64, types.voidptr, _U64, POINTER), generate
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def _find_branch(address: Any, size: Any, state: Any) -> Any:
     """Return the address of a new branch record if an RV32 block ends in a backward conditional branch, else 0."""
-    pages = _pointer(state[_CODE])
+    pages = words(state[_CODE])
     at = address
     last = address
     half = _U64(0)
@@ -117,13 +102,13 @@ def _find_branch(address: Any, size: Any, state: Any) -> Any:
         page = pages[at >> _U64(12)]
         if page == _U64(0):
             return _U64(0)
-        half = _U64(_half_words(page + (at & _U64(0xFFF)))[0])
+        half = _U64(half_words(page + (at & _U64(0xFFF)))[0])
         last = at
         if half & _U64(3) == _U64(3):
             page = pages[(at + _U64(2)) >> _U64(12)]
             if page == _U64(0):
                 return _U64(0)
-            upper = _U64(_half_words(page + ((at + _U64(2)) & _U64(0xFFF)))[0])
+            upper = _U64(half_words(page + ((at + _U64(2)) & _U64(0xFFF)))[0])
             at += _U64(4)
         else:
             at += _U64(2)
@@ -135,15 +120,15 @@ def _find_branch(address: Any, size: Any, state: Any) -> Any:
         return _U64(0)
     record = state[_BRANCHES] + state[_BRANCHES_LENGTH] * _U64(_BRANCH_BYTES)
     state[_BRANCHES_LENGTH] += _U64(1)
-    _pointer(record)[_BRANCH_ADDRESS] = last
-    _pointer(record)[_BRANCH_BLOCK] = address
+    words(record)[_BRANCH_ADDRESS] = last
+    words(record)[_BRANCH_BLOCK] = address
     return record
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def _step_target_buffer(record: Any, address: Any, sequential: Any, state: Any) -> None:
     """Step `instsim.dynamics.target_buffer.TargetBuffer` over a backward branch that was followed by the block at `address`."""
-    branch = _pointer(record)
+    branch = words(record)
     source = branch[_BRANCH_ADDRESS]
     landed = state[_LANDED]
     if state[_BUFFERED] == source and landed >> _U64(2) != source >> _U64(2):
@@ -161,8 +146,8 @@ def _step_target_buffer(record: Any, address: Any, sequential: Any, state: Any) 
         state[_LANDED] = address
 
 
-def _make_block_hook(follow: bool) -> Any:
-    """Return the block hook; `follow` decides at compile time whether backward branches are followed."""
+def _make_block_hook(*, follow: bool, stacks: bool = False) -> Any:
+    """Return the block hook; it is decided at compile time whether it follows the backward branches of RV32 code, and calls."""
 
     def on_block(engine: Any, address: Any, size: Any, state: Any) -> None:
         if state[_TICKS] >= state[_DEADLINE]:
@@ -172,9 +157,9 @@ def _make_block_hook(follow: bool) -> Any:
             if state[_LEAVE] != _U64(0):
                 _call_leave(state[_LEAVE], engine)
             return
-        pages = _pointer(state[_PAGES])
+        pages = words(state[_PAGES])
         at = pages[address >> _U64(12)] + ((address & _U64(0xFFF)) << _U64(4))
-        record = _pointer(at)
+        record = words(at)
         if follow and record[_SIZE] == _U64(0) and state[_SITES] != _U64(0) and holds_new_site(address, _U64(size), state):
             state[_NEW_BLOCK] = address
             state[_NEW_BLOCK_SIZE] = _U64(size)
@@ -183,7 +168,7 @@ def _make_block_hook(follow: bool) -> Any:
             if state[_LEAVE] != _U64(0):
                 _call_leave(state[_LEAVE], engine)
             return
-        previous = _pointer(state[_PREVIOUS_RECORD])
+        previous = words(state[_PREVIOUS_RECORD])
         sequential = address == state[_PREVIOUS_END]
         if sequential:
             previous[_FALLTHROUGHS] += _U64(1)
@@ -193,6 +178,8 @@ def _make_block_hook(follow: bool) -> Any:
                 _step_target_buffer(branch, address, sequential, state)
             elif not sequential:
                 state[_LANDED] = address
+        if stacks:
+            follow_call(address, at, sequential, state[_PREVIOUS_RECORD], state[_PREVIOUS_END], words(state[_CALLS]))
         state[_PREVIOUS_END] = address + _U64(size)
         state[_PREVIOUS_RECORD] = at
         count = record[_COUNT]
@@ -205,7 +192,10 @@ def _make_block_hook(follow: bool) -> Any:
             record[_SIZE] = length
             if follow:
                 record[_SIZE] |= _find_branch(address, length, state) << _U64(16)
-            blocks = _pointer(state[_LIST])
+            if stacks:
+                side = words(at + words(state[_CALLS])[_SIDES])
+                side[_KIND] = riscv_end(address, length, state[_CODE]) if follow else thumb_end(address, length, state[_CODE])
+            blocks = words(state[_LIST])
             blocks[state[_LIST_LENGTH]] = address
             state[_LIST_LENGTH] += _U64(1)
         if follow and record[_SIZE] != _U64(0):
@@ -223,7 +213,7 @@ def _on_unmask(_engine: Any, _address: Any, _size: Any, state: Any) -> None:
 
 def _on_divide(engine: Any, _address: Any, _size: Any, state: Any) -> None:
     """Histogram the operands as `instsim.dynamics.divider.pack_operands` packs them."""
-    scratch = _pointer(state[_SCRATCH])
+    scratch = words(state[_SCRATCH])
     scratch[0] = _U64(0)
     _call_read(state[_READ], engine, state[_DIVIDEND], scratch)
     dividend = scratch[0] & _U64(0xFFFFFFFF)
@@ -245,7 +235,7 @@ def _on_divide(engine: Any, _address: Any, _size: Any, state: Any) -> None:
     while dividend != _U64(0):
         key += _U64(1 << 7)
         dividend >>= _U64(1)
-    histogram = _pointer(state[_HISTOGRAM])
+    histogram = words(state[_HISTOGRAM])
     histogram[key] += _U64(1)
 
 
@@ -282,4 +272,12 @@ def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
         "divide": _emit(_on_divide, machine),
         "unmask": _emit(_on_unmask, machine),
         **{name: _emit(function, machine, signature) for name, (function, signature) in extension_functions().items()},
+    }
+
+
+def compile_call_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
+    """Compile the block hooks that follow calls, as `compile_hooks` does the others."""
+    return {
+        "block": _emit(_make_block_hook(follow=False, stacks=True), machine),
+        "following_block": _emit(_make_block_hook(follow=True, stacks=True), machine),
     }

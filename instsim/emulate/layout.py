@@ -4,7 +4,26 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["NOWHERE", "TICKS_PER_CYCLE", "BlockState", "BranchRecord", "DivideState", "Record"]
+__all__ = [
+    "CHILDREN_SLOTS",
+    "DEEPEST_NODE",
+    "MOST_COUNTERS",
+    "MOST_DEPTH",
+    "MOST_NODES",
+    "NOWHERE",
+    "PLACES_SLOTS",
+    "TICKS_PER_CYCLE",
+    "BlockEnd",
+    "BlockState",
+    "BranchRecord",
+    "CallCounter",
+    "CallFrame",
+    "CallNode",
+    "CallSide",
+    "CallState",
+    "DivideState",
+    "Record",
+]
 
 NOWHERE = (1 << 64) - 1
 """An address that no program reaches."""
@@ -54,6 +73,8 @@ class BlockState(IntEnum):
     """A block that holds an instruction which nobody carries out yet; the hook stopped the machine before it."""
     NEW_BLOCK_SIZE = 19
     """Its size as the emulator has it, 0 if there is none."""
+    CALLS = 20
+    """Pointer to the `CallState`; only the hooks that follow calls use it."""
     WORDS = 24
 
 
@@ -100,3 +121,95 @@ class DivideState(IntEnum):
     SCRATCH = 5
     """Pointer to one word."""
     WORDS = 8
+
+
+class CallState(IntEnum):
+    """The shadow stack's state, where calls are followed."""
+
+    NODE = 0
+    """The call tree's node that runs."""
+    DEPTH = 1
+    """Open calls."""
+    DROPPED = 2
+    """Open calls beyond `MOST_DEPTH`, which are not on the stack."""
+    STARTS = 3
+    """1 if the next block begins a thread or a handler: a child of the root."""
+    FRAMES = 4
+    """Pointer to the open calls (`CallFrame`)."""
+    NODES = 5
+    """Pointer to the call tree (`CallNode`)."""
+    NODES_LENGTH = 6
+    CHILDREN = 7
+    """Pointer to the hash table of nodes by parent and function: pairs of key and node."""
+    COUNTERS = 8
+    """Pointer to the counts (`CallCounter`)."""
+    COUNTERS_LENGTH = 9
+    PLACES = 10
+    """Pointer to the hash table of counts by node and block: pairs of key and address of the counter."""
+    SIDES = 11
+    """Distance from a block's record to its `CallSide`."""
+    RECORDS = 12
+    """Address of the first block's record."""
+    WORDS = 16
+
+
+class CallFrame(IntEnum):
+    """An open call."""
+
+    RETURN_ADDRESS = 0
+    NODE = 1
+    """The caller's node."""
+    WORDS = 2
+
+
+class CallNode(IntEnum):
+    """A node of the call tree: a function, as it was called by its parent."""
+
+    PARENT = 0
+    FUNCTION = 1
+    DEPTH = 2
+    CALLS = 3
+    WORDS = 4
+
+
+class CallCounter(IntEnum):
+    """Executions of one block in one node."""
+
+    KEY = 0
+    """Node in the upper 32 bits, place of the block's record in the lower ones."""
+    EXECUTIONS = 1
+    WORDS = 2
+
+
+class CallSide(IntEnum):
+    """What calls need to know of a block: as many words as its record has."""
+
+    OWNER = 0
+    """Entry of the function that the address belongs to, 0 if unknown."""
+    KIND = 1
+    """How the block ends (`BlockEnd`), 0 if not known yet."""
+    NODE = 2
+    """One more than the node that ran the block last ..."""
+    COUNTER = 3
+    """... and the address of that node's count of it."""
+    WORDS = 4
+
+
+class BlockEnd(IntEnum):
+    """How a block ends."""
+
+    OTHER = 1
+    CALL = 2
+    RETURN = 3
+    INDIRECT = 4
+    """Jump to an address in a register other than the link register, or from memory: a return of hand-written code, too."""
+
+
+MOST_DEPTH = 1 << 14
+"""Open calls that are kept."""
+MOST_NODES = 1 << 16
+DEEPEST_NODE = 192
+"""Calls that are made further down are charged to the node at this depth: mutual recursion without end would fill the tree."""
+CHILDREN_SLOTS = 1 << 18
+MOST_COUNTERS = 1 << 20
+PLACES_SLOTS = 1 << 22

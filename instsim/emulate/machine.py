@@ -11,6 +11,7 @@ import numpy as np
 from instsim.dynamics.divider import OPERAND_CLASSES
 from instsim.emulate.accelerator import relax_exit_check
 from instsim.emulate.branch_to_next import branches_to_next, is_taken
+from instsim.emulate.call_stacks import CallStacks
 from instsim.emulate.counters import BlockCounters
 from instsim.emulate.devices import Devices, Surroundings
 from instsim.emulate.direct_entry import start_at
@@ -19,7 +20,7 @@ from instsim.emulate.events import EventQueue
 from instsim.emulate.interrupts import InterruptController
 from instsim.emulate.layout import TICKS_PER_CYCLE, DivideState
 from instsim.emulate.memory import PAGE, Memory
-from instsim.emulate.native import load_hooks
+from instsim.emulate.native import load_call_hooks, load_hooks
 from instsim.emulate.processor_arm import ArmProcessor
 from instsim.emulate.processor_riscv import RiscvProcessor
 from instsim.emulate.semihosting import Semihosting
@@ -64,6 +65,8 @@ class Machine:
         Function to start at instead of at reset; see `instsim.emulate.direct_entry`.
     register_resets : mapping of int to int, optional
         Reset values by address, for registers that no device models.
+    call_stacks : bool
+        Keep a shadow stack, in `calls`.
 
     Raises
     ------
@@ -79,6 +82,7 @@ class Machine:
         block_cycles: BlockCycles | None = None,
         entry: int | None = None,
         register_resets: Mapping[int, int] | None = None,
+        call_stacks: bool = False,
     ) -> None:
         self.image = image
         self.spec = spec
@@ -87,8 +91,15 @@ class Machine:
         self.memory.load(image, spec.name)
         self._native = load_hooks()
         self.engine = Engine(spec, self.memory, self._start_code_page)
-        self.counters = BlockCounters(Engine.function_address("uc_emu_stop"), relax_exit_check(spec.isa).helper, follow_branches=spec.isa is Isa.RV32)
-        block_hook = self._native.following_block if self.counters.follows_branches else self._native.block
+        self.counters = BlockCounters(
+            Engine.function_address("uc_emu_stop"),
+            relax_exit_check(spec.isa).helper,
+            follow_branches=spec.isa is Isa.RV32,
+            keep_code=call_stacks,
+        )
+        hooks = load_call_hooks() if call_stacks else self._native
+        self.calls = CallStacks(self.counters, image) if call_stacks else None
+        block_hook = hooks.following_block if self.counters.follows_branches else hooks.block
         self.engine.add_block_hook(block_hook, self.counters.state_pointer)
         self.events = EventQueue(self.counters.lower_deadline)
         self.divides: dict[int, np.ndarray[Any, np.dtype[np.uint64]]] = {}
@@ -111,6 +122,8 @@ class Machine:
         processor = ArmProcessor if spec.isa is Isa.THUMB else RiscvProcessor
         self.processor: ArmProcessor | RiscvProcessor = processor(self, self._native.unmask)
         self.interrupts: InterruptController = self.processor.interrupts
+        if self.calls is not None:
+            self.processor.log.watchers.append(self.calls)
         around.interrupts = self.interrupts
         if entry is None:
             self._reset()
@@ -165,6 +178,8 @@ class Machine:
         """Prepare a page before its first instruction: room for counts, hooks on divides and counter reads."""
         found = self.memory.find(page)
         self.counters.add_page(page, 0 if found is None else found[0].host_address + found[1])
+        if self.calls is not None:
+            self.calls.add_page(page)
         code = self.memory.read(page, PAGE + _CODE_OVERLAP) or self.memory.read(page, PAGE) or b""
         for address, site in divide_sites(self.isa, code, page).items():
             if address < page + PAGE:

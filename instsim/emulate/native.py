@@ -9,6 +9,7 @@ import functools
 import hashlib
 import importlib.metadata
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,18 @@ from typing import Any
 from instsim import artifacts
 from instsim.errors import InstsimError
 
-__all__ = ["NativeHooks", "load_hooks"]
+__all__ = ["CallHooks", "NativeHooks", "load_call_hooks", "load_hooks"]
 
-_KIND = "hooks"
-_SOURCES = ("hooks.py", "layout.py", "extension_hooks.py", "extension_instructions.py", "extension_layout.py")
+_KIND, _CALL_KIND = "hooks", "call-hooks"
+_SOURCES = (
+    "hooks.py",
+    "layout.py",
+    "extension_hooks.py",
+    "extension_instructions.py",
+    "extension_layout.py",
+    "call_hooks.py",
+    "native_words.py",
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,21 @@ class NativeHooks:
     _engines: tuple[Any, ...] = field(repr=False, default=())
 
 
+@dataclass(frozen=True)
+class CallHooks:
+    """Addresses of block hooks that keep a shadow stack (`instsim.emulate.layout.CallState`) beside their counts.
+
+    Attributes
+    ----------
+    block, following_block : int
+        As those of `NativeHooks`.
+    """
+
+    block: int
+    following_block: int
+    _engines: tuple[Any, ...] = field(repr=False, default=())
+
+
 def _source_digest() -> bytes:
     folder = Path(__file__).parent
     return hashlib.sha256(b"\0".join((folder / name).read_bytes() for name in _SOURCES)).digest()
@@ -90,6 +114,30 @@ def load_hooks() -> NativeHooks:
     InstsimError
         If llvmlite or numba cannot compile for this host.
     """
+
+    def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
+        from instsim.emulate import hooks  # noqa: PLC0415 -- imports numba, cold start only
+
+        return hooks.compile_hooks(machine)
+
+    addresses, engines = _load(_KIND, compile_hooks)
+    return NativeHooks(**addresses, _engines=engines)
+
+
+@functools.cache
+def load_call_hooks() -> CallHooks:
+    """Return the block hooks that follow calls, as `load_hooks` does the others."""
+
+    def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
+        from instsim.emulate import hooks  # noqa: PLC0415 -- imports numba, cold start only
+
+        return hooks.compile_call_hooks(machine)
+
+    addresses, engines = _load(_CALL_KIND, compile_hooks)
+    return CallHooks(**addresses, _engines=engines)
+
+
+def _load(kind: str, compile_hooks: Callable[[Any], dict[str, tuple[str, bytes]]]) -> tuple[dict[str, int], tuple[Any, ...]]:
     import llvmlite.binding as llvm  # noqa: PLC0415 -- 40 ms, and only needed to run firmware
 
     try:
@@ -100,13 +148,12 @@ def load_hooks() -> NativeHooks:
         versions = [importlib.metadata.version(package) for package in ("numba", "llvmlite")]
         facts = "\0".join([machine.triple, cpu, features, *versions]).encode()
         key = hashlib.sha256(_source_digest() + facts).hexdigest()
-        stored = artifacts.load(_KIND, key)
+        stored = artifacts.load(kind, key)
         if stored is None:
-            from instsim.emulate.hooks import compile_hooks  # noqa: PLC0415 -- imports numba, cold start only
-
             stored = _pack(compile_hooks(machine))
-            artifacts.store(_KIND, key, stored)
-        engines, addresses = [], {}
+            artifacts.store(kind, key, stored)
+        engines: list[Any] = []
+        addresses: dict[str, int] = {}
         for name, (entry, code) in _unpack(stored).items():
             engine = llvm.create_mcjit_compiler(
                 llvm.parse_assembly(""),
@@ -116,7 +163,7 @@ def load_hooks() -> NativeHooks:
             engine.finalize_object()
             addresses[name] = engine.get_function_address(entry)
             engines.append(engine)
-        return NativeHooks(**addresses, _engines=tuple(engines))
+        return addresses, tuple(engines)
     except (RuntimeError, OSError, importlib.metadata.PackageNotFoundError) as error:
         hint = "reinstall instsim with its numba and llvmlite"
         raise InstsimError(f"cannot compile the counting hooks for this machine: {error}", hint=hint) from error

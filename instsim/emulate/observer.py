@@ -188,8 +188,12 @@ class Observer:
         self._polling_before = self._machine.devices.unmodelled.polling_cycles
         self._cycles_before = self._machine.now_cycles()
         self._exceptions_before = self._machine.processor.log.snapshot()
+        if self._machine.calls is not None:
+            self._machine.calls.restart()
 
     def _stop_counting(self) -> None:
+        if self._machine.calls is not None:
+            self._machine.calls.take()
         self.timer_reads = self._clock_reads() - self._timer_reads_before
         self.idle_ticks = self._machine.idle_ticks - self._idle_before
         self.polling_cycles = self._machine.devices.unmodelled.polling_cycles - self._polling_before

@@ -72,6 +72,8 @@ class RunOptions:
         ``on_peek(peek, data)`` for each of them.
     register_resets : mapping of int to int
         Reset values by address, for registers that no device models.
+    call_stacks : bool
+        Keep the call tree, too.
     """
 
     region: RegionRequest
@@ -87,6 +89,7 @@ class RunOptions:
     peeks: tuple[Peek, ...] = ()
     on_peek: Callable[[Peek, bytes], None] | None = None
     register_resets: Mapping[int, int] = field(default_factory=dict)
+    call_stacks: bool = False
 
 
 def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) -> BlockProfile:
@@ -113,7 +116,14 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
     RunError
         If the region was never reached or did not end.
     """
-    machine = Machine(image, spec, block_cycles=options.block_cycles, entry=options.entry, register_resets=options.register_resets)
+    machine = Machine(
+        image,
+        spec,
+        block_cycles=options.block_cycles,
+        entry=options.entry,
+        register_resets=options.register_resets,
+        call_stacks=options.call_stacks,
+    )
     missing = MissingCode(machine, options.stubs)
     observer = Observer(machine, options.region, options.watch)
     access = RegionAccess(machine, options.pokes, options.peeks)
@@ -139,6 +149,7 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
     counted = ledger.blocks(1 + len(kernels))
     blocks = to_basic_blocks(image_isa := machine.isa, counted, lambda address, size: machine.memory.read(address, size) or b"")
     code = b"".join(machine.memory.read(a, s) or bytes(s) for a, s in zip(blocks.addresses.tolist(), blocks.sizes.tolist(), strict=True))
+    calls = None if machine.calls is None else machine.calls.tree(blocks.addresses)
     arena = find_arena(machine.memory)
     warnings = list(observer.notes)
     if observer.idle_ticks:
@@ -166,8 +177,11 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
         executions=blocks.executions,
         fallthroughs=blocks.fallthroughs,
         buffer_outcomes=blocks.buffer_outcomes,
+        calls=calls,
         kernels=kernels,
-        functions=_functions(image, blocks.addresses, [kernel.kernel_address for kernel in kernels]),
+        functions=_functions(
+            image, blocks.addresses, [*(kernel.kernel_address for kernel in kernels), *([] if calls is None else calls.functions[1:].tolist())]
+        ),
         dividers=tuple(
             DividerUse(address, keys := np.flatnonzero(histogram).astype(np.int64), histogram[keys])
             for address, histogram in sorted(observer.divides.items())

@@ -3,6 +3,7 @@
 from instsim.profile.basic_blocks import BasicBlocks, TranslationBlocks, code_behind, to_basic_blocks
 from instsim.profile.block_profile import (
     BlockProfile,
+    CallTree,
     CrossingUse,
     DividerUse,
     ExceptionUse,
@@ -20,6 +21,7 @@ from instsim.profile.symbol_sizes import symbol_sizes
 __all__ = [
     "BasicBlocks",
     "BlockProfile",
+    "CallTree",
     "CrossingUse",
     "DividerUse",
     "ExceptionUse",

@@ -12,6 +12,7 @@ from instsim.isa.instruction import Isa
 
 __all__ = [
     "BlockProfile",
+    "CallTree",
     "CrossingUse",
     "DividerUse",
     "ExceptionUse",
@@ -167,6 +168,30 @@ class CrossingUse:
 
 
 @dataclass(frozen=True)
+class CallTree:
+    """Which functions called which, and what ran in each.
+
+    Attributes
+    ----------
+    parents : ndarray of int64, shape (nodes,)
+        Node that called each node, always an earlier one; -1 for the root, which is node 0 and no function.
+    functions : ndarray of int64, shape (nodes,)
+        Entry address of each node's function. A function that calls itself stays in one node.
+    calls : ndarray of int64, shape (nodes,)
+        How often each node was called in the region.
+    nodes, blocks, counts : ndarray of int64, shape (n,)
+        Executions of the profile's block ``blocks[i]`` in ``nodes[i]``.
+    """
+
+    parents: Counts
+    functions: Counts
+    calls: Counts
+    nodes: Counts
+    blocks: Counts
+    counts: Counts
+
+
+@dataclass(frozen=True)
 class FirmwareFacts:
     """What a report says of the image, so that a saved profile needs no image.
 
@@ -290,6 +315,8 @@ class BlockProfile:
         fetch has seen when a branch is decided. Empty if nobody kept them.
     crossings : tuple of CrossingUse
         Accesses across word borders, where the machine was asked to look for them; else empty.
+    calls : CallTree or None
+        The call tree, where the machine was asked to keep a shadow stack.
     """
 
     isa: Isa
@@ -306,6 +333,7 @@ class BlockProfile:
     buffer_outcomes: Counts | None = None
     crossings: tuple[CrossingUse, ...] = ()
     code_behind: bytes = b""
+    calls: CallTree | None = None
 
     @property
     def block_executions(self) -> Counts:

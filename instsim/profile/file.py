@@ -10,7 +10,7 @@ import io
 import json
 import zipfile
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from instsim.isa import Isa
 from instsim.profile.basic_blocks import BEHIND_BYTES
 from instsim.profile.block_profile import (
     BlockProfile,
+    CallTree,
     CrossingUse,
     DividerUse,
     ExceptionUse,
@@ -62,6 +63,8 @@ def profile_bytes(profile: BlockProfile) -> bytes:
         arrays["crossing_counts"] = np.stack([use.counts for use in profile.crossings])
     if profile.buffer_outcomes is not None:
         arrays["buffer_outcomes"] = profile.buffer_outcomes
+    if profile.calls is not None:
+        arrays |= {f"call_{field.name}": getattr(profile.calls, field.name) for field in fields(CallTree)}
     facts = {
         "kind": _KIND,
         "version": FORMAT_VERSION,
@@ -197,6 +200,9 @@ def _assemble(facts: dict[str, Any], arrays: dict[str, Any]) -> BlockProfile:
             CrossingUse(int(address), counts.astype(np.int64))
             for address, counts in zip(arrays.get("crossing_addresses", ()), arrays.get("crossing_counts", ()), strict=True)
         ),
+        calls=CallTree(**{field.name: arrays[f"call_{field.name}"].astype(np.int64) for field in fields(CallTree)})
+        if "call_nodes" in arrays
+        else None,
     )
 
 
@@ -225,8 +231,23 @@ def _inconsistency(profile: BlockProfile) -> str:
         return "accesses that do not fit the kernels"
     if len(profile.code) != int(profile.sizes.sum()) or (blocks and int(profile.sizes.min()) <= 0):
         return "code that does not fit the blocks"
+    if profile.calls is not None and not _is_tree(profile.calls, blocks):
+        return "a call tree that is none"
     if (profile.executions < 0).any():
         return "negative counts"
     if blocks and ((profile.addresses < 0).any() or (profile.addresses[1:] <= profile.addresses[:-1]).any()):
         return "blocks out of order"
     return ""
+
+
+def _is_tree(calls: CallTree, blocks: int) -> bool:
+    nodes = calls.parents.size
+    if not nodes or calls.functions.shape != (nodes,) or calls.calls.shape != (nodes,) or calls.parents.shape != (nodes,):
+        return False
+    if not calls.nodes.shape == calls.blocks.shape == calls.counts.shape == (calls.nodes.size,):
+        return False
+    if (calls.parents >= np.arange(nodes)).any() or (calls.parents[1:] < 0).any() or (calls.calls < 0).any() or (calls.counts < 0).any():
+        return False
+    return not calls.nodes.size or bool(
+        calls.nodes.min() >= 0 and calls.nodes.max() < nodes and calls.blocks.min() >= 0 and calls.blocks.max() < blocks
+    )

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 from instsim.profile.block_profile import FirmwareFacts, RunFacts, TensorShape
 
-__all__ = ["BoardChoice", "Estimate", "EstimatedClass", "EstimatedEvent", "EstimatedFunction", "EstimatedOperator", "Figure", "Provenance"]
+__all__ = [
+    "BoardChoice",
+    "Estimate",
+    "EstimatedCall",
+    "EstimatedClass",
+    "EstimatedEvent",
+    "EstimatedFunction",
+    "EstimatedOperator",
+    "Figure",
+    "Provenance",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +137,32 @@ class EstimatedFunction:
 
 
 @dataclass(frozen=True, slots=True)
+class EstimatedCall:
+    """One function as one chain of calls reached it: a node of the call tree.
+
+    Attributes
+    ----------
+    name : str
+        Of the function.
+    address : int
+        Its entry.
+    parent : int
+        Place in the list of the node that called it, always an earlier one; -1 for a root (the region, a thread, an interrupt handler).
+    calls : int
+        How often it was called in the region; 0 where it was open already.
+    cycles, inclusive_cycles : float
+        Without and with what it called. A function that calls itself stays in one node.
+    """
+
+    name: str
+    address: int
+    parent: int
+    calls: int
+    cycles: float
+    inclusive_cycles: float
+
+
+@dataclass(frozen=True, slots=True)
 class EstimatedClass:
     """Issued instructions of one class, and the cycles charged to them (stalls and refills included)."""
 
@@ -216,6 +252,8 @@ class Estimate:
         By cycles, descending.
     warnings : tuple of str
         Everything a reader should know before trusting the figures.
+    calls : tuple of EstimatedCall
+        The call tree, where call stacks were kept; else empty. Exclusive cycles sum to the region's.
     """
 
     firmware: FirmwareFacts
@@ -232,6 +270,7 @@ class Estimate:
     classes: tuple[EstimatedClass, ...]
     events: tuple[EstimatedEvent, ...]
     warnings: tuple[str, ...] = ()
+    calls: tuple[EstimatedCall, ...] = ()
 
     @property
     def cycles_per_instruction(self) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from instsim import __version__
 from instsim.cost import CostModel, CycleEstimate, energy_interval
 from instsim.profile import BlockProfile, owners
+from instsim.session.call_costs import priced_calls
 from instsim.session.choose import Target
 from instsim.session.estimate import (
     Estimate,
@@ -87,6 +88,7 @@ def estimate_profile(profile: BlockProfile, target: Target, *, allow_unpriced: b
         ),
         events=tuple(EstimatedEvent(e.name, e.count, e.weight_cycles, e.cycles, _share(e.cycles, cycles), e.basis, e.source) for e in priced.events),
         warnings=price_warnings(profile, priced, target),
+        calls=priced_calls(profile, priced),
     )
 
 

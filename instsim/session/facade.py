@@ -74,6 +74,7 @@ def _run(image: FirmwareImage, target: Target, request: Request) -> BlockProfile
         budget_cycles=request.budget_cycles,
         block_cycles=partial(model.static_cycles, target.core.isa),
         on_progress=request.on_progress,
+        call_stacks=request.call_stacks,
     )
     return profile_image(image, machine_spec(target.machine_board, target.core, target.clock_hz), options)
 

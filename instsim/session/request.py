@@ -72,6 +72,8 @@ class Request:
         Family of firmware that the image belongs to, as the calibration names it; None: what the image says.
     level : float
         Coverage of the intervals, above 0 and below 1.
+    call_stacks : bool
+        Keep the call tree: who called whom, and what that cost with all that was called. Runs slow down by about a tenth.
     """
 
     board: str | None = None
@@ -103,6 +105,7 @@ class Request:
     calibration: str | None = None
     firmware_family: str | None = None
     level: float = 0.9
+    call_stacks: bool = False
 
     @property
     def uses_files(self) -> bool:
