@@ -11,6 +11,8 @@ from instsim.cli.options import calibration_options, firmware_argument, output_o
 
 __all__ = ["command"]
 
+_OF_CALLS = ("speedscope", "callgrind", "folded")
+
 
 @click.command("estimate")
 @firmware_argument
@@ -19,10 +21,10 @@ __all__ = ["command"]
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "csv", "html"]),
+    type=click.Choice(["text", "json", "csv", "html", "speedscope", "callgrind", "folded"]),
     default="text",
     show_default=True,
-    help="csv: the operators; html: one self-contained page.",
+    help="csv: the operators; html: one self-contained page; speedscope, callgrind, folded: the call tree, for viewers of these.",
 )
 @output_option
 @click.option("--top", type=click.IntRange(min=0), default=15, show_default=True, help="Functions and classes to list.")
@@ -42,6 +44,8 @@ def command(firmware: Path | None, sample: str | None, form: str, output: Path |
     from instsim.cli.progress import progress  # noqa: PLC0415
     from instsim.session.facade import estimate  # noqa: PLC0415
 
+    if form in _OF_CALLS:
+        options["call_stacks"] = True
     with progress(path.name) as on_progress:
         result = estimate(path, request_from({**options, "on_progress": on_progress}))
     if form == "json":
@@ -52,6 +56,10 @@ def command(firmware: Path | None, sample: str | None, form: str, output: Path |
         from instsim.report.csv_report import render_csv  # noqa: PLC0415
 
         write_output(render_csv(result), output)
+    elif form in _OF_CALLS:
+        from instsim.report import stacks  # noqa: PLC0415
+
+        write_output(getattr(stacks, f"render_{form}")(result), output)
     elif form == "html":
         from instsim.report.html_report import render_html  # noqa: PLC0415
 

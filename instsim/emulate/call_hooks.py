@@ -253,7 +253,7 @@ def _jump(address: Any, calls: Any) -> None:
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
-def follow_call(address: Any, record: Any, sequential: Any, before: Any, end_before: Any, calls: Any) -> None:
+def follow_call(address: Any, record: Any, sequential: Any, before: Any, end_before: Any, calls: Any) -> None:  # noqa: PLR0917 -- numba inlines it by position
     """Step the shadow stack to a block and count the block in the node that runs it.
 
     Parameters

@@ -10,12 +10,17 @@ from html import escape
 
 from instsim.report.parts import printable
 
-__all__ = ["HtmlColumn", "bar", "definitions", "hue", "section", "table", "text", "width"]
+__all__ = ["HtmlColumn", "bar", "breakable", "definitions", "hue", "section", "table", "text", "width"]
 
 
 def text(value: str) -> str:
     """Return text that means nothing to a browser: markup and quotes as entities, control and direction characters as backslash escapes."""
     return escape(printable(value), quote=True)
+
+
+def breakable(value: str) -> str:
+    """Return `text` that a browser may break behind underscores and colons, where a narrow column needs it."""
+    return text(value).replace("_", "_<wbr>").replace("::", "::<wbr>")
 
 
 def width(share: float) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from instsim.report.html_parts import HtmlColumn, bar, definitions, section, table, text, width
+from instsim.report.html_flame import flame_graph
+from instsim.report.html_parts import HtmlColumn, bar, breakable, definitions, section, table, text, width
 from instsim.report.names import cut_name, operator_shapes, short_title
 from instsim.report.parts import Facts, Lines
 from instsim.report.provenance import clock_text, provenance_parts
@@ -47,6 +48,7 @@ def render_html(estimate: Estimate) -> str:
         _answers(estimate),
         _warnings(estimate),
         _operators(estimate),
+        flame_graph(estimate.calls),
         _functions(estimate),
         _events(estimate),
         f'<div class="pair">\n{_classes(estimate)}\n{_memory(estimate)}\n</div>',
@@ -116,7 +118,7 @@ def _operators(estimate: Estimate) -> str:
         runs = f"{operator.executions} runs" if operator.executions != 1 and operator.index >= 0 else ""
         below = ", ".join(part for part in (operator_shapes(operator.name, operator.inputs, operator.outputs), runs) if part)
         indent = operator_depth(operators, operator)
-        name = f'<span style="padding-left:{indent}em">{text(operator.name)}</span>' if indent else text(operator.name)
+        name = f'<span style="padding-left:{indent}em">{breakable(operator.name)}</span>' if indent else breakable(operator.name)
         cells = [
             text(operator_place(operators, operator)),
             name + (f"<small>{text(below)}</small>" if below else ""),
@@ -155,7 +157,7 @@ def _operators(estimate: Estimate) -> str:
 
 
 def _name(name: str) -> str:
-    return f'<span class="code" title="{text(name)}">{text(cut_name(name, _LONGEST_NAME))}</span>'
+    return f'<span class="code" title="{text(name)}">{breakable(cut_name(name, _LONGEST_NAME))}</span>'
 
 
 def _functions(estimate: Estimate) -> str:
@@ -211,7 +213,7 @@ def _events(estimate: Estimate) -> str:
     rows = [
         (
             (
-                f'<span class="code">{text(event.name)}</span>',
+                f'<span class="code">{breakable(event.name)}</span>',
                 bar(event.share, most, percent(event.share)),
                 format_count(event.cycles),
                 format_count(event.count),
