@@ -1,6 +1,6 @@
 """The shadow stack of the block hook, in machine code: who called whom is told from how the block before ended and where control went.
 
-A call pushes, a return pops to the frame that it returns to. A jump to the entry of another function is a tail call: it replaces the
+A call pushes, a return pops to the frame that it returns to. A jump to the entry of another function, or running on into it, is a tail call: it replaces the
 function that runs. A return that no open call waits for (``longjmp``) unwinds to the innermost open call of the function that it lands in.
 Imported only when the object code is not in the cache, because it imports numba.
 """
@@ -208,9 +208,10 @@ def _return_to(address: Any, owner: Any, is_return: Any, calls: Any) -> Any:
             calls[_DEPTH] = level
             calls[_NODE] = frame[_CALLER]
             return True
-        if not is_return:
+        if not is_return and (owner == address or words(calls[_NODES] + calls[_NODE] * _U64(_NODE_BYTES))[_FUNCTION] == owner):
+            # A tail call, or a jump inside the function that runs.
             return False
-    if owner == _U64(0) or not is_return:
+    if owner == _U64(0) or owner == address:
         return False
     # Nobody waits there (longjmp): the innermost open call of the function that goes on.
     calls[_DROPPED] = _U64(0)
@@ -268,27 +269,29 @@ def follow_call(address: Any, record: Any, sequential: Any, before: Any, end_bef
         `CallState`.
     """
     side = words(record + calls[_SIDES])
-    if not sequential:
-        if calls[_STARTS] != _U64(0):
-            calls[_STARTS] = _U64(0)
-            if side[_OWNER] == _U64(0):
-                side[_OWNER] = address
-            calls[_NODE] = _child(calls[_NODE], side[_OWNER], calls)
-        elif end_before == _U64(_NOWHERE):
-            if side[_OWNER] == address:
+    if sequential:
+        if side[_OWNER] == address:
+            _jump(address, calls)
+    elif calls[_STARTS] != _U64(0):
+        calls[_STARTS] = _U64(0)
+        if side[_OWNER] == _U64(0):
+            side[_OWNER] = address
+        calls[_NODE] = _child(calls[_NODE], side[_OWNER], calls)
+    elif end_before == _U64(_NOWHERE):
+        if side[_OWNER] == address:
+            _jump(address, calls)
+    else:
+        kind = words(before + calls[_SIDES])[_KIND]
+        if kind == _U64(_CALL):
+            # Back into the middle of a block that was interrupted is no call.
+            start = end_before - (words(before)[_SIZE] & _U64(0xFFFF))
+            if address <= start or address >= end_before:
+                _call(address, end_before, side, calls)
+        elif kind >= _U64(_RETURN):
+            if not _return_to(address, side[_OWNER], kind == _U64(_RETURN), calls) and side[_OWNER] == address:
                 _jump(address, calls)
-        else:
-            kind = words(before + calls[_SIDES])[_KIND]
-            if kind == _U64(_CALL):
-                # Back into the middle of a block that was interrupted is no call.
-                start = end_before - (words(before)[_SIZE] & _U64(0xFFFF))
-                if address <= start or address >= end_before:
-                    _call(address, end_before, side, calls)
-            elif kind >= _U64(_RETURN):
-                if not _return_to(address, side[_OWNER], kind == _U64(_RETURN), calls) and side[_OWNER] == address:
-                    _jump(address, calls)
-            elif side[_OWNER] == address:
-                _jump(address, calls)
+        elif side[_OWNER] == address:
+            _jump(address, calls)
     if side[_LAST_NODE] != calls[_NODE] + _U64(1):
         _find_counter(record, side, calls)
     words(side[_COUNTER])[_EXECUTIONS] += _U64(1)

@@ -11,7 +11,7 @@ from instsim.report.html_report import render_html
 from instsim.report.names import cut_name
 from tests.report.example_estimate import keyword_estimate, nested_estimate
 
-VOID = {"meta", "br", "hr", "img", "link", "input"}
+VOID = {"meta", "br", "hr", "img", "link", "input", "wbr"}
 HOSTILE = "</title></style><script>alert(1)</script><img src=x onerror=alert(1)>\"'&\u202e\x1b[31m\udc80"
 
 
@@ -40,7 +40,7 @@ class Page(HTMLParser):
 
     @property
     def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
+        return " ".join("".join(self.words).split())
 
     def count(self, tag: str) -> int:
         return sum(name == tag for name, _ in self.elements)
