@@ -1,7 +1,8 @@
 """The shadow stack of the block hook, in machine code: who called whom is told from how the block before ended and where control went.
 
-A call pushes, a return pops to the frame that it returns to. A jump to the entry of another function, or running on into it, is a tail call: it replaces the
-function that runs. A return that no open call waits for (``longjmp``) unwinds to the innermost open call of the function that it lands in.
+A call pushes, a return pops to the frame that it returns to. A jump to the entry of another function, or running on into it, is a tail call:
+it replaces the function that runs. A return that no open call waits for (``longjmp``) unwinds to the innermost open call of the function that
+it lands in.
 Imported only when the object code is not in the cache, because it imports numba.
 """
 
