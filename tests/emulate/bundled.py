@@ -34,7 +34,7 @@ def path_of(name: str, core: str) -> Path:
 
 def chip(core: str) -> MachineSpec:
     """A chip with the memory map that the bundled images are linked for."""
-    if core == "rv32imc":
+    if core.startswith("rv32"):
         memories = (
             MemorySpec("flash", MemoryKind.FLASH, 0x42000000, 4 << 20),
             MemorySpec("ram", MemoryKind.RAM, 0x3FC80000, 320 << 10),

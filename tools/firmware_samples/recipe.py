@@ -51,6 +51,19 @@ def _arm(name: str, flags: tuple[str, ...], machine: str, origins: tuple[int, in
     return Core(name, "arm-none-eabi", ("-mthumb", *flags), (), _ARM_START, "board/arm.ld", ("qemu-system-arm", "-M", machine), origins)
 
 
+def _riscv(march: str) -> Core:
+    return Core(
+        march,
+        "riscv64-unknown-elf",
+        (f"-march={march}", "-mabi=ilp32", "-mcmodel=medany", "-msmall-data-limit=8"),
+        ("-march=rv32imc",),  # GCC 12 finds no libraries for a longer name
+        _RISCV_START,
+        "board/riscv.ld",
+        ("qemu-system-riscv32", "-M", "virt", "-bios", "none"),
+        (0x80000000, 0x80400000),
+    )
+
+
 CORES = {
     core.name: core
     for core in (
@@ -58,16 +71,8 @@ CORES = {
         _arm("cortex-m4", ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"), "netduinoplus2"),
         _arm("cortex-m7", ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16"), "mps2-an500", (0x00000000, 0x20000000)),
         _arm("cortex-m33", ("-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"), "mps2-an505", (0x10000000, 0x38000000)),
-        Core(
-            "rv32imc",
-            "riscv64-unknown-elf",
-            ("-march=rv32imc", "-mabi=ilp32", "-mcmodel=medany", "-msmall-data-limit=8"),
-            (),
-            _RISCV_START,
-            "board/riscv.ld",
-            ("qemu-system-riscv32", "-M", "virt", "-bios", "none"),
-            (0x80000000, 0x80400000),
-        ),
+        _riscv("rv32imc"),
+        _riscv("rv32imc_zba_zbb"),
     )
 }
 
