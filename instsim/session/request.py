@@ -73,7 +73,7 @@ class Request:
     level : float
         Coverage of the intervals, above 0 and below 1.
     call_stacks : bool
-        Keep the call tree: who called whom, and what that cost with all that was called. Runs slow down by about a tenth.
+        Keep the call tree: who called whom, and what that cost with all that was called. The run itself slows down by a tenth to a third.
     """
 
     board: str | None = None
