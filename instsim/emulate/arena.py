@@ -58,20 +58,20 @@ def _headers(bank: Bank, offset: int, size: int, memory: Memory) -> list[Arena]:
         count = words.size - at - 5
         if count <= 0:
             continue
-        buffer_head, buffer_tail, head, tail, temp = (words[at + k : at + k + count] for k in range(5))
-        position = bank.spec.address + offset + 4 * np.arange(count)
+        reach = words[at + 1 : at + 1 + count] - (bank.spec.address + offset + 4 * np.arange(count))
+        # Few words point just behind themselves: only those are looked at closely.
+        near = np.flatnonzero((reach >= _OBJECT_BYTES[0]) & (reach <= _OBJECT_BYTES[1]))
+        buffer_head, buffer_tail, head, tail, temp = (words[near + at + k] for k in range(5))
+        position = bank.spec.address + offset + 4 * near
         plausible = (
             (bank.spec.address <= buffer_head)
             & (buffer_head <= head)
             & (head <= tail)
             & (tail <= position)
-            & (position < buffer_tail)
-            & (buffer_tail - position >= _OBJECT_BYTES[0])
-            & (buffer_tail - position <= _OBJECT_BYTES[1])
-            & ((buffer_tail - position < _OBJECT_WITH_TEMP) | ((head <= temp) & (temp <= tail)))
+            & ((reach[near] < _OBJECT_WITH_TEMP) | ((head <= temp) & (temp <= tail)))
         )
         for index in np.flatnonzero(plausible).tolist():
-            vtable = memory.find(int(words[index]))
+            vtable = memory.find(int(words[near[index]]))
             if vtable is not None and vtable[0].spec.kind is MemoryKind.FLASH:
                 start, stop = int(buffer_head[index]), int(buffer_tail[index])
                 has_temp = stop - int(position[index]) >= _OBJECT_WITH_TEMP

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from instsim.emulate.exception_log import ExceptionCounts
 from instsim.emulate.kernels import KernelCall, KernelFinder
+from instsim.emulate.layout import TICKS_PER_CYCLE
 from instsim.emulate.ledger import Ledger
 from instsim.emulate.machine import Machine, Stop, StopReason
 from instsim.emulate.memory import PAGE
@@ -89,7 +90,7 @@ class Observer:
         self._idle_before = 0
         self._polling_before = 0
         self.polling_cycles = 0
-        self._cycles_before = 0
+        self._ticks_before = 0
         self.cycles = 0
         self._exceptions_before: dict[tuple[int, int], ExceptionCounts] = {}
         self.idle_ticks = 0
@@ -186,7 +187,7 @@ class Observer:
         self._timer_reads_before = self._clock_reads()
         self._idle_before = self._machine.idle_ticks
         self._polling_before = self._machine.devices.unmodelled.polling_cycles
-        self._cycles_before = self._machine.now_cycles()
+        self._ticks_before = self._machine.counters.ticks
         self._exceptions_before = self._machine.processor.log.snapshot()
         if self._machine.calls is not None:
             self._machine.calls.restart()
@@ -197,7 +198,8 @@ class Observer:
         self.timer_reads = self._clock_reads() - self._timer_reads_before
         self.idle_ticks = self._machine.idle_ticks - self._idle_before
         self.polling_cycles = self._machine.devices.unmodelled.polling_cycles - self._polling_before
-        self.cycles = self._machine.now_cycles() - self._cycles_before
+        # Where nothing was polled nobody asks, and blocks need no price for it.
+        self.cycles = (self._machine.counters.ticks - self._ticks_before) // TICKS_PER_CYCLE
         self.exceptions = self._machine.processor.log.since(self._exceptions_before)
 
     # -- interrupts and threads --------------------------------------------------------------------------------------------------
