@@ -18,7 +18,7 @@ from instsim.emulate.extension_hooks import extension_functions, holds_new_site,
 from instsim.emulate.layout import NOWHERE, BlockState, BranchRecord, CallSide, CallState, DivideState, Record
 from instsim.emulate.native_words import POINTER, half_words, words
 
-__all__ = ["compile_call_hooks", "compile_hooks"]
+__all__ = ["compile_call_hooks", "compile_extension_hooks", "compile_hooks"]
 
 _U64 = types.uint64
 _SIGNATURE = types.void(types.voidptr, _U64, types.uint32, POINTER)
@@ -254,7 +254,7 @@ def _emit(function: Any, machine: Any, signature: Any = _SIGNATURE) -> tuple[str
 
 
 def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
-    """Compile all hooks for the host.
+    """Compile the hooks that every machine needs, for the host.
 
     Parameters
     ----------
@@ -271,8 +271,12 @@ def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
         "following_block": _emit(_make_block_hook(follow=True), machine),
         "divide": _emit(_on_divide, machine),
         "unmask": _emit(_on_unmask, machine),
-        **{name: _emit(function, machine, signature) for name, (function, signature) in extension_functions().items()},
     }
+
+
+def compile_extension_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
+    """Compile the functions for RISC-V extensions, as `compile_hooks` does the others."""
+    return {name: _emit(function, machine, signature) for name, (function, signature) in extension_functions().items()}
 
 
 def compile_call_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:

@@ -17,9 +17,9 @@ from typing import Any
 from instsim import artifacts
 from instsim.errors import InstsimError
 
-__all__ = ["CallHooks", "NativeHooks", "load_call_hooks", "load_hooks"]
+__all__ = ["CallHooks", "ExtensionHooks", "NativeHooks", "load_call_hooks", "load_extension_hooks", "load_hooks"]
 
-_KIND, _CALL_KIND = "hooks", "call-hooks"
+_KIND, _CALL_KIND, _EXTENSION_KIND = "hooks", "call-hooks", "extension-hooks"
 _SOURCES = (
     "hooks.py",
     "layout.py",
@@ -45,6 +45,21 @@ class NativeHooks:
         To be called before one divide instruction, with a `DivideState`.
     unmask : int
         To be called before an instruction that may unmask interrupts, with a `BlockState`.
+    """
+
+    block: int
+    following_block: int
+    divide: int
+    unmask: int
+    _engines: tuple[Any, ...] = field(repr=False, default=())
+
+
+@dataclass(frozen=True)
+class ExtensionHooks:
+    """Addresses of the functions that carry out RISC-V instructions unknown to Unicorn (`instsim.emulate.riscv_extensions`).
+
+    Attributes
+    ----------
     step : int
         ``step(registers, encoding, address, state)`` carries out one instruction that Unicorn does not decode; `state` is an `ExtensionState`
         (`instsim.emulate.extension_layout`) here and below.
@@ -54,10 +69,6 @@ class NativeHooks:
         To be called in place of Unicorn's own functions (`instsim.emulate.short_way`).
     """
 
-    block: int
-    following_block: int
-    divide: int
-    unmask: int
     step: int
     site: int
     trap: int
@@ -122,6 +133,19 @@ def load_hooks() -> NativeHooks:
 
     addresses, engines = _load(_KIND, compile_hooks)
     return NativeHooks(**addresses, _engines=engines)
+
+
+@functools.cache
+def load_extension_hooks() -> ExtensionHooks:
+    """Return the functions for RISC-V extensions, as `load_hooks` does the hooks that every machine needs."""
+
+    def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
+        from instsim.emulate import hooks  # noqa: PLC0415 -- imports numba, cold start only
+
+        return hooks.compile_extension_hooks(machine)
+
+    addresses, engines = _load(_EXTENSION_KIND, compile_hooks)
+    return ExtensionHooks(**addresses, _engines=engines)
 
 
 @functools.cache

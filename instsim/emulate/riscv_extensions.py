@@ -22,7 +22,7 @@ from instsim.emulate.counters import BlockCounters
 from instsim.emulate.engine import Engine
 from instsim.emulate.extension_layout import ExtensionState, SiteFlag
 from instsim.emulate.memory import PAGE, Memory
-from instsim.emulate.native import load_hooks
+from instsim.emulate.native import load_extension_hooks
 from instsim.emulate.riscv_semantics import AccessFault, carry_out, is_candidate, is_wide, leaves_block
 from instsim.emulate.short_way import open_short_way
 from instsim.emulate.spec import MachineSpec, MemoryKind
@@ -70,7 +70,7 @@ class RiscvExtensions:
         self._windows = spec.device_windows
         self._on_trap, self._on_fault = on_trap, on_fault
         self._failure: BaseException | None = None
-        self._native = load_hooks()
+        self._native = load_extension_hooks()
         self._handles: dict[int, int] = {}
         self._watched: set[int] = set()
         self._flags: dict[int, npt.NDArray[np.uint64]] = {}
