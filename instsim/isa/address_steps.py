@@ -1,22 +1,32 @@
-"""What a block must compute to know the addresses of its data accesses, before it runs: steps over the registers at its start."""
+"""What a block must compute to know the addresses of its data accesses, before it runs: steps over the registers at its start.
+
+Computations are in single-assignment form: the registers at the start are only read, a step's result goes to a temporary, a number from
+`FIRST_TEMPORARY` to ``REGISTER_FILE_WORDS - 1``. So an interpreter needs a file of `REGISTER_FILE_WORDS` words, of which it has to fill only
+those below `FIRST_TEMPORARY` that some step reads, and a step may read the temporary it writes. Constants are folded, and a register that
+moves by a constant (write-back, ``add r1, #4``) costs no step: the constant is in the `offset` of the accesses.
+"""
 
 from __future__ import annotations
 
 from enum import IntEnum
 from typing import NamedTuple
 
-__all__ = ["NO_REGISTER", "AddressStep", "Operation"]
+__all__ = ["FIRST_TEMPORARY", "NO_REGISTER", "REGISTER_FILE_WORDS", "AddressStep", "Operation"]
 
 
 class Operation(IntEnum):
-    """What a step does. ``r[n]`` are the registers (Thumb r0-r14; RV32 x0-x31), all values modulo 2**32."""
+    """What a step does. ``r[n]`` are the registers at the start (Thumb r0-r14; RV32 x1-x31) and the temporaries, all values modulo 2**32."""
 
     READ = 0
     """Data read of `words` x `size` bytes at ``r[base] + (r[index] << shift) + offset``; a known address if `base` is `NO_REGISTER`."""
     WRITE = 1
     """Data write, likewise."""
     LOAD = 2
-    """``r[target] = memory[...]``: value of the access just read, for later addresses; `size` bytes, sign-extended if `signed`."""
+    """``r[target] = memory[r[base] + (r[index] << shift) + offset]``, for later addresses; `size` bytes, sign-extended if `signed`.
+
+    Stands behind the `READ` of the same instruction. Memory is as at the start of the block: a value that the block itself stored under the
+    same address expression is not loaded but taken from the register that was stored.
+    """
     SET = 3
     """``r[target] = offset``."""
     ADD = 4
@@ -46,14 +56,20 @@ class Operation(IntEnum):
     INSERT_HIGH = 18
     """``(r[target] & 0xFFFF) | offset << 16`` (``movt``)."""
     FORGET = 19
-    """``r[target]`` is not known from here on; an access whose address needs it is marked so."""
+    """``r[target]`` is not known; an access whose address needs it is marked so. Nothing to do for an interpreter."""
 
 
 NO_REGISTER = 255
 
+FIRST_TEMPORARY = 32
+"""Registers from here on hold results of steps."""
+
+REGISTER_FILE_WORDS = 64
+"""Registers and temporaries."""
+
 
 class AddressStep(NamedTuple):
-    """One step. Steps stand in the order of the instructions; an access's `LOAD` follows its `READ`, write-back of a base comes last.
+    """One step. Steps stand in the order of the instructions; an access's `LOAD` follows its `READ`.
 
     Attributes
     ----------
@@ -66,7 +82,7 @@ class AddressStep(NamedTuple):
     shift : int
         See the operations.
     offset : int
-        Constant, two's complement in 32 bits.
+        Constant, two's complement in 32 bits: 0 to 2**32 - 1.
     size : int
         Bytes of one word of an access (1, 2, 4); bits of an `EXTRACT`.
     words : int
@@ -76,7 +92,7 @@ class AddressStep(NamedTuple):
     known : bool
         False for an access whose address cannot be computed beforehand (it needs a forgotten register).
     predicated : bool
-        The instruction stands inside an IT block.
+        The instruction stands inside an IT block: an access that may not happen. What such an instruction computes is taken as if it ran.
     """
 
     place: int
