@@ -23,7 +23,7 @@ from pathlib import Path
 
 from instsim.emulate import MachineSpec, MemoryKind, MemorySpec
 from instsim.emulate.machine import Machine, StopReason
-from instsim.emulate.run import issued_instructions
+from instsim.emulate.observed import issued_instructions
 from instsim.image import FirmwareImage, load_image
 from instsim.isa import Isa
 

@@ -13,7 +13,7 @@ import numpy as np
 from instsim.emulate.memory import Bank, Memory
 from instsim.emulate.spec import MemoryKind
 
-__all__ = ["Arena", "find_arena"]
+__all__ = ["Arena", "find_arena", "find_arenas"]
 
 _FIELD_OFFSETS = (8, 12)
 """Offset of ``buffer_head``; ``buffer_tail``, ``head``, ``tail`` and ``temp`` follow."""
@@ -33,21 +33,33 @@ class Arena:
         Where it lies and how large it is.
     used_bytes : int
         What ``arena_used_bytes()`` would return.
+    fields : int
+        Address of the allocator's ``buffer_head``; ``buffer_tail``, ``head`` and ``tail`` follow, and ``temp`` if there is one.
+    has_temp : bool
+        Whether the allocator has that last field.
     """
 
     address: int
     size_bytes: int
     used_bytes: int
+    fields: int = 0
+    has_temp: bool = True
 
 
 def find_arena(memory: Memory) -> Arena | None:
     """Return the arena, or None if none or more than one plausible header lies in RAM."""
+    found = find_arenas(memory)
+    return found[0] if len(found) == 1 else None
+
+
+def find_arenas(memory: Memory) -> tuple[Arena, ...]:
+    """Return everything in RAM that looks like an arena's header, by address."""
     found: set[Arena] = set()
     for bank in memory.banks:
         if bank.spec.kind is MemoryKind.RAM:
             for offset, size in memory.used_spans(bank):
                 found.update(_headers(bank, offset, size, memory))
-    return found.pop() if len(found) == 1 else None
+    return tuple(sorted(found, key=lambda arena: arena.fields))
 
 
 def _headers(bank: Bank, offset: int, size: int, memory: Memory) -> list[Arena]:
@@ -76,5 +88,5 @@ def _headers(bank: Bank, offset: int, size: int, memory: Memory) -> list[Arena]:
                 start, stop = int(buffer_head[index]), int(buffer_tail[index])
                 has_temp = stop - int(position[index]) >= _OBJECT_WITH_TEMP
                 used = max(int(head[index]), int(temp[index]) if has_temp else 0) - start + stop - int(tail[index])
-                found.append(Arena(start, stop - start, used))
+                found.append(Arena(start, stop - start, used, int(position[index]) + first, has_temp))
     return found

@@ -19,6 +19,18 @@ _SLOTS = PAGE // 2
 _MOST_PAGES = 8192
 _MOST_BLOCKS = 1 << 22
 _SIZE_MASK, _BRANCH_SHIFT = 0xFFFF, 16
+_CLOCK_AND_FLOW = (
+    BlockState.PREVIOUS_END,
+    BlockState.PREVIOUS_RECORD,
+    BlockState.TICKS,
+    BlockState.DEADLINE,
+    BlockState.STOPPED,
+    BlockState.BUFFERED,
+    BlockState.LANDED,
+    BlockState.INTERRUPT_WAITING,
+    BlockState.NEW_BLOCK_SIZE,
+)
+"""What `restore` puts back of the state: the rest is what has been learned of the code."""
 
 
 class BlockCounters:
@@ -231,6 +243,25 @@ class BlockCounters:
         columns = [BranchRecord.HITS, BranchRecord.HITS_BEHIND_JUMP, BranchRecord.EXITS]
         outcomes[:, has_branch] = self._branches[places][:, columns].T.astype(np.int64)
         return np.concatenate([counts, outcomes])
+
+    def save(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+        """Return clock and counts, for `restore`; branches must not have been followed yet."""
+        return self._state.copy(), self.counts()[:2]
+
+    def restore(self, saved: tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]) -> None:
+        """Put clock and counts back; blocks that are known by now stay known, with the counts they had, or none."""
+        state, counts = saved
+        slots = self._known()[1]
+        known = counts.shape[1]
+        self._records[slots, Record.EXECUTIONS] = 0
+        self._records[slots, Record.FALLTHROUGHS] = 0
+        self._records[slots[:known], Record.EXECUTIONS] = counts[0]
+        self._records[slots[:known], Record.FALLTHROUGHS] = counts[1]
+        if self.follows_branches:
+            used = int(self._state[BlockState.BRANCHES_LENGTH])
+            self._branches[:used, [BranchRecord.HITS, BranchRecord.HITS_BEHIND_JUMP, BranchRecord.EXITS]] = 0
+        for word in _CLOCK_AND_FLOW:
+            self._state[word] = state[word]
 
     def current_block(self) -> tuple[int, int, int]:
         """Return the block that is running, counted already: its place in `addresses`, its start and its end."""

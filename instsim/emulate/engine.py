@@ -258,6 +258,23 @@ class Engine:
         self.on_hook(address)
         return handle
 
+    def on_block(self, callback: Callable[[int, int], None]) -> Any:
+        """Call Python with address and size of every translation block; return a handle for `remove`. Slow: for learning only."""
+        return self.uc.hook_add(unicorn.UC_HOOK_BLOCK, lambda _uc, at, size, _data: callback(at, size))
+
+    def on_read(self, start: int, stop: int, callback: Callable[[int, int], None]) -> Any:
+        """Call Python with the address of every load from ``start <= address < stop``; return a handle for `remove`.
+
+        The second argument is the program counter as far as it is known: that of the load, or of an earlier instruction of the same block. Loads
+        that were translated before are not seen.
+        """
+
+        def call(uc: Any, _kind: int, address: int, _size: int, _value: int, _data: Any) -> None:
+            self.clear_it_state(uc)
+            callback(address, self.pc)
+
+        return self.uc.hook_add(unicorn.UC_HOOK_MEM_READ, call, begin=start, end=stop - 1)
+
     def on_trap(self, callback: Callable[[int], None]) -> None:
         """Call Python with Unicorn's number of an exception; the core stands behind the instruction, or at it for a fault."""
         self.uc.hook_add(unicorn.UC_HOOK_INTR, lambda _uc, number, _data: callback(number))
@@ -301,6 +318,14 @@ class Engine:
         """Set a register."""
         self._value.value = value & 0xFFFFFFFF
         self._write(self._handle, register, self._value_pointer)
+
+    def save_registers(self) -> Any:
+        """Return the state of the processor, for `restore_registers`."""
+        return self.uc.context_save()
+
+    def restore_registers(self, saved: Any) -> None:
+        """Put the processor back into a state that `save_registers` gave."""
+        self.uc.context_restore(saved)
 
     def batch(self, registers: tuple[int, ...]) -> RegisterBatch:
         """Return registers that are read and written together."""

@@ -56,12 +56,14 @@ class KernelFinder:
     ----------
     memory : Memory
         The machine's memory.
+    models : tuple of FoundModel, optional
+        The models that may run, where they are known; else memory is searched for them.
     """
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, models: tuple[FoundModel, ...] | None = None) -> None:
         self._memory = memory
-        self.models: tuple[FoundModel, ...] = ()
-        self._scans = 0
+        self.models: tuple[FoundModel, ...] = models or ()
+        self._scans = 0 if models is None else _MOST_MODELS_READ
         self._known: dict[tuple[int, int], tuple[int, Operator] | None] = {}
 
     def classify(self, target: int, node: int) -> KernelCall | None:

@@ -174,6 +174,17 @@ class Machine:
         self.initial_sp = initial_sp
         self._pc = self.start = address
 
+    @property
+    def next_pc(self) -> int:
+        """Where `run` goes on, Thumb bit removed."""
+        return self._pc
+
+    def go_to(self, address: int) -> None:
+        """Go on at an address, as if something had jumped there; the machine must stand still."""
+        self._pc = address
+        self._stop = None
+        self.counters.forget_previous()
+
     def _start_code_page(self, page: int) -> None:
         """Prepare a page before its first instruction: room for counts, hooks on divides and counter reads."""
         found = self.memory.find(page)

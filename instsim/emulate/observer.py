@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from instsim.emulate.exception_log import ExceptionCounts
+from instsim.emulate.instruction_hooks import InstructionHooks
 from instsim.emulate.kernels import KernelCall, KernelFinder
 from instsim.emulate.layout import TICKS_PER_CYCLE
 from instsim.emulate.ledger import Ledger
@@ -64,15 +65,31 @@ class Observer:
         What to measure.
     watch : KernelWatch
         Kernels to be found by name.
+    finder : KernelFinder, optional
+        Tells kernels from other calls.
+    hooks : InstructionHooks, optional
+        Where to hook, on a machine that is observed again and again.
+    sites : iterable of IndirectCall, optional
+        The calls that may run kernels, where they are known; else every indirect call of the code that runs is looked at.
     """
 
-    def __init__(self, machine: Machine, request: RegionRequest, watch: KernelWatch) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        request: RegionRequest,
+        watch: KernelWatch,
+        *,
+        finder: KernelFinder | None = None,
+        hooks: InstructionHooks | None = None,
+        sites: Iterable[IndirectCall] | None = None,
+    ) -> None:
         self._machine = machine
         self._engine = machine.engine
         self._request = request
         self._watch = watch
         self._names = dict(watch.names) | dict(watch.functions)
-        self._finder = KernelFinder(machine.memory)
+        self._finder = finder or KernelFinder(machine.memory)
+        self._hook = self._hook_once if hooks is None else hooks.add
         self._ledger = Ledger(machine.counters)
         self._frames: list[_Frame] = []
         self._kernels: list[_Kernel] = []
@@ -103,13 +120,17 @@ class Observer:
         self.sp_at_start: int | None = None
         self.notes: list[str] = []
         machine.processor.log.watchers.append(self)
-        machine.watch_code_pages(self._on_code_page)
+        if sites is None:
+            machine.watch_code_pages(self._on_code_page)
+        for site in sites or ():
+            self._sites[site.address] = _Site(site)
+            self._hook(site.address, self._at_indirect_call)
         if request.entry is not None:
-            self._engine.on_instruction(request.entry, self._at_entry)
+            self._hook(request.entry, self._at_entry)
         if request.end is not None:
-            self._engine.on_instruction(request.end, self._at_end)
+            self._hook(request.end, self._at_end)
         for address, _ in watch.functions:
-            self._engine.on_instruction(address, self._at_kernel_function)
+            self._hook(address, self._at_kernel_function)
         if request.rule is RegionRule.WHOLE_RUN:
             self._open_region(RegionRule.WHOLE_RUN, None)
 
@@ -123,11 +144,14 @@ class Observer:
                 site = self._sites[address] = _Site(call)
                 site.handle = self._engine.on_instruction(address, self._at_indirect_call)
 
+    def _hook_once(self, address: int, callback: Callable[[int], None]) -> None:
+        self._engine.forget_code(address)
+        self._engine.on_instruction(address, callback)
+
     def _watch_return(self, address: int) -> None:
         if address not in self._returns:
             self._returns.add(address)
-            self._engine.forget_code(address)
-            self._engine.on_instruction(address, self._at_return)
+            self._hook(address, self._at_return)
 
     # -- the region --------------------------------------------------------------------------------------------------------------
 
@@ -250,7 +274,7 @@ class Observer:
             call = KernelCall(target & ~1, 0, is_prepare=False)
         if call is None:
             site.misses += 1
-            if site.misses > _MOST_MISSES and not site.hits:
+            if site.misses > _MOST_MISSES and not site.hits and site.handle is not None:
                 engine.remove(site.handle)
             return
         site.hits += 1

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from instsim.emulate.arena import find_arena
-from instsim.emulate.layout import TICKS_PER_CYCLE
 from instsim.emulate.machine import Machine, Stop, StopReason
 from instsim.emulate.missing_code import MissingCode
+from instsim.emulate.observed import observed_profile
 from instsim.emulate.observer import Observer
 from instsim.emulate.printed import await_output, printed_text
 from instsim.emulate.region import KernelWatch, RegionRequest, RegionRule
@@ -20,22 +19,11 @@ from instsim.emulate.spec import BlockCycles, MachineSpec
 from instsim.emulate.stack import StackPaint
 from instsim.errors import RunError
 from instsim.image import FirmwareImage
-from instsim.isa import Instruction, Isa, decode
+from instsim.isa import Instruction, decode
 from instsim.isa.classes import UNKNOWN, UNSUPPORTED
-from instsim.profile import (
-    BlockProfile,
-    DividerUse,
-    ExceptionUse,
-    FirmwareFacts,
-    FunctionSpan,
-    RunFacts,
-    code_behind,
-    functions_of,
-    symbol_sizes,
-    to_basic_blocks,
-)
+from instsim.profile import BlockProfile, RunFacts, functions_of
 
-__all__ = ["RunOptions", "issued_instructions", "profile_image"]
+__all__ = ["RunOptions", "profile_image"]
 
 _FOREIGN_INSTRUCTION = "this instruction belongs to an extension that is not emulated (MVE, for one): build for a core that is, see 'instsim cores'"
 
@@ -145,77 +133,22 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
     if options.on_peek is not None:
         for peek, data in access.found.items():
             options.on_peek(peek, data)
-    kernels = observer.kernels
-    counted = ledger.blocks(1 + len(kernels))
-    blocks = to_basic_blocks(image_isa := machine.isa, counted, lambda address, size: machine.memory.read(address, size) or b"")
-    code = b"".join(machine.memory.read(a, s) or bytes(s) for a, s in zip(blocks.addresses.tolist(), blocks.sizes.tolist(), strict=True))
-    calls = None if machine.calls is None else machine.calls.tree(blocks.addresses)
-    arena = find_arena(machine.memory)
-    warnings = list(observer.notes)
-    if observer.idle_ticks:
-        idle = observer.idle_ticks // TICKS_PER_CYCLE
-        warnings.append(f"the core slept through {idle:,} cycles of the region (wfi, wfe); they are in no instruction's count")
-    if machine.semihosting.refused:
-        operations = ", ".join(f"{number:#x}" for number in sorted(machine.semihosting.refused))
-        warnings.append(f"semihosting operations that reach for the host were refused: {operations}")
+    warnings = []
     if missing.used():
         names = ", ".join(missing.used())
         warnings.append(f"functions that the image does not hold ran as instsim's own, their cost is assumed: {names}")
     if options.stubs:
         warnings.append(f"functions that returned a value instead of running: {', '.join(sorted(options.stubs))}")
-    if machine.devices.polled:
-        registers = ", ".join(f"{address:#010x}" for address in sorted(machine.devices.polled)[:5])
-        share = 100.0 * observer.polling_cycles / max(1, observer.cycles)
-        spent = f", {share:.1f} % of the region's time" if observer.polling_cycles else ", but not in the region"
-        warnings.append(f"the firmware polled device registers that are not modelled: {registers}{spent}")
-    return BlockProfile(
-        isa=image_isa,
-        addresses=blocks.addresses,
-        sizes=blocks.sizes,
-        code=code,
-        code_behind=code_behind(blocks, lambda address, size: machine.memory.read(address, size) or b"") if image_isa is Isa.RV32 else b"",
-        executions=blocks.executions,
-        fallthroughs=blocks.fallthroughs,
-        buffer_outcomes=blocks.buffer_outcomes,
-        calls=calls,
-        kernels=kernels,
-        functions=_functions(
-            image, blocks.addresses, [*(kernel.kernel_address for kernel in kernels), *([] if calls is None else calls.functions[1:].tolist())]
-        ),
-        dividers=tuple(
-            DividerUse(address, keys := np.flatnonzero(histogram).astype(np.int64), histogram[keys])
-            for address, histogram in sorted(observer.divides.items())
-        ),
-        firmware=FirmwareFacts(
-            image.name,
-            image.format,
-            image.sha256,
-            image.compilers,
-            dict(image.attributes),
-            image.flash_bytes,
-            image.static_ram_bytes,
-            *symbol_sizes(image),
-        ),
-        run=RunFacts(
+    return observed_profile(
+        machine,
+        observer,
+        ledger,
+        RunFacts(
             region=_describe(options.region, observer.rule or RegionRule.WHOLE_RUN),
             region_rule=str(observer.rule),
             stop_reason=str(stop.reason),
-            exit_code=machine.semihosting.exit_code,
-            total_instructions=issued_instructions(machine),
-            executed_on=spec.cpu,
-            memory_map=spec.name,
             stack_high_water_bytes=None if paint is None else paint.high_water_bytes,
-            arena_used_bytes=None if arena is None else arena.used_bytes,
-            arena_size_bytes=None if arena is None else arena.size_bytes,
-            timer_reads=observer.timer_reads,
-            polled=tuple(sorted(machine.devices.polled.items())),
-            output=printed_text(machine),
             warnings=tuple(warnings),
-            idle_cycles=observer.idle_ticks // TICKS_PER_CYCLE,
-            exceptions=tuple(
-                ExceptionUse(machine.processor.exception_name(number), number, handler, *astuple(counts))
-                for (number, handler), counts in observer.exceptions.items()
-            ),
         ),
     )
 
@@ -229,26 +162,6 @@ def _connect(machine: Machine, observer: Observer, script: SerialScript, *, ends
 
     host = SerialHost(script, machine.devices.around, lambda mark: observer.mark(opens=mark is RegionMark.START) if ends else None, end)
     return host
-
-
-def issued_instructions(machine: Machine) -> int:
-    """Instructions since reset, counted from the lengths of the encodings."""
-    addresses, sizes = machine.counters.addresses, machine.counters.sizes
-    executions = machine.counters.counts()[0]
-    total = 0
-    for address, size, count in zip(addresses.tolist(), sizes.tolist(), executions.tolist(), strict=True):
-        halves = np.frombuffer(machine.memory.read(address, size) or b"", "<u2").tolist()
-        position = length = 0
-        while position < len(halves):
-            half = halves[position]
-            position += 2 if (half >= 0xE800 if machine.isa == "thumb" else half & 3 == 3) else 1
-            length += 1
-        total += length * count
-    return total
-
-
-def _functions(image: FirmwareImage, addresses: np.ndarray, extra: list[int]) -> tuple[FunctionSpan, ...]:
-    return functions_of(image, np.concatenate([addresses, np.array(extra, np.int64)]))
 
 
 def _describe(request: RegionRequest, rule: RegionRule) -> str:

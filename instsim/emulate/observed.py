@@ -1,0 +1,145 @@
+"""From what an observer counted to a profile."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from instsim.emulate.arena import find_arena
+from instsim.emulate.layout import TICKS_PER_CYCLE
+from instsim.emulate.ledger import Ledger
+from instsim.emulate.machine import Machine
+from instsim.emulate.observer import Observer
+from instsim.emulate.printed import printed_text
+from instsim.image import FirmwareImage
+from instsim.isa import Isa
+from instsim.profile import (
+    BlockProfile,
+    DividerUse,
+    ExceptionUse,
+    FirmwareFacts,
+    FunctionSpan,
+    RunFacts,
+    code_behind,
+    functions_of,
+    symbol_sizes,
+    to_basic_blocks,
+)
+
+__all__ = ["firmware_facts", "issued_instructions", "observed_profile"]
+
+
+def observed_profile(machine: Machine, observer: Observer, ledger: Ledger, run: RunFacts, firmware: FirmwareFacts | None = None) -> BlockProfile:
+    """Return the profile of an observed region.
+
+    Parameters
+    ----------
+    machine : Machine
+        Where it stopped.
+    observer : Observer
+        Finished.
+    ledger : Ledger
+        Its counts.
+    run : RunFacts
+        What the caller knows of the run: region, why it ended, stack, arena (looked for if unknown), and warnings, which come behind the observer's.
+    firmware : FirmwareFacts, optional
+        About the image, for a caller who has asked `firmware_facts` before.
+    """
+    image = machine.image
+    kernels = observer.kernels
+
+    def code_at(address: int, size: int) -> bytes:
+        return machine.memory.read(address, size) or b""
+
+    blocks = to_basic_blocks(machine.isa, ledger.blocks(1 + len(kernels)), code_at)
+    calls = None if machine.calls is None else machine.calls.tree(blocks.addresses)
+    called = [*(kernel.kernel_address for kernel in kernels), *([] if calls is None else calls.functions[1:].tolist())]
+    arena = find_arena(machine.memory) if run.arena_size_bytes is None else None
+    return BlockProfile(
+        isa=machine.isa,
+        addresses=blocks.addresses,
+        sizes=blocks.sizes,
+        code=b"".join(machine.memory.read(a, s) or bytes(s) for a, s in zip(blocks.addresses.tolist(), blocks.sizes.tolist(), strict=True)),
+        code_behind=code_behind(blocks, code_at) if machine.isa is Isa.RV32 else b"",
+        executions=blocks.executions,
+        fallthroughs=blocks.fallthroughs,
+        buffer_outcomes=blocks.buffer_outcomes,
+        calls=calls,
+        kernels=kernels,
+        functions=_functions(image, blocks.addresses, called),
+        dividers=tuple(
+            DividerUse(address, keys := np.flatnonzero(histogram).astype(np.int64), histogram[keys])
+            for address, histogram in sorted(observer.divides.items())
+        ),
+        firmware=firmware or firmware_facts(image),
+        run=replace(
+            run,
+            exit_code=machine.semihosting.exit_code,
+            total_instructions=issued_instructions(machine),
+            executed_on=machine.spec.cpu,
+            memory_map=machine.spec.name,
+            arena_used_bytes=run.arena_used_bytes if arena is None else arena.used_bytes,
+            arena_size_bytes=run.arena_size_bytes if arena is None else arena.size_bytes,
+            timer_reads=observer.timer_reads,
+            polled=tuple(sorted(machine.devices.polled.items())),
+            output=printed_text(machine),
+            warnings=(*_warnings(machine, observer), *run.warnings),
+            idle_cycles=observer.idle_ticks // TICKS_PER_CYCLE,
+            exceptions=tuple(
+                ExceptionUse(machine.processor.exception_name(number), number, handler, *astuple(counts))
+                for (number, handler), counts in observer.exceptions.items()
+            ),
+        ),
+    )
+
+
+def firmware_facts(image: FirmwareImage) -> FirmwareFacts:
+    """Return what a profile says of its image."""
+    return FirmwareFacts(
+        image.name,
+        image.format,
+        image.sha256,
+        image.compilers,
+        dict(image.attributes),
+        image.flash_bytes,
+        image.static_ram_bytes,
+        *symbol_sizes(image),
+    )
+
+
+def _warnings(machine: Machine, observer: Observer) -> list[str]:
+    warnings = list(observer.notes)
+    if observer.idle_ticks:
+        idle = observer.idle_ticks // TICKS_PER_CYCLE
+        warnings.append(f"the core slept through {idle:,} cycles of the region (wfi, wfe); they are in no instruction's count")
+    if machine.semihosting.refused:
+        operations = ", ".join(f"{number:#x}" for number in sorted(machine.semihosting.refused))
+        warnings.append(f"semihosting operations that reach for the host were refused: {operations}")
+    if machine.devices.polled:
+        registers = ", ".join(f"{address:#010x}" for address in sorted(machine.devices.polled)[:5])
+        share = 100.0 * observer.polling_cycles / max(1, observer.cycles)
+        spent = f", {share:.1f} % of the region's time" if observer.polling_cycles else ", but not in the region"
+        warnings.append(f"the firmware polled device registers that are not modelled: {registers}{spent}")
+    return warnings
+
+
+def issued_instructions(machine: Machine) -> int:
+    """Instructions since reset, counted from the lengths of the encodings."""
+    addresses, sizes = machine.counters.addresses, machine.counters.sizes
+    executions = machine.counters.counts()[0]
+    total = 0
+    for address, size, count in zip(addresses.tolist(), sizes.tolist(), executions.tolist(), strict=True):
+        halves = np.frombuffer(machine.memory.read(address, size) or b"", "<u2").tolist()
+        position = length = 0
+        while position < len(halves):
+            half = halves[position]
+            position += 2 if (half >= 0xE800 if machine.isa == "thumb" else half & 3 == 3) else 1
+            length += 1
+        total += length * count
+    return total
+
+
+def _functions(image: FirmwareImage, addresses: npt.NDArray[np.int64], extra: list[int]) -> tuple[FunctionSpan, ...]:
+    return functions_of(image, np.concatenate([addresses, np.array(extra, np.int64)]))
