@@ -234,9 +234,9 @@ class Engine:
         """Remove a hook that is machine code."""
         binding.uclib.uc_hook_del(self.uc._uch, ctypes.c_size_t(handle))  # noqa: SLF001 -- as above
 
-    def add_trap_hook(self, function: int, state: ctypes.c_void_p) -> None:
-        """Call machine code at every exception; it takes no address."""
-        self.add_native_hook(unicorn.UC_HOOK_INTR, function, state)
+    def add_trap_hook(self, function: int, state: ctypes.c_void_p) -> int:
+        """Call machine code at every exception, which takes no address; return a handle for `remove_native_hook`."""
+        return self.add_native_hook(unicorn.UC_HOOK_INTR, function, state)
 
     def add_block_hook(self, function: int, state: ctypes.c_void_p) -> None:
         """Call machine code at every translation block."""

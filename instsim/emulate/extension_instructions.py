@@ -71,13 +71,13 @@ as_half_words = _cast_to(types.CPointer(types.uint16))
 as_bytes = _cast_to(types.CPointer(types.uint8))
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+@numba.njit  # type: ignore[untyped-decorator]
 def is_candidate(half: Any) -> Any:
     """Tell what `instsim.emulate.riscv_semantics.is_candidate` tells."""
     return half & 0xE003 == 0x8000 or half & 0xFC03 == 0x9C01 or half & 0xE003 == 0xA002
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+@numba.njit  # type: ignore[untyped-decorator]
 def _population(value: Any) -> Any:
     value = value - (value >> 1 & 0x55555555)
     value = (value & 0x33333333) + (value >> 2 & 0x33333333)
@@ -85,7 +85,7 @@ def _population(value: Any) -> Any:
     return (value * 0x01010101 & 0xFFFFFFFF) >> 24
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+@numba.njit  # type: ignore[untyped-decorator]
 def _clmul(first: Any, second: Any) -> Any:
     product = 0
     for position in range(32):
@@ -94,7 +94,7 @@ def _clmul(first: Any, second: Any) -> Any:
     return product
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+@numba.njit  # type: ignore[untyped-decorator]
 def classify(word: Any) -> Any:
     """Return the dense number of a 32-bit instruction's operation: its place in the lists above, `NO_OPERATION` if it is none of ours."""
     kind = (word >> 25) << 3 | (word >> 12 & 7)
@@ -118,7 +118,7 @@ def classify(word: Any) -> Any:
     return NO_OPERATION
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+@numba.njit  # type: ignore[untyped-decorator]
 def _interleave(value: Any) -> Any:
     """Spread the low 16 bits to the even places."""
     value = (value | value << 8) & 0x00FF00FF
@@ -127,7 +127,7 @@ def _interleave(value: Any) -> Any:
     return (value | value << 1) & 0x55555555
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+@numba.njit  # type: ignore[untyped-decorator]
 def _gather(value: Any) -> Any:
     """Collect the bits at even places."""
     value = value & 0x55555555
@@ -137,7 +137,7 @@ def _gather(value: Any) -> Any:
     return (value | value >> 8) & 0x0000FFFF
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+@numba.njit  # type: ignore[untyped-decorator]
 def _result(operation: Any, a: Any, b: Any) -> Any:
     """Return what an operation gives, perhaps with more bits than 32; the numbers are places in the lists above."""
     if operation == 0:
@@ -206,7 +206,7 @@ def _result(operation: Any, a: Any, b: Any) -> Any:
     return a * b
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+@numba.njit  # type: ignore[untyped-decorator]
 def widen(half: Any) -> Any:
     """Return a 32-bit encoding that does the same as a Zcb instruction between registers, 0 for all others."""
     number = 8 + (half >> 7 & 7)
@@ -228,7 +228,7 @@ def widen(half: Any) -> Any:
     return 0
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+@numba.njit  # type: ignore[untyped-decorator]
 def carry_out_simple(operation: Any, entry: Any, registers: Any) -> None:
     """Carry out a 32-bit instruction that writes a register other than x0, and whose operation (`classify`) is below `SIMPLE_OPERATIONS`.
 
@@ -241,7 +241,7 @@ def carry_out_simple(operation: Any, entry: Any, registers: Any) -> None:
     registers[entry >> 32 + 7 & 31] = _U32(_result(operation & _FIRST_CONSTANT - 1, a, b) & 0xFFFFFFFF)
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+@numba.njit  # type: ignore[untyped-decorator]
 def _wide(word: Any, pc: Any, registers: Any) -> Any:
     operation = classify(word)
     if operation < SIMPLE_OPERATIONS:
@@ -260,7 +260,7 @@ def _wide(word: Any, pc: Any, registers: Any) -> Any:
     return _U64(pc + 4)
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+@numba.njit  # type: ignore[untyped-decorator]
 def _zcb_memory(half: Any, pc: Any, registers: Any, state: Any) -> Any:
     kind, flag = half >> 10 & 7, half >> 6 & 1
     data = 8 + (half >> 2 & 7)
@@ -290,7 +290,7 @@ def _zcb_memory(half: Any, pc: Any, registers: Any, state: Any) -> Any:
     return _U64(pc + 2)
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+@numba.njit  # type: ignore[untyped-decorator]
 def _zcb(half: Any, pc: Any, registers: Any, state: Any) -> Any:
     if half & 0xE003 == 0x8000:
         return _zcb_memory(half, pc, registers, state)
@@ -301,7 +301,7 @@ def _zcb(half: Any, pc: Any, registers: Any, state: Any) -> Any:
     return _U64(pc + 2)
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+@numba.njit  # type: ignore[untyped-decorator]
 def _saved(place: Any) -> Any:
     """Return the register at a place of Zcmp's list: ra, s0, s1, s2 to s11."""
     if place == 0:
@@ -309,7 +309,7 @@ def _saved(place: Any) -> Any:
     return place + 7 if place < 3 else place + 15
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+@numba.njit  # type: ignore[untyped-decorator]
 def _zcmp(half: Any, pc: Any, registers: Any, state: Any) -> Any:
     if half & 0xFC23 == 0xAC22:
         first, second = _saved((half >> 7 & 7) + 1), _saved((half >> 2 & 7) + 1)

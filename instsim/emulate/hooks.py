@@ -17,6 +17,7 @@ from instsim.emulate.call_hooks import follow_call, riscv_end, thumb_end
 from instsim.emulate.extension_hooks import extension_functions, holds_new_site, size_until_exit
 from instsim.emulate.layout import NOWHERE, BlockState, BranchRecord, CallSide, CallState, DivideState, Record
 from instsim.emulate.native_words import POINTER, half_words, words
+from instsim.isa import Isa
 
 __all__ = ["compile_call_hooks", "compile_extension_hooks", "compile_hooks"]
 
@@ -253,13 +254,15 @@ def _emit(function: Any, machine: Any, signature: Any = _SIGNATURE) -> tuple[str
     return entry, machine.emit_object(module)
 
 
-def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
-    """Compile the hooks that every machine needs, for the host.
+def compile_hooks(machine: Any, isa: Isa) -> dict[str, tuple[str, bytes]]:
+    """Compile the hooks that every machine of an instruction set needs, for the host.
 
     Parameters
     ----------
     machine : llvmlite.binding.TargetMachine
         The host's.
+    isa : Isa
+        What the machines run.
 
     Returns
     -------
@@ -267,8 +270,7 @@ def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
         Hook's name to the name of its entry point and its object code.
     """
     return {
-        "block": _emit(_make_block_hook(follow=False), machine),
-        "following_block": _emit(_make_block_hook(follow=True), machine),
+        "block": _emit(_make_block_hook(follow=isa is Isa.RV32), machine),
         "divide": _emit(_on_divide, machine),
         "unmask": _emit(_on_unmask, machine),
     }
@@ -279,9 +281,6 @@ def compile_extension_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
     return {name: _emit(function, machine, signature) for name, (function, signature) in extension_functions().items()}
 
 
-def compile_call_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
-    """Compile the block hooks that follow calls, as `compile_hooks` does the others."""
-    return {
-        "block": _emit(_make_block_hook(follow=False, stacks=True), machine),
-        "following_block": _emit(_make_block_hook(follow=True, stacks=True), machine),
-    }
+def compile_call_hooks(machine: Any, isa: Isa) -> dict[str, tuple[str, bytes]]:
+    """Compile the block hook that follows calls, as `compile_hooks` does the others."""
+    return {"block": _emit(_make_block_hook(follow=isa is Isa.RV32, stacks=True), machine)}

@@ -89,7 +89,7 @@ class Machine:
         self.isa = spec.isa
         self.memory = Memory(spec.memories)
         self.memory.load(image, spec.name)
-        self._native = load_hooks()
+        self._native = load_hooks(spec.isa)
         self.engine = Engine(spec, self.memory, self._start_code_page)
         self.counters = BlockCounters(
             Engine.function_address("uc_emu_stop"),
@@ -97,9 +97,8 @@ class Machine:
             follow_branches=spec.isa is Isa.RV32,
             keep_code=call_stacks,
         )
-        hooks = load_call_hooks() if call_stacks else self._native
+        block_hook = load_call_hooks(spec.isa).block if call_stacks else self._native.block
         self.calls = CallStacks(self.counters, image) if call_stacks else None
-        block_hook = hooks.following_block if self.counters.follows_branches else hooks.block
         self.engine.add_block_hook(block_hook, self.counters.state_pointer)
         self.events = EventQueue(self.counters.lower_deadline)
         self.divides: dict[int, np.ndarray[Any, np.dtype[np.uint64]]] = {}

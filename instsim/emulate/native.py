@@ -16,6 +16,7 @@ from typing import Any
 
 from instsim import artifacts
 from instsim.errors import InstsimError
+from instsim.isa import Isa
 
 __all__ = ["CallHooks", "ExtensionHooks", "NativeHooks", "load_call_hooks", "load_extension_hooks", "load_hooks"]
 
@@ -38,9 +39,7 @@ class NativeHooks:
     Attributes
     ----------
     block : int
-        To be called at every translation block, with a `BlockState`.
-    following_block : int
-        The same for RV32 code, following backward branches (`instsim.dynamics.target_buffer`).
+        To be called at every translation block, with a `BlockState`; RV32's follows backward branches (`instsim.dynamics.target_buffer`).
     divide : int
         To be called before one divide instruction, with a `DivideState`.
     unmask : int
@@ -48,7 +47,6 @@ class NativeHooks:
     """
 
     block: int
-    following_block: int
     divide: int
     unmask: int
     _engines: tuple[Any, ...] = field(repr=False, default=())
@@ -80,16 +78,15 @@ class ExtensionHooks:
 
 @dataclass(frozen=True)
 class CallHooks:
-    """Addresses of block hooks that keep a shadow stack (`instsim.emulate.layout.CallState`) beside their counts.
+    """Address of the block hook that keeps a shadow stack (`instsim.emulate.layout.CallState`) beside its counts.
 
     Attributes
     ----------
-    block, following_block : int
-        As those of `NativeHooks`.
+    block : int
+        As that of `NativeHooks`.
     """
 
     block: int
-    following_block: int
     _engines: tuple[Any, ...] = field(repr=False, default=())
 
 
@@ -117,8 +114,13 @@ def _unpack(data: bytes) -> dict[str, tuple[str, bytes]]:
 
 
 @functools.cache
-def load_hooks() -> NativeHooks:
+def load_hooks(isa: Isa) -> NativeHooks:
     """Return the hooks, compiling them on the first use on this host.
+
+    Parameters
+    ----------
+    isa : Isa
+        What the machine runs: a cold start compiles no other's.
 
     Raises
     ------
@@ -129,9 +131,9 @@ def load_hooks() -> NativeHooks:
     def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
         from instsim.emulate import hooks  # noqa: PLC0415 -- imports numba, cold start only
 
-        return hooks.compile_hooks(machine)
+        return hooks.compile_hooks(machine, isa)
 
-    addresses, engines = _load(_KIND, compile_hooks)
+    addresses, engines = _load(f"{_KIND}-{isa}", compile_hooks)
     return NativeHooks(**addresses, _engines=engines)
 
 
@@ -149,15 +151,15 @@ def load_extension_hooks() -> ExtensionHooks:
 
 
 @functools.cache
-def load_call_hooks() -> CallHooks:
-    """Return the block hooks that follow calls, as `load_hooks` does the others."""
+def load_call_hooks(isa: Isa) -> CallHooks:
+    """Return the block hook that follows calls, as `load_hooks` does the others."""
 
     def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
         from instsim.emulate import hooks  # noqa: PLC0415 -- imports numba, cold start only
 
-        return hooks.compile_call_hooks(machine)
+        return hooks.compile_call_hooks(machine, isa)
 
-    addresses, engines = _load(_CALL_KIND, compile_hooks)
+    addresses, engines = _load(f"{_CALL_KIND}-{isa}", compile_hooks)
     return CallHooks(**addresses, _engines=engines)
 
 

@@ -3,7 +3,7 @@
 Unicorn 2.1.4 treats them in two ways. A 32-bit instruction it does not know raises exception 2 with the program counter four bytes on. A
 16-bit one does nothing, silently, and the block goes on; Zcmp's encodings are those of ``c.fsdsp``, which does nothing either while the
 floating-point unit is off. The addresses of both are found when a block first runs: the block hook stops the machine before it, and the
-instructions of exactly that block are registered here, as hooks on their addresses.
+instructions of exactly that block are registered here, as hooks on their addresses. The native code is loaded when the first is met.
 
 Where `instsim.emulate.short_way` is open, the translator sees a ``nop`` in place of each and the hook carries it out: blocks are those of a core
 that knows the instructions. Elsewhere the 32-bit ones are served where exceptions arrive, which ends a block; and behind a Zcmp instruction the
@@ -22,7 +22,7 @@ from instsim.emulate.counters import BlockCounters
 from instsim.emulate.engine import Engine
 from instsim.emulate.extension_layout import ExtensionState, SiteFlag
 from instsim.emulate.memory import PAGE, Memory
-from instsim.emulate.native import load_extension_hooks
+from instsim.emulate.native import ExtensionHooks, load_extension_hooks
 from instsim.emulate.riscv_semantics import AccessFault, carry_out, is_candidate, is_wide, leaves_block
 from instsim.emulate.short_way import open_short_way
 from instsim.emulate.spec import MachineSpec, MemoryKind
@@ -33,6 +33,8 @@ __all__ = ["RiscvExtensions"]
 
 _PAGES = 1 << 20
 _SCRATCH_WORDS = 40
+_TRAP_HOOK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)
+_ILLEGAL = 2
 _NEVER = 0xFFFFFFFF
 """An odd address: no instruction lies there."""
 
@@ -70,7 +72,7 @@ class RiscvExtensions:
         self._windows = spec.device_windows
         self._on_trap, self._on_fault = on_trap, on_fault
         self._failure: BaseException | None = None
-        self._native = load_extension_hooks()
+        self._native: ExtensionHooks | None = None
         self._handles: dict[int, int] = {}
         self._watched: set[int] = set()
         self._flags: dict[int, npt.NDArray[np.uint64]] = {}
@@ -78,24 +80,38 @@ class RiscvExtensions:
         self._scratch = np.zeros(_SCRATCH_WORDS, np.uint64)
         self._state = np.zeros(ExtensionState.WORDS, np.uint64)
         self._callbacks = (ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64)(self._ask), ctypes.CFUNCTYPE(None, ctypes.c_uint32)(self._trap))
-        self._fill_state()
+        self._first_trap = _TRAP_HOOK(lambda _engine, number, _state: self._trap_before_opening(number))
         for start, bank in memory.windows:
             first = start // PAGE
             self._readable[first : first + bank.spec.size // PAGE] = bank.host_address + np.arange(bank.spec.size // PAGE, dtype=np.uint64) * PAGE
-        engine.add_trap_hook(self._native.trap, self._pointer)
+        self._trap_hook = engine.add_trap_hook(ctypes.cast(self._first_trap, ctypes.c_void_p).value or 0, self._pointer)
         engine.on_hook = self._on_hook
         counters.find_sites(self._sites.ctypes.data)
-        way = open_short_way(self._native.fetch, self._native.trace, self._native.rare_trace)
+
+    def _open(self) -> ExtensionHooks:
+        """Return the native code, loaded and led to when the first of the instructions is met: most images have none."""
+        if self._native is not None:
+            return self._native
+        engine, native = self._engine, load_extension_hooks()
+        self._native = native
+        self._fill_state(native)
+        engine.remove_native_hook(self._trap_hook)
+        self._trap_hook = engine.add_trap_hook(native.trap, self._pointer)
+        way = open_short_way(native.fetch, native.trace, native.rare_trace)
+        pc = engine.pc
+        self._counters.set_deadline(0)
         if way is not None and way.enter(self, engine, self._state.ctypes.data):
             self._state[ExtensionState.TABLE] = way.table_address
-            counters.take_stopped()
             # Where there is only one hook, Unicorn calls it directly, past the helper that leads to the short way.
-            engine.add_instruction_hook(self._native.site, self._pointer, _NEVER)
+            engine.add_instruction_hook(native.site, self._pointer, _NEVER)
+        self._counters.take_stopped()
+        engine.write_register(engine.registers.pc, pc)
+        return native
 
-    def _fill_state(self) -> None:
+    def _fill_state(self, native: ExtensionHooks) -> None:
         state = self._state
         ask, trap = (ctypes.cast(callback, ctypes.c_void_p).value or 0 for callback in self._callbacks)
-        state[ExtensionState.STEP_FUNCTION] = self._native.step
+        state[ExtensionState.STEP_FUNCTION] = native.step
         state[ExtensionState.READABLE] = self._readable.ctypes.data
         state[ExtensionState.WRITABLE] = self._writable.ctypes.data
         state[ExtensionState.CODE] = self._counters.code_table
@@ -143,6 +159,8 @@ class RiscvExtensions:
             if is_long:
                 encoding |= int.from_bytes(self._memory.read(at + 2, 2) or b"\0\0", "little") << 16
             found = is_wide(encoding) if is_long else is_candidate(encoding)
+            if found:
+                self._open()
             if found and (self.takes_short_way or not is_long):
                 self._add(at, encoding)
             elif is_long:
@@ -165,7 +183,7 @@ class RiscvExtensions:
         elif leaves_block(encoding) and not self.takes_short_way:
             flags |= SiteFlag.LEAVES
         self._set_flag(at, flags)
-        self._handles[at] = self._engine.add_instruction_hook(self._native.site, self._pointer, at)
+        self._handles[at] = self._engine.add_instruction_hook(self._open().site, self._pointer, at)
         self._engine.forget_code(at)
 
     def _set_flag(self, at: int, flag: SiteFlag) -> None:
@@ -181,10 +199,17 @@ class RiscvExtensions:
         if handle is not None:
             self._set_flag(address, SiteFlag.SHARED)
             self._engine.remove_native_hook(handle)
-            self._handles[address] = self._engine.add_instruction_hook(self._native.site, self._pointer, address)
+            self._handles[address] = self._engine.add_instruction_hook(self._open().site, self._pointer, address)
         self._watched.add(address)
 
     # -- called by native code ---------------------------------------------------------------------------------------------------
+
+    def _trap_before_opening(self, number: int) -> None:
+        """Stand in for the native code: an instruction written over one that has run is met without a stop before its block."""
+        at = self._engine.pc - 4 & 0xFFFFFFFF
+        encoding = int.from_bytes(self._memory.read(at, 4) or b"", "little")
+        if number != _ILLEGAL or not is_wide(encoding) or carry_out(encoding, at, self) is None:
+            self._trap(number)
 
     def _trap(self, number: int) -> None:
         try:

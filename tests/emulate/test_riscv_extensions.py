@@ -389,6 +389,36 @@ def test_code_that_changes_itself():
     assert registers(machine)[10] == 1 + 2
 
 
+@pytest.fixture
+def _no_native_code(monkeypatch):
+    def load() -> None:
+        raise AssertionError("the native code was loaded")
+
+    monkeypatch.setattr(riscv_extensions, "load_extension_hooks", load)
+
+
+@pytest.mark.usefixtures("_no_native_code")
+def test_firmware_without_these_instructions_does_without_the_native_code():
+    machine = run(assemble(addi(5, 0, 3), addi(5, 5, 4), SELF_LOOP), {})
+    assert registers(machine)[5] == 7
+
+
+@pytest.mark.usefixtures("_no_native_code")
+def test_an_instruction_written_over_one_that_has_run():
+    # "addi a0, a1, 2" becomes "sh1add a0, a1, a2" and then one that nobody knows.
+    machine = run(assemble(addi(10, 11, 2), SELF_LOOP), {11: 3, 12: 5}, at=RAM)
+    assert registers(machine)[10] == 5
+    stops = []
+    for passes, code in enumerate((assemble(wide("sh1add", 10, 11, 12)), b"\x33\xff\xff\xff"), 2):
+        machine.memory.write(RAM, code)
+        machine.engine.forget_code(RAM)
+        machine.start_from(RAM, None)
+        stops.append(machine.run(passes * BUDGET))
+        assert registers(machine)[10] == 2 * 3 + 5
+    assert [stop.reason for stop in stops] == [StopReason.BUDGET, StopReason.FAULT]
+    assert (stops[1].pc, stops[1].message) == (RAM, "illegal instruction")
+
+
 @pytest.mark.usefixtures("_way")
 def test_machines_do_not_disturb_each_other():
     code, _, _ = loop_program()
