@@ -11,7 +11,9 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
-__all__ = ["FIRST_TEMPORARY", "NO_REGISTER", "REGISTER_FILE_WORDS", "AddressStep", "Operation"]
+from instsim.isa.instruction import Isa
+
+__all__ = ["FIRST_TEMPORARY", "NO_REGISTER", "REGISTER_FILE_WORDS", "AddressStep", "Operation", "address_steps"]
 
 
 class Operation(IntEnum):
@@ -99,7 +101,7 @@ class AddressStep(NamedTuple):
     operation: Operation
     target: int = NO_REGISTER
     base: int = NO_REGISTER
-    index: int = NO_REGISTER
+    index: int = NO_REGISTER  # type: ignore[assignment] # tuple's method of this name is not needed
     shift: int = 0
     offset: int = 0
     size: int = 4
@@ -107,3 +109,35 @@ class AddressStep(NamedTuple):
     signed: bool = False
     known: bool = True
     predicated: bool = False
+
+
+def address_steps(isa: Isa, code: bytes, address: int, it_state: int = 0) -> tuple[AddressStep, ...]:
+    """Find what the addresses of a block's data accesses are made of.
+
+    Every access is there, in program order, and before it the computations it needs that no constant or earlier step has made
+    unnecessary. An access through a device register, or one after a store that changed a pointer under another name, may be wrong: memory
+    is taken to be as it was when the block began.
+
+    Parameters
+    ----------
+    isa : Isa
+        Instruction set.
+    code : bytes
+        The block: straight code, a branch at most at its end. An incomplete last instruction is left out.
+    address : int
+        Of its first byte.
+    it_state : int
+        ITSTATE at its start, for Thumb.
+
+    Returns
+    -------
+    tuple of AddressStep
+        In program order; the same input gives the same steps.
+    """
+    if isa is Isa.THUMB:
+        from instsim.isa.thumb_address_steps import thumb_address_steps  # noqa: PLC0415 -- made of the types above
+
+        return thumb_address_steps(code, address, it_state)
+    from instsim.isa.riscv_address_steps import riscv_address_steps  # noqa: PLC0415
+
+    return riscv_address_steps(code, address)

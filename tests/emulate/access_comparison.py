@@ -1,0 +1,112 @@
+"""Predicted addresses of data accesses against those that Unicorn reports while it runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import unicorn
+
+from instsim.emulate.machine import Machine
+from instsim.isa import Isa
+from instsim.isa.address_steps import NO_REGISTER, AddressStep, address_steps
+from instsim.isa.decode import decode
+from instsim.isa.thumb import ThumbDecoder
+from tests.isa.address_interpreter import run_steps
+
+Access = tuple[bool, int, int]
+"""Whether it writes, address, bytes."""
+
+
+class AccessComparison:
+    """Compares every block of a machine that is run after this was made, the first `executions` times it executes.
+
+    Attributes
+    ----------
+    exact, unknown, wrong, skipped : Counter
+        Executions by address of the instruction: all accesses as predicted; address not known beforehand; others; predicated away.
+    examples : dict
+        By address of a wrong instruction, what was predicted and what happened.
+    """
+
+    def __init__(self, machine: Machine, executions: int = 1 << 62) -> None:
+        self.machine = machine
+        self.exact: Counter[int] = Counter()
+        self.unknown: Counter[int] = Counter()
+        self.wrong: Counter[int] = Counter()
+        self.skipped: Counter[int] = Counter()
+        self.examples: dict[int, Any] = {}
+        self.steps: dict[tuple[int, int], tuple[AddressStep, ...]] = {}
+        self._places: dict[tuple[int, int], list[int]] = {}
+        self._executed: Counter[tuple[int, int]] = Counter()
+        self._most = executions
+        self._thumb = ThumbDecoder() if machine.isa is Isa.THUMB else None
+        self._seen: list[tuple[int, Access]] = []
+        self._predicted: dict[int, tuple[list[Access] | None, bool]] | None = None
+        self._last: tuple[int, int] = (0, 0)
+        self._it_state_at_end: dict[tuple[int, int], int] = {}
+        uc = machine.engine.uc
+        uc.hook_add(unicorn.UC_HOOK_BLOCK, self._block)
+        uc.hook_add(unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE, self._access)
+
+    def _access(self, uc: Any, kind: int, address: int, size: int, _value: int, _data: Any) -> None:
+        engine = self.machine.engine
+        if self._predicted is not None:
+            pc, writes = engine.pc, kind == unicorn.UC_MEM_WRITE
+            self._seen += [(pc, (writes, address + part, min(size, 4))) for part in range(0, size, 4)]
+        engine.clear_it_state(uc)
+
+    def _read(self, address: int, size: int) -> int | None:
+        data = self.machine.memory.read(address, size)
+        return None if data is None or len(data) < size else int.from_bytes(data, "little")
+
+    def _block(self, _uc: Any, address: int, size: int, _data: Any) -> None:
+        self._finish()
+        machine = self.machine
+        it_state = self._it_state_at_end.get(self._last, 0) if self._last[1] == address else 0
+        self._last = (address, address + size)
+        if self._last not in self._places:
+            code = machine.memory.read(address, size) or b""
+            self.steps[self._last] = address_steps(machine.isa, code, address, it_state)
+            self._places[self._last] = [instruction.address for instruction in decode(machine.isa, code, address, it_state)]
+            self._it_state_at_end[self._last] = self._thumb.it_state_after(code, address, it_state) if self._thumb else 0
+        self._executed[self._last] += 1
+        if self._executed[self._last] > self._most:
+            return
+        steps, places = self.steps[self._last], self._places[self._last]
+        engine = machine.engine
+        numbers = {number for step in steps for number in (step.base, step.index) if number < 32}
+        registers = {number: engine.read_register(engine.registers.general[number]) for number in numbers}
+        predicated = {step.place for step in steps if step.predicated}
+        self._predicted = {}
+        for place, writes, start, width, words in run_steps(steps, registers, self._read):
+            accesses, _ = self._predicted.setdefault(places[place], ([], place in predicated))
+            if start is None or accesses is None:
+                self._predicted[places[place]] = (None, place in predicated)
+            else:
+                accesses += [(writes, start + width * word & 0xFFFFFFFF, width) for word in range(words)]
+
+    def _finish(self) -> None:
+        predicted, seen = self._predicted, self._seen
+        self._predicted, self._seen = None, []
+        if predicted is None:
+            return
+        happened: dict[int, list[Access]] = {}
+        for pc, access in seen:
+            happened.setdefault(pc, []).append(access)
+        for pc in sorted({*predicted, *happened}):
+            accesses, predicated = predicted.get(pc, ([], False))
+            found = happened.get(pc, [])
+            if predicated and not found:
+                self.skipped[pc] += 1
+            elif accesses is None:
+                self.unknown[pc] += 1
+            elif accesses == found:
+                self.exact[pc] += 1
+            else:
+                self.wrong[pc] += 1
+                self.examples.setdefault(pc, (accesses, found))
+
+    @property
+    def uses_registers(self) -> bool:
+        return any(step.base != NO_REGISTER for steps in self.steps.values() for step in steps)
