@@ -8,6 +8,7 @@
     │   ├── ImageError               the firmware file
     │   ├── TableError               a cost table, board file or settings file
     │   ├── ModelError               a .tflite model
+    │   ├── SwapError                a model that cannot run in this firmware
     │   ├── ProfileError             a saved profile
     │   ├── BudgetFileError          budgets, or a baseline
     │   └── RunError                 the firmware, while it ran
@@ -29,6 +30,7 @@ __all__ = [
     "ModelError",
     "ProfileError",
     "RunError",
+    "SwapError",
     "TableError",
     "UsageError",
 ]
@@ -82,6 +84,23 @@ class TableError(InputError):
 
 class ModelError(InputError):
     """A ``.tflite`` model cannot be read."""
+
+
+class SwapError(InputError):
+    """A model cannot be run in place of a firmware's own.
+
+    Parameters
+    ----------
+    reason : str
+        One word for tables of many models: ``operator``, ``type``, ``shape``, ``size``, ``input``, ``set-up``, ``run`` (the model's side),
+        ``runner`` (the firmware's side).
+    message, hint, details
+        As for every error.
+    """
+
+    def __init__(self, reason: str, message: str, *, hint: str = "", details: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.reason = reason
 
 
 class ProfileError(InputError):

@@ -31,6 +31,10 @@ class InstructionHooks:
             self._engine.on_instruction(address, self._call)
         callbacks.append(callback)
 
+    def remove(self, address: int, callback: Callable[[int], None]) -> None:
+        """Call one of the callbacks of an address no more."""
+        self._callbacks[address].remove(callback)
+
     def clear(self) -> None:
         """Call nothing anywhere any more."""
         for callbacks in self._callbacks.values():

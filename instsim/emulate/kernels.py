@@ -39,6 +39,8 @@ class KernelCall:
         The model's operator.
     builtin_code : int
         The registration's operator code, for nodes that point into no model.
+    registration : int
+        Address of the node's registration.
     """
 
     target: int
@@ -47,6 +49,7 @@ class KernelCall:
     model: int = -1
     operator: Operator | None = None
     builtin_code: int = -1
+    registration: int = 0
 
 
 class KernelFinder:
@@ -78,9 +81,9 @@ class KernelFinder:
             if word(registration + _INVOKE) == target:
                 model, operator = self._operator(word(node) or 0, word(node + 4) or 0)
                 builtin_code = word(registration + _BUILTIN_CODE) or 0
-                return KernelCall(target & ~1, node, is_prepare=False, model=model, operator=operator, builtin_code=builtin_code)
+                return KernelCall(target & ~1, node, False, model, operator, builtin_code, registration)
             if word(registration + _PREPARE) == target:
-                return KernelCall(target & ~1, node, is_prepare=True)
+                return KernelCall(target & ~1, node, is_prepare=True, registration=registration)
         return None
 
     def _operator(self, inputs: int, outputs: int) -> tuple[int, Operator | None]:

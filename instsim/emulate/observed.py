@@ -28,7 +28,7 @@ from instsim.profile import (
     to_basic_blocks,
 )
 
-__all__ = ["firmware_facts", "issued_instructions", "observed_profile"]
+__all__ = ["IssuedInstructions", "firmware_facts", "issued_instructions", "observed_profile"]
 
 
 def observed_profile(machine: Machine, observer: Observer, ledger: Ledger, run: RunFacts, firmware: FirmwareFacts | None = None) -> BlockProfile:
@@ -43,7 +43,8 @@ def observed_profile(machine: Machine, observer: Observer, ledger: Ledger, run: 
     ledger : Ledger
         Its counts.
     run : RunFacts
-        What the caller knows of the run: region, why it ended, stack, arena (looked for if unknown), and warnings, which come behind the observer's.
+        What the caller knows of the run: region, why it ended, stack; arena and instructions (found here if unknown); warnings, which come behind
+        the observer's.
     firmware : FirmwareFacts, optional
         About the image, for a caller who has asked `firmware_facts` before.
     """
@@ -77,7 +78,7 @@ def observed_profile(machine: Machine, observer: Observer, ledger: Ledger, run: 
         run=replace(
             run,
             exit_code=machine.semihosting.exit_code,
-            total_instructions=issued_instructions(machine),
+            total_instructions=run.total_instructions or issued_instructions(machine),
             executed_on=machine.spec.cpu,
             memory_map=machine.spec.name,
             arena_used_bytes=run.arena_used_bytes if arena is None else arena.used_bytes,
@@ -125,20 +126,42 @@ def _warnings(machine: Machine, observer: Observer) -> list[str]:
     return warnings
 
 
-def issued_instructions(machine: Machine) -> int:
-    """Instructions since reset, counted from the lengths of the encodings."""
-    addresses, sizes = machine.counters.addresses, machine.counters.sizes
-    executions = machine.counters.counts()[0]
-    total = 0
-    for address, size, count in zip(addresses.tolist(), sizes.tolist(), executions.tolist(), strict=True):
-        halves = np.frombuffer(machine.memory.read(address, size) or b"", "<u2").tolist()
+class IssuedInstructions:
+    """Counts instructions since reset, from the lengths of the encodings in the blocks that ran.
+
+    Parameters
+    ----------
+    machine : Machine
+        Each block is decoded once, when it has run.
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._lengths = np.zeros(0, np.int64)
+
+    def total(self) -> int:
+        """Return how many were issued."""
+        counters = self._machine.counters
+        addresses, sizes = counters.addresses, counters.sizes
+        have = self._lengths.size
+        fresh = [self._length(address, size) for address, size in zip(addresses[have:].tolist(), sizes[have:].tolist(), strict=True)]
+        self._lengths = np.concatenate([self._lengths, np.array(fresh, np.int64)])
+        return int(counters.counts()[0] @ self._lengths)
+
+    def _length(self, address: int, size: int) -> int:
+        halves = np.frombuffer(self._machine.memory.read(address, size) or b"", "<u2").tolist()
+        is_thumb = self._machine.isa is Isa.THUMB
         position = length = 0
         while position < len(halves):
             half = halves[position]
-            position += 2 if (half >= 0xE800 if machine.isa == "thumb" else half & 3 == 3) else 1
+            position += 2 if (half >= 0xE800 if is_thumb else half & 3 == 3) else 1
             length += 1
-        total += length * count
-    return total
+        return length
+
+
+def issued_instructions(machine: Machine) -> int:
+    """Instructions since reset, counted from the lengths of the encodings."""
+    return IssuedInstructions(machine).total()
 
 
 def _functions(image: FirmwareImage, addresses: npt.NDArray[np.int64], extra: list[int]) -> tuple[FunctionSpan, ...]:

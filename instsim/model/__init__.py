@@ -2,6 +2,6 @@
 
 from instsim.model.description import ModelDescription, Operator, Tensor
 from instsim.model.finder import FoundModel, find_models, operator_at
-from instsim.model.reader import read_model
+from instsim.model.reader import builtin_operator_names, read_model
 
-__all__ = ["FoundModel", "ModelDescription", "Operator", "Tensor", "find_models", "operator_at", "read_model"]
+__all__ = ["FoundModel", "ModelDescription", "Operator", "Tensor", "builtin_operator_names", "find_models", "operator_at", "read_model"]

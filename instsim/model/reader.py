@@ -11,7 +11,7 @@ from instsim.model.layout import MODEL, MOST_OPERATORS, MOST_TENSORS
 from instsim.model.macs import element_count, multiply_accumulates
 from instsim.model.verifier import Verifier, WorkBudget
 
-__all__ = ["SCHEMA_VERSION", "read_model"]
+__all__ = ["SCHEMA_VERSION", "builtin_operator_names", "read_model"]
 
 SCHEMA_VERSION = 3
 """The only version of TensorFlow Lite's schema there is in the field (file identifier ``TFL3``)."""
@@ -24,6 +24,13 @@ _MODEL_SUBGRAPHS = 8
 _SUBGRAPH_OPERATORS = 10
 _OPERATOR_INPUTS = 6
 _OPERATOR_OUTPUTS = 8
+
+
+def builtin_operator_names() -> dict[int, str]:
+    """Return the names of built-in operators by their codes."""
+    import tflite  # noqa: PLC0415 - hundreds of small modules
+
+    return {value: name for name, value in vars(tflite.BuiltinOperator).items() if name.isupper()}
 
 
 def read_model(buffer: bytes | memoryview, root: int | None = None, *, budget: WorkBudget | None = None) -> ModelDescription:
@@ -69,7 +76,7 @@ class _Reader:
         self._tflite = tflite
         self._table = table.Table
         self._type_names: dict[int, str] = {value: name.lower() for name, value in vars(tflite.TensorType).items() if name.isupper()}
-        self._operator_names: dict[int, str] = {value: name for name, value in vars(tflite.BuiltinOperator).items() if name.isupper()}
+        self._operator_names = builtin_operator_names()
 
     def model(self) -> ModelDescription:
         model = self._tflite.Model()

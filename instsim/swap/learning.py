@@ -1,0 +1,240 @@
+"""Learning a runner: two runs of its own model, up to its first operator.
+
+The first tells which model, interpreter and arena are at work. The second watches the model being read and the calls that lead to the first
+operator: what sets the interpreter up, and what runs it. Nothing depends on symbols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from instsim.emulate.arena import Arena, find_arenas
+from instsim.emulate.kernels import KernelCall, KernelFinder
+from instsim.emulate.machine import Machine
+from instsim.emulate.memory import PAGE
+from instsim.emulate.printed import printed_text
+from instsim.emulate.spec import MemoryKind
+from instsim.emulate.stops import Stop, StopReason
+from instsim.errors import SwapError
+from instsim.image import FirmwareImage
+from instsim.isa import IndirectCall, indirect_call_sites
+from instsim.model import FoundModel
+from instsim.swap.arena_move import is_arena_ready
+from instsim.swap.call_trace import CallTrace, OpenCall
+from instsim.swap.facts import Drive, RunnerFacts, SetUpCall
+from instsim.swap.registrations import registered_operators
+
+__all__ = ["learn_runner"]
+
+_CODE_OVERLAP = 2
+_MOST_MOVERS = 16
+_MODEL_POINTER_WORDS = 2
+_GRAPH_MODEL = 8
+"""Where a graph object keeps its model; the interpreter has it in its first words."""
+_SHOWN_CHARACTERS = 200
+
+
+@dataclass
+class _FirstRun:
+    """What runs an operator, and what was seen before."""
+
+    call: KernelCall
+    context: int
+    model: FoundModel
+    arena: Arena
+    sites: dict[int, IndirectCall]
+    registrations: set[int] = field(default_factory=set)
+    operators: frozenset[str] = frozenset()
+
+
+def learn_runner(image: FirmwareImage, make_machine: Callable[[], Machine], budget_cycles: int) -> RunnerFacts:
+    """Learn how to exchange a firmware's model.
+
+    Parameters
+    ----------
+    image : FirmwareImage
+        The firmware.
+    make_machine : callable
+        Gives a new machine with the firmware each time, reset.
+    budget_cycles : int
+        Most cycles until the first operator.
+
+    Raises
+    ------
+    SwapError
+        If the firmware runs no operator of a model of its own, or its interpreter cannot be driven.
+    """
+    first = _first_run(image, make_machine(), budget_cycles)
+    return _second_run(image, make_machine(), first, budget_cycles)
+
+
+class _SiteWatch:
+    """Calls back at every call that prepares or runs an operator."""
+
+    def __init__(self, machine: Machine, finder: KernelFinder, on_call: Callable[[KernelCall, IndirectCall], None]) -> None:
+        self._machine, self._finder, self._on_call = machine, finder, on_call
+        self._sites: dict[int, IndirectCall] = {}
+        machine.watch_code_pages(self._on_code_page)
+
+    def _on_code_page(self, page: int) -> None:
+        memory = self._machine.memory
+        code = memory.read(page, PAGE + _CODE_OVERLAP) or memory.read(page, PAGE) or b""
+        for address, site in indirect_call_sites(self._machine.isa, code, page).items():
+            if address < page + PAGE and address not in self._sites:
+                self._sites[address] = site
+                self._machine.engine.on_instruction(address, self._at_call)
+
+    def _at_call(self, address: int) -> None:
+        engine, site = self._machine.engine, self._sites[address]
+        target = engine.read_register(engine.registers.general[site.register]) + site.offset & 0xFFFFFFFF
+        call = self._finder.classify(target, engine.read_register(engine.registers.arguments[1]))
+        if call is not None:
+            self._on_call(call, site)
+
+
+def _first_run(image: FirmwareImage, machine: Machine, budget_cycles: int) -> _FirstRun:
+    finder = KernelFinder(machine.memory)
+    sites: dict[int, IndirectCall] = {}
+    registrations: set[int] = set()
+    found: list[_FirstRun] = []
+
+    def on_call(call: KernelCall, site: IndirectCall) -> None:
+        if found:
+            return
+        sites[site.address] = site
+        registrations.add(call.registration)
+        if call.is_prepare:
+            return
+        context = machine.engine.read_register(machine.engine.registers.arguments[0])
+        operators = registered_operators(machine.memory, machine.isa, registrations)
+        if call.model < 0:
+            raise SwapError(
+                "runner",
+                f"{image.name}: the operators that it runs belong to no TensorFlow Lite model in its memory",
+                hint="a runner must hold its model as a .tflite file, in flash or in RAM",
+            )
+        found.append(_FirstRun(call, context, finder.models[call.model], _arena_of(image, machine, call.node), sites, registrations, operators))
+        machine.stop(Stop(StopReason.REGION_DONE, machine.engine.pc))
+
+    _SiteWatch(machine, finder, on_call)
+    stop = machine.run(budget_cycles)
+    if not found:
+        raise _no_operator(image, machine, stop)
+    return found[0]
+
+
+def _no_operator(image: FirmwareImage, machine: Machine, stop: Stop) -> SwapError:
+    why = {
+        StopReason.EXIT: "it ended",
+        StopReason.BUDGET: "its budget of cycles was used up",
+        StopReason.DEADLOCK: stop.message,
+        StopReason.FAULT: stop.message,
+    }.get(stop.reason, "it stopped")
+    text = printed_text(machine).strip()
+    return SwapError(
+        "runner",
+        f"{image.name} ran no operator of a TensorFlow Lite Micro interpreter with its own model: {why}",
+        hint="a runner is a firmware that runs inferences by itself with TensorFlow Lite Micro's interpreter; compiled models have none",
+        details=(f"it printed: {text[-_SHOWN_CHARACTERS:]!r}",) if text else (),
+    )
+
+
+def _arena_of(image: FirmwareImage, machine: Machine, node: int) -> Arena:
+    arenas = find_arenas(machine.memory)
+    holding = [arena for arena in arenas if arena.address <= node < arena.address + arena.size_bytes]
+    if len(holding) != 1:
+        raise SwapError(
+            "runner",
+            f"{image.name}: the interpreter's tensor arena was not found" + (f" ({len(holding)} candidates)" if holding else ""),
+            hint="interpreters with separate persistent arenas or recording allocators cannot be used as runners",
+        )
+    return holding[0]
+
+
+def _second_run(image: FirmwareImage, machine: Machine, first: _FirstRun, budget_cycles: int) -> RunnerFacts:
+    memory, engine = machine.memory, machine.engine
+    start = first.model.address
+    root_offset = memory.word(start) or 0
+    bank = memory.find(start)
+    is_in_ram = bank is not None and bank[0].spec.kind is MemoryKind.RAM
+    offset_readers: dict[int, None] = {}
+    movers: dict[int, None] = {}
+    trace = CallTrace(machine)
+    preparing: list[tuple[OpenCall, ...]] = []
+    running: list[tuple[OpenCall, ...]] = []
+
+    def on_read(address: int, pc: int) -> None:
+        if address < start + 4:
+            offset_readers.setdefault(pc)
+        if len(movers) < _MOST_MOVERS and is_arena_ready(memory, first.arena):
+            movers.setdefault(pc)
+
+    def on_call(call: KernelCall, _site: IndirectCall) -> None:
+        if engine.read_register(engine.registers.arguments[0]) != first.context or running:
+            return
+        if not call.is_prepare:
+            running.append(trace.frames())
+            machine.stop(Stop(StopReason.REGION_DONE, engine.pc))
+        elif not preparing:
+            preparing.append(trace.frames())
+
+    engine.on_read(start, start + first.model.description.size, on_read)
+    _SiteWatch(machine, KernelFinder(memory, (first.model,)), on_call)
+    machine.run(budget_cycles)
+    if not running:
+        raise SwapError("runner", f"{image.name} did not come to its first operator again", hint="does it depend on something outside the chip?")
+    root = memory.word(start)
+    models = (start, start + (root if root is not None else root_offset))
+    drive, entry, this, set_up = _driver(image, machine, preparing[0] if preparing else (), running[0], models)
+    return RunnerFacts(
+        image_sha256=image.sha256,
+        model_address=start,
+        model_size=first.model.description.size,
+        model_sha256=first.model.description.sha256,
+        root_offset=models[1] - start,
+        is_folded=not offset_readers,
+        is_in_ram=is_in_ram,
+        offset_readers=tuple(offset_readers),
+        arena=first.arena,
+        arena_movers=tuple(movers),
+        context=first.context,
+        sites=tuple(first.sites.values()),
+        operators=first.operators,
+        drive=drive,
+        entry=entry,
+        this=this,
+        set_up=set_up,
+    )
+
+
+def _driver(
+    image: FirmwareImage, machine: Machine, preparing: tuple[OpenCall, ...], running: tuple[OpenCall, ...], models: tuple[int, int]
+) -> tuple[Drive, int, int, SetUpCall | None]:
+    """Tell the functions that set up and run: methods of one object that holds a pointer to the model."""
+    word = machine.memory.word
+
+    def holds_model(argument: int, offsets: range) -> bool:
+        return _is_ram(machine, argument) and any(word(argument + offset) in models for offset in offsets)
+
+    interpreter, graph = range(0, 4 * _MODEL_POINTER_WORDS, 4), range(_GRAPH_MODEL, _GRAPH_MODEL + 1)
+    for set_up in preparing:
+        for run in running:
+            if set_up.argument == run.argument and set_up.serial != run.serial and holds_model(run.argument, interpreter):
+                return Drive.INTERPRETER, run.entry, run.argument, SetUpCall(set_up.entry, set_up.return_address, set_up.sp)
+    before = {call.serial for call in preparing}
+    only_running = [call for call in running if call.serial not in before]
+    for drive, offsets in ((Drive.SUBGRAPH, graph), (Drive.INVOKE, interpreter)):
+        for call in only_running:
+            if holds_model(call.argument, offsets):
+                return drive, call.entry, call.argument, None
+    raise SwapError(
+        "runner",
+        f"{image.name}: no function was found that runs an inference: the compiler has inlined Invoke into its caller",
+        hint="build the runner without link-time optimization, or declare the function that calls Invoke noinline",
+    )
+
+
+def _is_ram(machine: Machine, address: int) -> bool:
+    found = machine.memory.find(address)
+    return found is not None and found[0].spec.kind is MemoryKind.RAM and address % 4 == 0

@@ -1,0 +1,242 @@
+"""A firmware that runs any model of the operators it knows, instead of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from instsim.emulate.machine import Machine
+from instsim.emulate.missing_code import MissingCode
+from instsim.emulate.observed import IssuedInstructions, firmware_facts, observed_profile
+from instsim.emulate.observer import Observer
+from instsim.emulate.region import KernelWatch, RegionRequest, RegionRule
+from instsim.emulate.spec import BlockCycles, MachineSpec
+from instsim.emulate.stops import Stop, StopReason
+from instsim.errors import SwapError
+from instsim.image import FirmwareImage
+from instsim.model import ModelDescription, Tensor
+from instsim.profile import BlockProfile, RunFacts
+from instsim.swap.arena_move import used_bytes
+from instsim.swap.checks import check_model, tensor_bytes
+from instsim.swap.facts import Drive, RunnerFacts
+from instsim.swap.learning import learn_runner
+from instsim.swap.result import SwapResult
+from instsim.swap.spare import add_spare
+from instsim.swap.stage import SetUp, Stage
+from instsim.swap.tensors import DEFAULT_SEED, InputData, find_eval_tensor_function, input_bytes, seeded_inputs, tensor_data
+
+__all__ = ["DEFAULT_BUDGET_CYCLES", "ModelRunner"]
+
+DEFAULT_BUDGET_CYCLES = 20_000_000_000
+_ARENA_GRAIN_BYTES = 16
+_SHOWN_CHARACTERS = 300
+
+
+class ModelRunner:
+    """One runner, learned once, and one machine that runs model after model in it.
+
+    It can be pickled: what it was made of and what was learned travel, the machine is built where it arrives.
+
+    Parameters
+    ----------
+    image : FirmwareImage
+        The runner: a firmware that runs inferences with TensorFlow Lite Micro's interpreter.
+    spec : MachineSpec
+        The chip.
+    facts : RunnerFacts, optional
+        What was learned of this very image before.
+    block_cycles : callable, optional
+        Prices for the timers that the firmware reads.
+    register_resets : mapping of int to int, optional
+        Reset values by address, for registers that no device models.
+    budget_cycles : int
+        Most cycles of one set-up, and of one inference.
+
+    Attributes
+    ----------
+    facts : RunnerFacts
+        What is known of the runner.
+
+    Raises
+    ------
+    SwapError
+        If the firmware cannot be a runner (`SwapError.reason` is ``runner``).
+    """
+
+    def __init__(
+        self,
+        image: FirmwareImage,
+        spec: MachineSpec,
+        *,
+        facts: RunnerFacts | None = None,
+        block_cycles: BlockCycles | None = None,
+        register_resets: Mapping[int, int] | None = None,
+        budget_cycles: int = DEFAULT_BUDGET_CYCLES,
+    ) -> None:
+        self._image, self._spec, self._budget_cycles = image, spec, budget_cycles
+        self._block_cycles, self._register_resets = block_cycles, register_resets
+        if facts is None or facts.image_sha256 != image.sha256:
+            facts = learn_runner(image, lambda: self._make_machine(spec), budget_cycles)
+        self.facts = facts
+        full_spec, spare = add_spare(spec, facts)
+        self._machine = self._make_machine(full_spec)
+        self._stage = Stage(self._machine, facts, spare)
+        self._issued = IssuedInstructions(self._machine)
+        self._firmware = firmware_facts(image)
+        self._eval_tensor: int | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        options = {
+            "facts": self.facts,
+            "block_cycles": self._block_cycles,
+            "register_resets": self._register_resets,
+            "budget_cycles": self._budget_cycles,
+        }
+        return partial(ModelRunner, **options), (self._image, self._spec)  # type: ignore[arg-type]
+
+    def _make_machine(self, spec: MachineSpec) -> Machine:
+        machine = Machine(self._image, spec, block_cycles=self._block_cycles, register_resets=self._register_resets)
+        MissingCode(machine, {})
+        return machine
+
+    def check(self, model: bytes, *, allow_float: bool = False) -> ModelDescription:
+        """Read a model and refuse what the runner is known not to run; see `run`. Nothing runs."""
+        return check_model(model, self.facts.operators, self._image.name, allow_float=allow_float)
+
+    def run(
+        self,
+        model: bytes,
+        inputs: Sequence[InputData] | None = None,
+        *,
+        seed: int = DEFAULT_SEED,
+        allow_float: bool = False,
+        find_arena_need: bool = False,
+    ) -> SwapResult:
+        """Set a model up and run one inference.
+
+        Parameters
+        ----------
+        model : bytes
+            A ``.tflite`` file.
+        inputs : sequence of bytes or ndarray, optional
+            One for each input of the model.
+        seed : int
+            Of the random inputs that are used if none are given; see `instsim.swap.tensors.seeded_inputs`.
+        allow_float : bool
+            Let operators compute with floating-point numbers.
+        find_arena_need : bool
+            Find the smallest arena as well, by a dozen more set-ups.
+
+        Raises
+        ------
+        ModelError
+            If it is not a model.
+        SwapError
+            If the model cannot run in this firmware; the message has the firmware's own text.
+        """
+        description = self.check(model, allow_float=allow_float)
+        data = seeded_inputs(description.inputs, seed) if inputs is None else input_bytes(description.inputs, inputs)
+        memory = self._machine.memory
+        self._stage.place(model)
+        self._refuse_failure(self._stage.set_up(description, self._budget_cycles))
+        set_up_instructions = self._issued.total()
+        for tensor, contents in zip(description.inputs, data, strict=True):
+            memory.write(self._data_of(tensor), contents)
+        profile = self._infer(description, set_up_instructions)
+        outputs = tuple(memory.read(self._data_of(tensor), tensor_bytes(tensor)) or b"" for tensor in description.outputs)
+        text = self._stage.text.said()
+        need = self._arena_need(description, profile.run.arena_used_bytes or 0) if find_arena_need else None
+        return SwapResult(profile, description, data, outputs, need, set_up_instructions, text)
+
+    # -- the inference -----------------------------------------------------------------------------------------------------------
+
+    def _infer(self, description: ModelDescription, set_up_instructions: int) -> BlockProfile:
+        machine, stage, facts = self._machine, self._stage, self.facts
+        name = self._image_name(facts.entry)
+        request = RegionRequest(RegionRule.INVOKE, facts.entry, name=name, fall_back=False)
+        observer = Observer(machine, request, KernelWatch(), finder=stage.finder(description), hooks=stage.hooks, sites=facts.sites)
+        statuses: list[int] = []
+        register = machine.engine.registers.arguments[0]
+        stage.hooks.add(stage.guest.landing, lambda _address: statuses.append(machine.engine.read_register(register) & 0xFF))
+        arguments = (facts.this, 0) if facts.drive is Drive.SUBGRAPH else (facts.this,)
+        stage.guest.prepare(facts.entry, arguments, stage.stack_pointer)
+        before = self._issued.total()
+        stop = machine.run(machine.now_cycles() + self._budget_cycles)
+        ledger = observer.finish()
+        stage.hooks.clear()
+        if not observer.is_done:
+            raise self._failure("run", f"the inference of the model did not end: {_why(stop)}", stop)
+        if any(statuses):
+            raise self._failure("run", f"Invoke returned status {statuses[0]}", None)
+        return observed_profile(
+            machine,
+            observer,
+            ledger,
+            RunFacts(
+                region=f"one call of {name or hex(facts.entry)}, with another model",
+                region_rule=str(RegionRule.INVOKE),
+                stop_reason=str(StopReason.REGION_DONE),
+                total_instructions=set_up_instructions + self._issued.total() - before,
+                arena_used_bytes=used_bytes(machine.memory, facts.arena),
+                arena_size_bytes=facts.arena.size_bytes,
+            ),
+            self._firmware,
+        )
+
+    def _image_name(self, address: int) -> str:
+        symbol = next((symbol for symbol in self._image.functions if symbol.address == address), None)
+        return "" if symbol is None else symbol.name
+
+    def _data_of(self, tensor: Tensor) -> int:
+        stage, memory = self._stage, self._machine.memory
+        if self._eval_tensor is None:
+            self._eval_tensor = find_eval_tensor_function(memory, stage.guest, self.facts.context, tensor)
+        return tensor_data(memory, stage.guest, self._eval_tensor, self.facts.context, tensor)
+
+    # -- trouble -----------------------------------------------------------------------------------------------------------------
+
+    def _refuse_failure(self, set_up: SetUp) -> None:
+        if set_up.is_done:
+            return
+        if set_up.status is not None:
+            raise self._failure("set-up", f"AllocateTensors returned status {set_up.status}", None)
+        assert set_up.stop is not None
+        raise self._failure("set-up", f"the firmware did not set the model up: {_why(set_up.stop)}", set_up.stop)
+
+    def _failure(self, reason: str, what: str, stop: Stop | None) -> SwapError:
+        said = self._stage.text.said()
+        details = [f"the firmware said: {said[-_SHOWN_CHARACTERS:]!r}"] if said else []
+        if stop is not None:
+            details.append(f"at {stop.pc:#010x}")
+        hint = (
+            "an operator's type or version may be one that this firmware's kernels do not have: build it with a newer TensorFlow Lite Micro"
+            if reason == "set-up"
+            else "does the inference need something that this firmware does not have?"
+        )
+        return SwapError(reason, f"{self._image.name}: {what}", hint=hint, details=tuple(details))
+
+    # -- the arena ---------------------------------------------------------------------------------------------------------------
+
+    def _arena_need(self, description: ModelDescription, used: int) -> int:
+        """Return the smallest arena in which the set-up succeeds."""
+
+        def passes(units: int) -> bool:
+            return self._stage.set_up(description, self._budget_cycles, units * _ARENA_GRAIN_BYTES).status == 0
+
+        low = high = -(-used // _ARENA_GRAIN_BYTES)
+        while not passes(high):
+            low, high = high, high + max(16, high // 4)
+        if low == high:
+            return high * _ARENA_GRAIN_BYTES
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if passes(middle) else (middle, high)
+        return high * _ARENA_GRAIN_BYTES
+
+
+def _why(stop: Stop) -> str:
+    return {
+        StopReason.EXIT: "the firmware ended",
+        StopReason.BUDGET: "its budget of cycles was used up",
+    }.get(stop.reason, stop.message or str(stop.reason))
