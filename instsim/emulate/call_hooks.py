@@ -30,7 +30,7 @@ from instsim.emulate.layout import (
     CallState,
     Record,
 )
-from instsim.emulate.native_words import half_words, words
+from instsim.dynamics.native_words import half_words, words
 
 __all__ = ["follow_call", "riscv_end", "thumb_end"]
 

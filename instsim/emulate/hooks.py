@@ -13,10 +13,10 @@ import numba
 from llvmlite import ir
 from numba import cfunc, types
 
+from instsim.dynamics.native_words import POINTER, half_words, words
 from instsim.emulate.call_hooks import follow_call, riscv_end, thumb_end
 from instsim.emulate.extension_hooks import extension_functions, holds_new_site, size_until_exit
 from instsim.emulate.layout import NOWHERE, BlockState, BranchRecord, CallSide, CallState, DivideState, Record
-from instsim.emulate.native_words import POINTER, half_words, words
 from instsim.isa import Isa
 
 __all__ = ["compile_call_hooks", "compile_extension_hooks", "compile_hooks"]

@@ -28,7 +28,7 @@ _SOURCES = (
     "extension_instructions.py",
     "extension_layout.py",
     "call_hooks.py",
-    "native_words.py",
+    "../dynamics/native_words.py",
 )
 
 

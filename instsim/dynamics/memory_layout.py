@@ -1,0 +1,207 @@
+"""Memory layout shared by the native memory simulation and those who set it up and read it: indices into arrays of 64-bit words."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+__all__ = [
+    "MIXED",
+    "OPERATION_WORDS",
+    "REGISTERS",
+    "CacheWord",
+    "PathWord",
+    "PortWord",
+    "ProgramWord",
+    "RangeWord",
+    "StepKind",
+    "SystemWord",
+    "Tally",
+    "TraceWord",
+]
+
+REGISTERS = 32
+"""Registers of the scratch copy; Thumb uses 15 of them."""
+
+MIXED = 255
+"""Entry of a page map: the page holds more than one path, look at the ranges."""
+
+
+class TraceWord(IntEnum):
+    """What the block hook needs to know of the memory simulation of one machine."""
+
+    PROGRAMS = 0
+    """Pointer to one word for each record of a block: 0 not prepared yet, 1 nothing to do, else the address of its program (`ProgramWord`)."""
+    RECORDS = 1
+    """Address of the first record."""
+    PREPARE_FUNCTION = 2
+    """``uint64_t (uint64_t address, uint64_t size)``, Python: prepares a block, returns its word of `PROGRAMS`."""
+    SYSTEMS = 3
+    """Pointer to the addresses of the systems (`SystemWord`); the first one makes the machine's time."""
+    SYSTEMS_LENGTH = 4
+    REGISTERS_ADDRESS = 5
+    """Where the emulator keeps the core's registers while a block begins; 0: ask it for each."""
+    SCRATCH = 6
+    """Pointer to `REGISTERS` words of 32 bits."""
+    PAGES = 7
+    """Pointer to 2**20 pointers: the host's bytes of each 4 KB page that data can be loaded from; 0: none."""
+    READ_FUNCTION = 8
+    """Address of ``uc_reg_read``."""
+    REGISTER_NUMBERS = 9
+    """Pointer to Unicorn's numbers of the registers, one word each."""
+    REGISTERS_LENGTH = 10
+    """How many of them."""
+    PHASE = 11
+    """Blocks until sampling changes; counts down. Exact simulation never changes."""
+    SAMPLING = 12
+    """Whether blocks go through the simulation at the moment."""
+    WINDOW = 13
+    """Blocks that are simulated in a row ..."""
+    GAP = 14
+    """... and left out behind them; 0: exact."""
+    WARM_UP = 15
+    """Blocks at the start of each window whose stalls are not counted."""
+    WARMING = 16
+    """Whether the window is in its warm-up."""
+    ASK = 17
+    """Pointer to one word for the answers of `READ_FUNCTION`."""
+    PATH_BYTES = 18
+    """Bytes behind each fetch: one more than its path on each system, 0 for none; a multiple of 8."""
+    WORDS = 24
+
+
+class ProgramWord(IntEnum):
+    """Head of what one block does to memory; `OPERATION_WORDS` words for each operation follow."""
+
+    LENGTH = 0
+    """Operations."""
+    TICKS = 1
+    """Price of one execution, without stalls."""
+    COPIES = 2
+    """1 if registers are computed: the operations work on a copy of them."""
+    SAMPLED = 3
+    """Executions whose stalls were counted."""
+    WORDS = 4
+
+
+OPERATION_WORDS = 3
+"""First: kind, target, base, index, shift, size, words, signed (8 bits each, from the lowest). Second: constant (32 bits), site (32 bits).
+Third: ticks from the start of the block (32 bits), then for a data access whether it pairs with the read before it. Behind a fetch stand
+`TraceWord.PATH_BYTES` bytes."""
+
+
+class StepKind(IntEnum):
+    """Kind of an operation: those of `instsim.isa.address_steps.Operation`, and these."""
+
+    FETCH = 64
+
+
+class SystemWord(IntEnum):
+    """One memory system."""
+
+    NOW = 0
+    """Its own time in ticks: prices of the blocks and their stalls."""
+    READ_MAP = 1
+    """Pointer to 2**20 bytes: one more than the path of reads of each 4 KB page, 0 for none, `MIXED`."""
+    WRITE_MAP = 2
+    RANGES = 3
+    """Pointer to the ranges (`RangeWord`), for pages that are `MIXED`."""
+    RANGES_LENGTH = 4
+    PATHS = 5
+    """Pointer to the paths (`PathWord`)."""
+    FETCH_LEAD = 6
+    CROSSING = 7
+    LAST_READ_PATH = 8
+    """One more than the path of the read before."""
+    REDIRECTED_AT = 9
+    """When control last jumped, in ticks."""
+    TALLIES = 10
+    """Pointer to what is counted: four words for each path (`Tally`), then two for each site (stall in ticks, misses)."""
+    SITES = 11
+    """Address of the first site's words."""
+    FETCH_PATHS = 12
+    """Pointer to 2**20 bytes: like `READ_MAP`, for fetches; read when a block is prepared only."""
+    SPARE_TALLIES = 13
+    """Where stalls go that are not to count ..."""
+    SPARE_SITES = 14
+    CHECKED_TALLIES = 15
+    """... and the pointers for those that are."""
+    CHECKED_SITES = 16
+    WORDS = 24
+
+
+class RangeWord(IntEnum):
+    """A stretch of addresses of one path."""
+
+    START = 0
+    STOP = 1
+    ACCESS = 2
+    PATH = 3
+    WORDS = 4
+
+
+class PathWord(IntEnum):
+    """One path; times in ticks."""
+
+    CACHE = 0
+    """Address of its cache (`CacheWord`), 0 for none."""
+    PORT = 1
+    """Address of its port (`PortWord`), 0 for none."""
+    MISS = 2
+    FURTHER = 3
+    WORD_SHIFT = 4
+    LAST_WORD = 5
+    """Words of a line less one."""
+    PREFETCH = 6
+    PREFETCHED = 7
+    ABORTS = 8
+    ACCESS = 9
+    AHEAD_LINE = 10
+    """One more than the number of the line that was read ahead or is being so, 0 for none."""
+    AHEAD_AT = 11
+    """When it is there."""
+    WORDS = 16
+
+
+class PortWord(IntEnum):
+    """One port; times in ticks."""
+
+    BUSY_UNTIL = 0
+    FILL_CACHE = 1
+    """Cache that a line is arriving for, or did last."""
+    FILL_LINE = 2
+    """One more than its number."""
+    FILL_WORD = 3
+    """Its word that was asked for."""
+    FILL_AT = 4
+    """When that word arrives."""
+    AHEAD_PATH = 5
+    """Address of the path whose read-ahead the port is at, 0 for none."""
+    WORDS = 8
+
+
+class CacheWord(IntEnum):
+    """One cache; for each place follow a tag (one more than the line's number, 0 if empty) and the time of its last use or filling."""
+
+    LINE_SHIFT = 0
+    SET_MASK = 1
+    WAYS = 2
+    REPLACEMENT = 3
+    CLOCK = 4
+    """Uses so far."""
+    RANDOM = 5
+    """State of the random sequence (xorshift64)."""
+    LAST_LINE = 6
+    """One more than the number of the line that was used last: nothing can have replaced it since."""
+    WORDS = 8
+
+
+class Tally(IntEnum):
+    """What is counted of a path."""
+
+    ACCESSES = 0
+    MISSES = 1
+    READ_AHEAD = 2
+    """First uses of lines that were read ahead."""
+    STALL = 3
+    """In ticks."""
+    WORDS = 4

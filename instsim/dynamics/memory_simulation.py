@@ -1,0 +1,472 @@
+"""The memory simulation in machine code: what the accesses of one block cost on a memory system.
+
+It gives `instsim.dynamics.memory_system` its meaning; the tests hold a slow reference against it. Imported only when the object code is not in
+the cache, because it imports numba.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+from numba import types
+
+from instsim.dynamics.memory_layout import (
+    MIXED,
+    OPERATION_WORDS,
+    CacheWord,
+    PathWord,
+    PortWord,
+    ProgramWord,
+    RangeWord,
+    StepKind,
+    SystemWord,
+    Tally,
+    TraceWord,
+)
+from instsim.dynamics.memory_system import Access, Replacement
+from instsim.dynamics.native_words import half_words, octets, words, words32
+
+__all__ = ["simulate_block"]
+
+_U64 = types.uint64
+_ZERO, _ONE = _U64(0), _U64(1)
+_MASK = _U64(0xFFFFFFFF)
+_CYCLE = _U64(64)
+_NO_REGISTER = 255
+
+_LINE_SHIFT, _SET_MASK, _WAYS, _REPLACEMENT, _CLOCK, _RANDOM, _LAST_LINE, _PLACES = (
+    int(CacheWord.LINE_SHIFT),
+    int(CacheWord.SET_MASK),
+    int(CacheWord.WAYS),
+    int(CacheWord.REPLACEMENT),
+    int(CacheWord.CLOCK),
+    int(CacheWord.RANDOM),
+    int(CacheWord.LAST_LINE),
+    int(CacheWord.WORDS),
+)
+_LRU, _RANDOMLY = int(Replacement.LRU), int(Replacement.RANDOM)
+_CACHE, _PORT, _MISS, _FURTHER, _WORD_SHIFT, _LAST_WORD = (
+    int(PathWord.CACHE),
+    int(PathWord.PORT),
+    int(PathWord.MISS),
+    int(PathWord.FURTHER),
+    int(PathWord.WORD_SHIFT),
+    int(PathWord.LAST_WORD),
+)
+_PREFETCH, _PREFETCHED, _ABORTS, _ACCESS, _AHEAD_LINE, _AHEAD_AT = (
+    int(PathWord.PREFETCH),
+    int(PathWord.PREFETCHED),
+    int(PathWord.ABORTS),
+    int(PathWord.ACCESS),
+    int(PathWord.AHEAD_LINE),
+    int(PathWord.AHEAD_AT),
+)
+_PATH_BYTES = 8 * int(PathWord.WORDS)
+_BUSY, _FILL_CACHE, _FILL_LINE, _FILL_WORD, _FILL_AT, _AHEAD_PATH = (
+    int(PortWord.BUSY_UNTIL),
+    int(PortWord.FILL_CACHE),
+    int(PortWord.FILL_LINE),
+    int(PortWord.FILL_WORD),
+    int(PortWord.FILL_AT),
+    int(PortWord.AHEAD_PATH),
+)
+_NOW, _READ_MAP, _WRITE_MAP, _RANGES, _RANGES_LENGTH, _PATHS = (
+    int(SystemWord.NOW),
+    int(SystemWord.READ_MAP),
+    int(SystemWord.WRITE_MAP),
+    int(SystemWord.RANGES),
+    int(SystemWord.RANGES_LENGTH),
+    int(SystemWord.PATHS),
+)
+_LEAD, _CROSSING, _LAST_READ, _REDIRECTED, _TALLIES, _SITES = (
+    int(SystemWord.FETCH_LEAD),
+    int(SystemWord.CROSSING),
+    int(SystemWord.LAST_READ_PATH),
+    int(SystemWord.REDIRECTED_AT),
+    int(SystemWord.TALLIES),
+    int(SystemWord.SITES),
+)
+_START, _STOP, _KIND_OF_RANGE, _PATH_OF_RANGE, _RANGE_BYTES = (
+    int(RangeWord.START),
+    int(RangeWord.STOP),
+    int(RangeWord.ACCESS),
+    int(RangeWord.PATH),
+    8 * int(RangeWord.WORDS),
+)
+_ACCESSES, _MISSES, _READ_AHEAD, _STALL, _TALLY_WORDS = (
+    int(Tally.ACCESSES),
+    int(Tally.MISSES),
+    int(Tally.READ_AHEAD),
+    int(Tally.STALL),
+    int(Tally.WORDS),
+)
+_LENGTH, _TICKS, _COPIES, _SAMPLED, _HEAD_BYTES = (
+    int(ProgramWord.LENGTH),
+    int(ProgramWord.TICKS),
+    int(ProgramWord.COPIES),
+    int(ProgramWord.SAMPLED),
+    8 * int(ProgramWord.WORDS),
+)
+_OPERATION_BYTES = 8 * OPERATION_WORDS
+_SYSTEMS, _SYSTEMS_LENGTH, _REGISTERS, _SCRATCH, _PAGES, _WARMING, _FETCH_BYTES = (
+    int(TraceWord.SYSTEMS),
+    int(TraceWord.SYSTEMS_LENGTH),
+    int(TraceWord.REGISTERS_ADDRESS),
+    int(TraceWord.SCRATCH),
+    int(TraceWord.PAGES),
+    int(TraceWord.WARMING),
+    int(TraceWord.PATH_BYTES),
+)
+_READS, _WRITES = int(Access.READ), int(Access.WRITE)
+_FETCH = int(StepKind.FETCH)
+_MIXED = MIXED
+# The operations of `instsim.isa.address_steps`, by number: this room lies below that one.
+_READ, _WRITE, _LOAD, _SET, _ADD, _SUBTRACT, _REVERSE_SUBTRACT, _AND, _OR, _XOR, _CLEAR = range(11)
+_SHIFT_LEFT, _SHIFT_RIGHT, _SHIFT_RIGHT_SIGNED, _MULTIPLY, _MULTIPLY_ADD, _MULTIPLY_SUBTRACT, _EXTRACT, _INSERT_HIGH = range(11, 19)
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _find(cache: Any, line: Any) -> Any:
+    """Return the address of a line's place in a cache, 0 if it is not there."""
+    head = words(cache)
+    ways = head[_WAYS]
+    at = cache + _U64(8 * _PLACES) + (line & head[_SET_MASK]) * ways * _U64(16)
+    for _ in range(ways):
+        if words(at)[0] == line + _ONE:
+            return at
+        at += _U64(16)
+    return _ZERO
+
+
+@numba.njit(inline="never")  # type: ignore[untyped-decorator]
+def _install(cache: Any, line: Any) -> None:
+    """Put a line into a cache."""
+    head = words(cache)
+    ways = head[_WAYS]
+    first = cache + _U64(8 * _PLACES) + (line & head[_SET_MASK]) * ways * _U64(16)
+    chosen = first
+    oldest = words(first)[1]
+    empty = words(first)[0] == _ZERO
+    at = first + _U64(16)
+    for _ in range(ways - _ONE):
+        if not empty:
+            place = words(at)
+            if place[0] == _ZERO:
+                empty = True
+                chosen = at
+            elif place[1] < oldest:
+                oldest = place[1]
+                chosen = at
+        at += _U64(16)
+    if not empty and head[_REPLACEMENT] == _U64(_RANDOMLY):
+        value = head[_RANDOM]
+        value ^= value << _U64(13)
+        value ^= value >> _U64(7)
+        value ^= value << _U64(17)
+        head[_RANDOM] = value
+        chosen = first + (value >> _U64(33)) % ways * _U64(16)
+    head[_CLOCK] += _ONE
+    words(chosen)[0] = line + _ONE
+    words(chosen)[1] = head[_CLOCK]
+
+
+@numba.njit(inline="never")  # type: ignore[untyped-decorator]
+def _read_ahead(path_address: Any, line: Any, at: Any) -> None:
+    """Begin to read a line ahead, as soon as the port is free."""
+    path = words(path_address)
+    if path[_AHEAD_LINE] == line + _ONE or _find(path[_CACHE], line) != _ZERO:
+        return
+    begin = at
+    if path[_PORT] != _ZERO:
+        port = words(path[_PORT])
+        begin = max(begin, port[_BUSY])
+        port[_BUSY] = begin + path[_MISS] + _CYCLE
+        port[_AHEAD_PATH] = path_address
+    path[_AHEAD_LINE] = line + _ONE
+    path[_AHEAD_AT] = begin + path[_MISS]
+
+
+@numba.njit(inline="never")  # type: ignore[untyped-decorator]
+def _demand(path_address: Any, line: Any, word: Any, at: Any) -> Any:
+    """Ask a port for a word; return the tick at which it arrives."""
+    path = words(path_address)
+    if path[_PORT] == _ZERO:
+        return at + path[_MISS]
+    port = words(path[_PORT])
+    begin = at
+    if port[_BUSY] > at:
+        if port[_AHEAD_PATH] != _ZERO and path[_ABORTS] != _ZERO:
+            words(port[_AHEAD_PATH])[_AHEAD_LINE] = _ZERO
+        else:
+            begin = port[_BUSY]
+    arrival = begin + path[_MISS]
+    port[_AHEAD_PATH] = _ZERO
+    port[_BUSY] = arrival + _CYCLE
+    if path[_CACHE] != _ZERO and path[_FURTHER] != _ZERO:
+        port[_FILL_CACHE] = path[_CACHE]
+        port[_FILL_LINE] = line + _ONE
+        port[_FILL_WORD] = word
+        port[_FILL_AT] = arrival
+        port[_BUSY] += path[_LAST_WORD] * path[_FURTHER]
+    return arrival
+
+
+@numba.njit(inline="never")  # type: ignore[untyped-decorator]
+def _access(path_address: Any, address: Any, at: Any, tally: Any) -> Any:
+    """Let one access happen; return its stall in ticks, shifted left by one, and whether it missed in the lowest bit."""
+    path = words(path_address)
+    counts = words(tally)
+    counts[_ACCESSES] += _ONE
+    stall = path[_ACCESS]
+    cache = path[_CACHE]
+    if cache == _ZERO:
+        stall += _demand(path_address, _ZERO, _ZERO, at) - at
+        counts[_MISSES] += _ONE
+        counts[_STALL] += stall
+        return (stall << _ONE) | _ONE
+    head = words(cache)
+    line = address >> head[_LINE_SHIFT]
+    missed = _ZERO
+    if head[_LAST_LINE] != line + _ONE:
+        head[_LAST_LINE] = line + _ONE
+        place = _find(cache, line)
+        if place != _ZERO:
+            if head[_REPLACEMENT] == _U64(_LRU):
+                head[_CLOCK] += _ONE
+                words(place)[1] = head[_CLOCK]
+        elif path[_AHEAD_LINE] == line + _ONE:
+            arrival = max(path[_AHEAD_AT], at + path[_PREFETCHED])
+            stall += arrival - at
+            path[_AHEAD_LINE] = _ZERO
+            if path[_PORT] != _ZERO and words(path[_PORT])[_AHEAD_PATH] == path_address:
+                words(path[_PORT])[_AHEAD_PATH] = _ZERO
+            counts[_READ_AHEAD] += _ONE
+            _install(cache, line)
+        else:
+            word = (address >> path[_WORD_SHIFT]) & path[_LAST_WORD]
+            stall += _demand(path_address, line, word, at) - at
+            missed = _ONE
+            counts[_MISSES] += _ONE
+            _install(cache, line)
+        if path[_PREFETCH] != _ZERO:
+            _read_ahead(path_address, line + _ONE, at + stall + _CYCLE)
+    if missed == _ZERO and path[_FURTHER] != _ZERO:
+        port = words(path[_PORT])
+        if port[_BUSY] > at and port[_FILL_LINE] == line + _ONE and port[_FILL_CACHE] == cache:
+            word = (address >> path[_WORD_SHIFT]) & path[_LAST_WORD]
+            arrival = port[_FILL_AT] + ((word - port[_FILL_WORD]) & path[_LAST_WORD]) * path[_FURTHER]
+            if arrival > at + stall:
+                stall = arrival - at
+    counts[_STALL] += stall
+    return (stall << _ONE) | missed
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _path_of(system: Any, address: Any, kind: Any) -> Any:
+    """Return one more than the path that a data access takes, 0 for none."""
+    head = words(system)
+    where = head[_READ_MAP] if kind == _U64(_READS) else head[_WRITE_MAP]
+    found = _U64(octets(where)[address >> _U64(12)])
+    if found == _U64(_MIXED):
+        found = _ZERO
+        at = head[_RANGES]
+        for _ in range(head[_RANGES_LENGTH]):
+            stretch = words(at)
+            if stretch[_KIND_OF_RANGE] == kind and stretch[_START] <= address < stretch[_STOP]:
+                return stretch[_PATH_OF_RANGE] + _ONE
+            at += _U64(_RANGE_BYTES)
+    return found
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _load(pages: Any, address: Any, size: Any, signed: Any) -> Any:
+    """Return a value in memory, 0 where none is known."""
+    page = words(pages)[address >> _U64(12)]
+    if page == _ZERO:
+        return _ZERO
+    inside = address & _U64(0xFFF)
+    if size == _U64(4):
+        if inside & _U64(3):
+            # Across a page's end: one such load in a blue moon, and its value is only used for an address.
+            inside = min(inside, _U64(0xFFC))
+            return _U64(half_words(page + inside)[0]) | (_U64(half_words(page + inside)[1]) << _U64(16))
+        return _U64(words32(page + inside)[0])
+    if size == _U64(2):
+        value = _U64(half_words(page + min(inside, _U64(0xFFE)))[0])
+        if signed and value & _U64(0x8000):
+            value |= _U64(0xFFFF0000)
+        return value
+    value = _U64(octets(page + inside)[0])
+    if signed and value & _U64(0x80):
+        value |= _U64(0xFFFFFF00)
+    return value
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _register(registers: Any, number: Any) -> Any:
+    if number == _U64(_NO_REGISTER):
+        return _ZERO
+    return _U64(words32(registers)[number])
+
+
+@numba.njit(inline="never")  # type: ignore[untyped-decorator]
+def _compute(kind: Any, first: Any, constant: Any, registers: Any, pages: Any) -> None:
+    """Carry out an operation that only changes registers."""
+    target, base, index = (first >> _U64(8)) & _U64(255), (first >> _U64(16)) & _U64(255), (first >> _U64(24)) & _U64(255)
+    shift, size = (first >> _U64(32)) & _U64(255), (first >> _U64(40)) & _U64(255)
+    signed = (first >> _U64(56)) & _ONE
+    left = _register(registers, base)
+    right = _register(registers, index)
+    shifted = (right << shift) & _MASK if shift < _U64(32) else _ZERO
+    other = shifted if index != _U64(_NO_REGISTER) else constant
+    value = _ZERO
+    if kind == _U64(_ADD):
+        value = left + shifted + constant
+    elif kind == _U64(_SET):
+        value = constant
+    elif kind == _U64(_LOAD):
+        value = _load(pages, (left + shifted + constant) & _MASK, size, signed != _ZERO)
+    elif kind == _U64(_SUBTRACT):
+        value = left - shifted - constant
+    elif kind == _U64(_REVERSE_SUBTRACT):
+        value = shifted + constant - left
+    elif kind == _U64(_AND):
+        value = left & other
+    elif kind == _U64(_OR):
+        value = left | other
+    elif kind == _U64(_XOR):
+        value = left ^ other
+    elif kind == _U64(_CLEAR):
+        value = left & ~other
+    elif kind == _U64(_SHIFT_LEFT):
+        value = left << (other & _U64(255)) if other & _U64(255) < _U64(32) else _ZERO
+    elif kind == _U64(_SHIFT_RIGHT):
+        value = left >> (other & _U64(255)) if other & _U64(255) < _U64(32) else _ZERO
+    elif kind == _U64(_SHIFT_RIGHT_SIGNED):
+        wide = left | (_U64(0xFFFFFFFF00000000) if left & _U64(0x80000000) else _ZERO)
+        value = wide >> min(other & _U64(255), _U64(31))
+    elif kind == _U64(_MULTIPLY):
+        value = left * right
+    elif kind == _U64(_MULTIPLY_ADD):
+        value = left * right + _register(registers, shift)
+    elif kind == _U64(_MULTIPLY_SUBTRACT):
+        value = _register(registers, shift) - left * right
+    elif kind == _U64(_EXTRACT):
+        value = (left >> shift) & ((_ONE << size) - _ONE)
+        if signed and size and value >> (size - _ONE):
+            value |= _MASK & ~((_ONE << size) - _ONE)
+    elif kind == _U64(_INSERT_HIGH):
+        value = (_register(registers, target) & _U64(0xFFFF)) | (constant << _U64(16))
+    words32(registers)[target] = types.uint32(value & _MASK)
+
+
+@numba.njit(inline="never")  # type: ignore[untyped-decorator]
+def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
+    """Let the accesses of one execution of a block happen on every system.
+
+    Parameters
+    ----------
+    program : uint64
+        Address of the block's program.
+    trace : uint64
+        Address of the machine's `TraceWord` state; registers are those at the block's start.
+    jumped : bool
+        Whether control jumped to the block.
+
+    Returns
+    -------
+    uint64
+        Stall on the first system, in ticks.
+    """
+    state = words(trace)
+    head = words(program)
+    if state[_WARMING] == _ZERO:
+        head[_SAMPLED] += _ONE
+    registers = state[_REGISTERS]
+    if head[_COPIES] != _ZERO:
+        here, there = words(registers), words(state[_SCRATCH])
+        for pair in range(16):
+            there[pair] = here[pair]
+        registers = state[_SCRATCH]
+    pages = state[_PAGES]
+    systems = words(state[_SYSTEMS])
+    count = state[_SYSTEMS_LENGTH]
+    for number in range(count):
+        system = words(systems[number])
+        if jumped:
+            system[_REDIRECTED] = system[_NOW]
+    before = words(systems[0])[_NOW]
+    at = program + _U64(_HEAD_BYTES)
+    for _ in range(head[_LENGTH]):
+        operation = words(at)
+        at += _U64(_OPERATION_BYTES)
+        first, second, third = operation[0], operation[1], operation[2]
+        kind = first & _U64(255)
+        if kind == _U64(_FETCH):
+            address = second & _MASK
+            site = second >> _U64(32)
+            offset = third & _MASK
+            for number in range(count):
+                system = words(systems[number])
+                found = _U64(octets(at)[number])
+                if found != _ZERO:
+                    path = system[_PATHS] + (found - _ONE) * _U64(_PATH_BYTES)
+                    needed = system[_NOW] + offset
+                    lead = min(system[_LEAD], needed - min(needed, system[_REDIRECTED]))
+                    asked = needed - lead
+                    result = _access(path, address, asked, system[_TALLIES] + (found - _ONE) * _U64(8 * _TALLY_WORDS))
+                    stall = result >> _ONE
+                    hidden = min(stall, lead)
+                    stall -= hidden
+                    if stall | (result & _ONE):
+                        counts = words(system[_SITES] + site * _U64(16))
+                        counts[0] += stall
+                        counts[1] += result & _ONE
+                        system[_NOW] += stall
+                    if hidden:
+                        words(system[_TALLIES] + (found - _ONE) * _U64(8 * _TALLY_WORDS))[_STALL] -= hidden
+            at += state[_FETCH_BYTES]
+        elif kind <= _U64(_WRITE):
+            base, index = (first >> _U64(16)) & _U64(255), (first >> _U64(24)) & _U64(255)
+            address = second & _MASK
+            if base != _U64(_NO_REGISTER):
+                address += _U64(words32(registers)[base])
+            if index != _U64(_NO_REGISTER):
+                address += _U64(words32(registers)[index]) << ((first >> _U64(32)) & _U64(31))
+            address &= _MASK
+            size = (first >> _U64(40)) & _U64(255)
+            length = (first >> _U64(48)) & _U64(255)
+            access = _U64(_READS) if kind == _U64(_READ) else _U64(_WRITES)
+            site = second >> _U64(32)
+            offset = third & _MASK
+            for number in range(count):
+                system = words(systems[number])
+                word = address
+                ticks = offset
+                for _ in range(length):
+                    found = _path_of(systems[number], word, access)
+                    stall = _ZERO
+                    missed = _ZERO
+                    if found != _ZERO:
+                        path = system[_PATHS] + (found - _ONE) * _U64(_PATH_BYTES)
+                        result = _access(path, word, system[_NOW] + ticks, system[_TALLIES] + (found - _ONE) * _U64(8 * _TALLY_WORDS))
+                        stall = result >> _ONE
+                        missed = result & _ONE
+                    if access == _U64(_READS):
+                        if (third >> _U64(32)) & _ONE and found != system[_LAST_READ]:
+                            stall += system[_CROSSING]
+                        system[_LAST_READ] = found
+                    if stall | missed:
+                        counts = words(system[_SITES] + site * _U64(16))
+                        counts[0] += stall
+                        counts[1] += missed
+                        system[_NOW] += stall
+                    word = (word + size) & _MASK
+                    ticks += _CYCLE
+        else:
+            _compute(kind, first, second & _MASK, registers, pages)
+    stalled = words(systems[0])[_NOW] - before
+    for number in range(count):
+        words(systems[number])[_NOW] += head[_TICKS]
+    return stalled

@@ -1,0 +1,124 @@
+"""A memory system as the arrays that the native simulation works on."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from instsim.dynamics.memory_layout import MIXED, CacheWord, PathWord, PortWord, RangeWord, SystemWord, Tally
+from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path
+
+__all__ = ["TICKS_PER_CYCLE", "SystemState"]
+
+TICKS_PER_CYCLE = 64
+"""The simulation's clock runs in 64ths of a core cycle."""
+
+_PAGE_BITS = 12
+_SEED = 0x9E3779B97F4A7C15
+
+Words = npt.NDArray[np.uint64]
+
+
+class SystemState:
+    """One memory system, cold and at time 0.
+
+    Parameters
+    ----------
+    system : MemorySystem
+        What to simulate.
+    sites : int
+        Places of code that can be charged.
+    """
+
+    def __init__(self, system: MemorySystem, sites: int) -> None:
+        self.system = system
+        self._caches = {cache.name: _cache_words(cache) for cache in system.caches}
+        self._ports = {path.port: np.zeros(PortWord.WORDS, np.uint64) for path in system.paths if path.port is not None}
+        self._paths = np.zeros((len(system.paths), PathWord.WORDS), np.uint64)
+        lines = {cache.name: cache.line_bytes for cache in system.caches}
+        for words, path in zip(self._paths, system.paths, strict=True):
+            self._fill_path(words, path, lines.get(path.cache or "", path.word_bytes))
+        self._maps = {access: np.zeros(1 << 32 - _PAGE_BITS, np.uint8) for access in Access}
+        self._ranges = self._range_words()
+        self.tallies = np.zeros((len(system.paths), Tally.WORDS), np.int64)
+        self.sites = np.zeros((sites, 2), np.int64)
+        self._spare_tallies, self._spare_sites = np.zeros_like(self.tallies), np.zeros_like(self.sites)
+        self._head = head = np.zeros(SystemWord.WORDS, np.uint64)
+        head[SystemWord.READ_MAP] = self._maps[Access.READ].ctypes.data
+        head[SystemWord.WRITE_MAP] = self._maps[Access.WRITE].ctypes.data
+        head[SystemWord.FETCH_PATHS] = self._maps[Access.FETCH].ctypes.data
+        head[SystemWord.RANGES], head[SystemWord.RANGES_LENGTH] = self._ranges.ctypes.data, len(self._ranges)
+        head[SystemWord.PATHS] = self._paths.ctypes.data
+        head[SystemWord.FETCH_LEAD], head[SystemWord.CROSSING] = _ticks(system.fetch_lead_cycles), _ticks(system.crossing_cycles)
+        self.count(on=True)
+
+    @property
+    def address(self) -> int:
+        """Where the native code finds it."""
+        return int(self._head.ctypes.data)
+
+    @property
+    def now_ticks(self) -> int:
+        """Its time."""
+        return int(self._head[SystemWord.NOW])
+
+    def count(self, *, on: bool) -> None:
+        """Say whether stalls are counted from here on."""
+        tallies, sites = (self.tallies, self.sites) if on else (self._spare_tallies, self._spare_sites)
+        self._head[SystemWord.TALLIES], self._head[SystemWord.SITES] = tallies.ctypes.data, sites.ctypes.data
+        self._head[SystemWord.CHECKED_TALLIES], self._head[SystemWord.CHECKED_SITES] = self.tallies.ctypes.data, self.sites.ctypes.data
+        self._head[SystemWord.SPARE_TALLIES], self._head[SystemWord.SPARE_SITES] = self._spare_tallies.ctypes.data, self._spare_sites.ctypes.data
+
+    def fetch_path(self, address: int) -> int:
+        """Return one more than the path that a fetch takes, 0 for none."""
+        found = int(self._maps[Access.FETCH][address >> _PAGE_BITS])
+        return found if found != MIXED else self._in_ranges(address, Access.FETCH)
+
+    def data_path(self, address: int, access: Access) -> int:
+        """Return one more than the path that a data access takes, 0 for none."""
+        found = int(self._maps[access][address >> _PAGE_BITS])
+        return found if found != MIXED else self._in_ranges(address, access)
+
+    def _in_ranges(self, address: int, access: Access) -> int:
+        for index, path in enumerate(self.system.paths):
+            if path.access is access and any(start <= address < stop for start, stop in path.ranges):
+                return index + 1
+        return 0
+
+    def _fill_path(self, words: Words, path: Path, line_bytes: int) -> None:
+        words[PathWord.CACHE] = self._caches[path.cache].ctypes.data if path.cache is not None else 0
+        words[PathWord.PORT] = self._ports[path.port].ctypes.data if path.port is not None else 0
+        words[PathWord.MISS], words[PathWord.FURTHER] = _ticks(path.miss_cycles), _ticks(path.further_word_cycles)
+        words[PathWord.WORD_SHIFT] = path.word_bytes.bit_length() - 1
+        words[PathWord.LAST_WORD] = max(line_bytes // path.word_bytes, 1) - 1
+        words[PathWord.PREFETCH], words[PathWord.PREFETCHED] = int(path.prefetch), _ticks(path.prefetched_cycles)
+        words[PathWord.ABORTS], words[PathWord.ACCESS] = int(path.aborts_prefetch), _ticks(path.access_cycles)
+
+    def _range_words(self) -> Words:
+        rows = []
+        for index, path in enumerate(self.system.paths):
+            pages = self._maps[path.access]
+            for start, stop in path.ranges:
+                rows.append((start, stop, int(path.access), index))
+                first, last = start >> _PAGE_BITS, (stop - 1) >> _PAGE_BITS
+                inner = slice(-(-start >> _PAGE_BITS), stop >> _PAGE_BITS)
+                pages[inner] = np.where(pages[inner] == 0, index + 1, MIXED)
+                for page in {first, last} - set(range(inner.start, inner.stop)):
+                    pages[page] = MIXED
+        words = np.zeros((len(rows), RangeWord.WORDS), np.uint64)
+        words[:, [RangeWord.START, RangeWord.STOP, RangeWord.ACCESS, RangeWord.PATH]] = np.array(rows, np.uint64).reshape(-1, 4)
+        return words
+
+
+def _cache_words(cache: Cache) -> Words:
+    words = np.zeros(CacheWord.WORDS + 2 * cache.sets * cache.ways, np.uint64)
+    words[CacheWord.LINE_SHIFT] = cache.line_bytes.bit_length() - 1
+    words[CacheWord.SET_MASK], words[CacheWord.WAYS] = cache.sets - 1, cache.ways
+    words[CacheWord.REPLACEMENT], words[CacheWord.RANDOM] = int(cache.replacement), _SEED
+    return words
+
+
+def _ticks(cycles: float) -> int:
+    return math.floor(cycles * TICKS_PER_CYCLE + 0.5)

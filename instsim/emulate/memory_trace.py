@@ -1,0 +1,348 @@
+"""What the firmware's accesses to memory cost, block by block while it runs, and who is charged for it."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from instsim.dynamics.memory_layout import OPERATION_WORDS, REGISTERS, ProgramWord, StepKind, TraceWord
+from instsim.dynamics.memory_state import TICKS_PER_CYCLE, SystemState
+from instsim.dynamics.memory_system import Access, MemorySystem
+from instsim.emulate.counters import BlockCounters
+from instsim.emulate.engine import Engine
+from instsim.emulate.memory import PAGE, Memory
+from instsim.emulate.spec import MemoryTiming
+from instsim.errors import RunError
+from instsim.isa import Isa
+from instsim.isa.address_steps import NO_REGISTER, AddressStep, Operation, address_steps
+from instsim.profile.memory_use import MemoryUse, PathUse
+
+__all__ = ["MemoryTrace"]
+
+_MOST_SITES = 1 << 17
+_CHUNK_WORDS = 1 << 18
+_NOTHING_TO_DO = 1
+_PREPARE = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
+_STACK_POINTERS = {Isa.THUMB: 13, Isa.RV32: 2}
+_ACCESSES = (Operation.READ, Operation.WRITE)
+_MASK = 0xFFFFFFFF
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass
+class _Row:
+    """Stalls charged to one row, for each system: by site, and by path."""
+
+    sites: list[Counts]
+    tallies: list[Counts]
+
+
+class MemoryTrace:
+    """Prepares blocks for the native simulation, and reads what it counted.
+
+    Parameters
+    ----------
+    engine, memory, counters : Engine, Memory, BlockCounters
+        The machine's.
+    timing : MemoryTiming
+        What to simulate.
+    """
+
+    def __init__(self, engine: Engine, memory: Memory, counters: BlockCounters, timing: MemoryTiming) -> None:
+        self._engine, self._memory, self._counters = engine, memory, counters
+        self._timing = timing
+        self._values: dict[int, int] = {}
+        self._site_of: dict[tuple[int, Access], int] = {}
+        self._sites: list[tuple[int, Access]] = []
+        self._programs = np.zeros(counters.records_length, np.uint64)
+        self._chunks: list[npt.NDArray[np.uint64]] = []
+        self._used = _CHUNK_WORDS
+        self._prepared: list[int] = []
+        self._failure: Exception | None = None
+        self._stack_bank: Any = None
+        self._rows: dict[int, _Row] = {}
+        self._row: int | None = None
+        self._callback = _PREPARE(self._prepare)
+        self._scratch = np.zeros(REGISTERS, np.uint32)
+        self._ask = np.zeros(1, np.uint64)
+        self._numbers = np.array(engine.registers.general, np.uint64)
+        self._pages = np.zeros(1 << 20, np.uint64)
+        for start, bank in memory.windows:
+            first, count = start // PAGE, bank.spec.size // PAGE
+            self._pages[first : first + count] = bank.host_address + PAGE * np.arange(count, dtype=np.uint64)
+        self._state = state = np.zeros(TraceWord.WORDS, np.uint64)
+        state[TraceWord.PROGRAMS], state[TraceWord.RECORDS] = self._programs.ctypes.data, counters.records_address
+        state[TraceWord.PREPARE_FUNCTION] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
+        state[TraceWord.SCRATCH], state[TraceWord.PAGES] = self._scratch.ctypes.data, self._pages.ctypes.data
+        state[TraceWord.READ_FUNCTION] = Engine.function_address("uc_reg_read")
+        state[TraceWord.REGISTER_NUMBERS], state[TraceWord.REGISTERS_LENGTH] = self._numbers.ctypes.data, len(self._numbers)
+        state[TraceWord.ASK] = self._ask.ctypes.data
+        state[TraceWord.REGISTERS_ADDRESS] = engine.registers_address()
+        sampling = timing.sampling
+        state[TraceWord.SAMPLING] = 1
+        state[TraceWord.PHASE] = (1 << 64) - 1
+        if sampling is not None:
+            state[TraceWord.WINDOW], state[TraceWord.GAP], state[TraceWord.WARM_UP] = sampling.window_blocks, sampling.gap_blocks, sampling.warm_up_blocks
+            state[TraceWord.PHASE] = sampling.warm_up_blocks
+            state[TraceWord.WARMING] = 1
+        self._systems: list[SystemState] = []
+        self._configure()
+        counters.trace_memory(state.ctypes.data)
+
+    # -- what the firmware sets --------------------------------------------------------------------------------------------------
+
+    @property
+    def watched(self) -> frozenset[int]:
+        """Addresses of registers that change the memories' timing."""
+        return frozenset(self._timing.registers)
+
+    def register_written(self, address: int, value: int) -> None:
+        """Follow the firmware's settings."""
+        if self._values.get(address) != value:
+            self._values[address] = value
+            self._configure()
+
+    def _configure(self) -> None:
+        systems = self._timing.resolve(self._values)
+        if [state.system for state in self._systems] == list(systems):
+            return
+        fresh = [SystemState(system, _MOST_SITES) for system in systems]
+        for state, old in zip(fresh, self._systems, strict=False):
+            # Paths keep their order whatever the settings are; what was counted stays.
+            state.sites[:] = old.sites
+            state.tallies[: len(old.tallies)] = old.tallies[: len(state.tallies)]
+        self._systems = fresh
+        self._addresses = np.array([state.address for state in fresh], np.uint64)
+        self._state[TraceWord.SYSTEMS], self._state[TraceWord.SYSTEMS_LENGTH] = self._addresses.ctypes.data, len(fresh)
+        self._path_words = -(-len(fresh) // 8)
+        self._state[TraceWord.PATH_BYTES] = 8 * self._path_words
+        self._writes_matter = any(path.access is Access.WRITE for system in systems for path in system.paths)
+        self._crossings_matter = any(system.crossing_cycles for system in systems)
+        for slot in self._prepared:
+            self._programs[slot] = 0
+        self._prepared.clear()
+
+    # -- preparing blocks --------------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise what went wrong while a block was prepared.
+
+        Raises
+        ------
+        RunError
+            If there is no room for more code.
+        """
+        if self._failure is not None:
+            raise self._failure
+
+    def _prepare(self, address: int, size: int) -> int:
+        # An exception must not reach ctypes, which would print and drop it.
+        try:
+            word = self._program(address, size)
+        except Exception as error:  # noqa: BLE001 -- raised again by `check`
+            self._failure = error
+            self._counters.set_deadline(0)
+            word = _NOTHING_TO_DO
+        slot = self._counters.slot_of(address)
+        self._programs[slot] = word
+        self._prepared.append(slot)
+        return word
+
+    def _program(self, address: int, size: int) -> int:
+        code = self._memory.read(address, size) or b""
+        starts, total = self._timing.schedule(address, code)
+        places = _instruction_addresses(self._engine.isa, code, address)
+        starts = [*starts, *[total] * (len(places) - len(starts))]
+        steps = self._relevant(address_steps(self._engine.isa, code, address))
+        words: list[int] = []
+        operations = 0
+        by_place: dict[int, list[AddressStep]] = {}
+        for step in steps:
+            by_place.setdefault(step.place, []).append(step)
+        last_read = -2
+        fetched: list[int] = []
+        for place, at in enumerate(places):
+            ticks = round(starts[place] * TICKS_PER_CYCLE)
+            fetch = self._fetch(at, fetched)
+            if fetch is not None:
+                words += fetch[:2]
+                words.append(ticks)
+                words += fetch[2:]
+                operations += 1
+            for step in by_place.get(place, ()):
+                pairs = step.operation is Operation.READ and last_read == place - 1
+                words += self._operation(step, at, ticks, pairs=pairs)
+                operations += 1
+                if step.operation is Operation.READ:
+                    last_read = place
+        if not operations:
+            words = []
+        copies = int(any(step.operation not in _ACCESSES for step in steps))
+        return self._store([operations, round(total * TICKS_PER_CYCLE), copies, 0, *words])
+
+    def _fetch(self, at: int, fetched: list[int]) -> list[int] | None:
+        """Return the operation for the first instruction that needs a new word or line of some system; `fetched` remembers the last one of each."""
+        if not fetched:
+            fetched += [-1] * len(self._systems)
+        paths = []
+        for index, state in enumerate(self._systems):
+            found = state.fetch_path(at)
+            if found:
+                path = state.system.paths[found - 1]
+                granule = path.word_bytes if path.further_word_cycles or path.cache is None else state.line_bytes(path.cache)
+                if at // granule == fetched[index]:
+                    found = 0
+                else:
+                    fetched[index] = at // granule
+            paths.append(found)
+        if not any(paths):
+            return None
+        packed = [int.from_bytes(bytes(paths[k : k + 8]).ljust(8, b"\0"), "little") for k in range(0, len(paths), 8)]
+        return [int(StepKind.FETCH), at | self._site(at, Access.FETCH) << 32, *packed]
+
+    def _operation(self, step: AddressStep, at: int, ticks: int, *, pairs: bool) -> list[int]:
+        site = 0
+        if step.operation in _ACCESSES:
+            site = self._site(at, Access.READ if step.operation is Operation.READ else Access.WRITE)
+        fields = (int(step.operation), step.target, step.base, step.index, step.shift, step.size, step.words, int(step.signed))
+        first = int.from_bytes(bytes(fields), "little")
+        return [first, (step.offset & _MASK) | site << 32, ticks | int(pairs) << 32]
+
+    def _relevant(self, steps: Sequence[AddressStep]) -> list[AddressStep]:
+        """Return the steps of accesses that can cost something, and what their addresses need."""
+        kept: list[AddressStep] = []
+        live: set[int] = set()
+        for step in reversed(steps):
+            if step.operation in _ACCESSES:
+                if not step.known or not self._can_matter(step):
+                    continue
+            elif step.operation is Operation.FORGET or step.target not in live:
+                continue
+            else:
+                live.discard(step.target)
+            live |= {step.base, step.index} - {NO_REGISTER}
+            if step.operation in (Operation.MULTIPLY_ADD, Operation.MULTIPLY_SUBTRACT):
+                live.add(step.shift)
+            elif step.operation is Operation.INSERT_HIGH:
+                live.add(step.target)
+            kept.append(step)
+        return kept[::-1]
+
+    def _can_matter(self, step: AddressStep) -> bool:
+        access = Access.READ if step.operation is Operation.READ else Access.WRITE
+        if access is Access.WRITE and not self._writes_matter:
+            return False
+        if access is Access.READ and self._crossings_matter:
+            return True
+        if step.base == NO_REGISTER and step.index == NO_REGISTER:
+            return any(state.data_path(step.offset & _MASK, access) for state in self._systems)
+        if step.base == _STACK_POINTERS[self._engine.isa] and step.index == NO_REGISTER:
+            sp = self._engine.sp
+            return any(state.data_path(sp, access) for state in self._systems)
+        return True
+
+    def _site(self, address: int, access: Access) -> int:
+        key = (address, access)
+        site = self._site_of.get(key)
+        if site is None:
+            site = self._site_of[key] = len(self._sites)
+            self._sites.append(key)
+            if site >= _MOST_SITES:
+                raise RunError("the firmware has more loads and stores than the memory simulation has room for", hint="use --memory ideal")
+        return site
+
+    def _store(self, words: list[int]) -> int:
+        if len(words) == ProgramWord.WORDS and not self._needs_time:
+            return _NOTHING_TO_DO
+        if self._used + len(words) > _CHUNK_WORDS:
+            self._chunks.append(np.zeros(max(_CHUNK_WORDS, len(words)), np.uint64))
+            self._used = 0
+        chunk = self._chunks[-1]
+        chunk[self._used : self._used + len(words)] = words
+        address = int(chunk.ctypes.data) + 8 * self._used
+        self._used += len(words)
+        return address
+
+    @property
+    def _needs_time(self) -> bool:
+        return any(path.port is not None for state in self._systems for path in state.system.paths)
+
+    # -- who is charged ----------------------------------------------------------------------------------------------------------
+
+    def charge(self, row: int | None) -> None:
+        """Charge what was counted since the last call to the row in force, and what follows to `row` (None: to nobody)."""
+        used = len(self._sites)
+        if self._row is not None:
+            have = self._rows.get(self._row)
+            sites = [state.sites[:used].copy() for state in self._systems]
+            tallies = [state.tallies.copy() for state in self._systems]
+            if have is not None:
+                for new, old in zip(sites, have.sites, strict=True):
+                    new[: len(old)] += old
+                for new, old in zip(tallies, have.tallies, strict=True):
+                    new += old
+            self._rows[self._row] = _Row(sites, tallies)
+        for state in self._systems:
+            state.sites[:used] = 0
+            state.tallies[:] = 0
+        self._row = row
+
+    def restart(self, row: int) -> None:
+        """Forget everything charged so far and charge `row` from here on."""
+        self.charge(None)
+        self._rows.clear()
+        self._row = row
+
+    def uses(self, rows: int) -> tuple[MemoryUse, ...]:
+        """Return what each system made of rows 0 to ``rows - 1``; nobody must be charged."""
+        used = len(self._sites)
+        found = []
+        for number, state in enumerate(self._systems):
+            sites = np.zeros((2, rows, used), np.int64)
+            tallies = np.zeros((rows, *state.tallies.shape), np.int64)
+            for row, charged in self._rows.items():
+                if row < rows:
+                    sites[:, row, : len(charged.sites[number])] = charged.sites[number].T
+                    tallies[row] = charged.tallies[number]
+            met = np.flatnonzero(sites.any(axis=(0, 1)))
+            found.append(
+                MemoryUse(
+                    system=state.system.name,
+                    addresses=np.array([self._sites[i][0] for i in met], np.int64),
+                    accesses=np.array([int(self._sites[i][1]) for i in met], np.int64),
+                    stall_cycles=sites[0][:, met] / TICKS_PER_CYCLE,
+                    misses=sites[1][:, met],
+                    paths=tuple(
+                        PathUse(
+                            path.memory,
+                            path.access.name.lower(),
+                            path.cache or "",
+                            tallies[:, i, 0].copy(),
+                            tallies[:, i, 1].copy(),
+                            tallies[:, i, 2].copy(),
+                            tallies[:, i, 3] / TICKS_PER_CYCLE,
+                        )
+                        for i, path in enumerate(state.system.paths)
+                    ),
+                )
+            )
+        return tuple(found)
+
+
+def _instruction_addresses(isa: Isa, code: bytes, address: int) -> list[int]:
+    """Return where each instruction of a block starts."""
+    halves = np.frombuffer(code[: len(code) // 2 * 2], "<u2").tolist()
+    places = []
+    position = 0
+    while position < len(halves):
+        places.append(address + 2 * position)
+        half = halves[position]
+        wide = half >= 0xE800 if isa is Isa.THUMB else half & 3 == 3
+        position += 2 if wide else 1
+    return places
