@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -160,11 +161,18 @@ class CostModel:
         code : bytes
             Its bytes.
         """
+        return self.schedule(isa, address, code)[1]
+
+    def schedule(self, isa: Isa, address: int, code: bytes) -> tuple[list[float], float]:
+        """Return the cycle at which each instruction of a block starts, counted from the block's start, and the mean cycles of the block.
+
+        Parameters and assumptions are those of `static_cycles`; what a rule charges at an instruction delays the next one.
+        """
         if self._decoder is None:
             self._decoder = make_decoder(isa)
         block = self._decoder.decode(code, address)
         if not block:
-            return 0.0
+            return [], 0.0
         issue = [issue_cycles(self.core, instruction) for instruction in block]
         flow = block[-1].flow
         taken = 0.0 if flow in {Flow.NONE, Flow.TRAP} else _HALF if flow is Flow.CONDITIONAL or block[-1].predicated else 1.0
@@ -177,10 +185,11 @@ class CostModel:
             When.UNPREDICTED: taken,
             When.REDIRECTED: _HALF,
         }
-        cycles = sum(issue)
+        cycles = list(issue)
         for charge in load_pipeline(self.core.pipeline).charge(block, self.core.parameter_values, issue):
-            cycles += self.core.events[charge.event].cycles * charge.occurrences * shares.get(charge.when, 0.0)
-        return cycles
+            cycles[charge.place] += self.core.events[charge.event].cycles * charge.occurrences * shares.get(charge.when, 0.0)
+        ends = list(accumulate(cycles))
+        return [0.0, *ends[:-1]], ends[-1]
 
     def _charges(self, profile: BlockProfile) -> ChargeMatrix:
         if profile.isa is not self.core.isa:

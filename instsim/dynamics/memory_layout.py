@@ -19,8 +19,8 @@ __all__ = [
     "TraceWord",
 ]
 
-REGISTERS = 32
-"""Registers of the scratch copy; Thumb uses 15 of them."""
+REGISTERS = 64
+"""Words of the scratch registers: a copy of the core's in the lower half, temporaries above."""
 
 MIXED = 255
 """Entry of a page map: the page holds more than one path, look at the ranges."""

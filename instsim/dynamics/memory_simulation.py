@@ -27,7 +27,7 @@ from instsim.dynamics.memory_layout import (
 from instsim.dynamics.memory_system import Access, Replacement
 from instsim.dynamics.native_words import half_words, octets, words, words32
 
-__all__ = ["simulate_block"]
+__all__ = ["change_phase", "simulate_block"]
 
 _U64 = types.uint64
 _ZERO, _ONE = _U64(0), _U64(1)
@@ -117,6 +117,19 @@ _SYSTEMS, _SYSTEMS_LENGTH, _REGISTERS, _SCRATCH, _PAGES, _WARMING, _FETCH_BYTES 
     int(TraceWord.PAGES),
     int(TraceWord.WARMING),
     int(TraceWord.PATH_BYTES),
+)
+_PHASE, _SAMPLING, _WINDOW, _GAP, _WARM_UP = (
+    int(TraceWord.PHASE),
+    int(TraceWord.SAMPLING),
+    int(TraceWord.WINDOW),
+    int(TraceWord.GAP),
+    int(TraceWord.WARM_UP),
+)
+_SPARE_TALLIES, _SPARE_SITES, _CHECKED_TALLIES, _CHECKED_SITES = (
+    int(SystemWord.SPARE_TALLIES),
+    int(SystemWord.SPARE_SITES),
+    int(SystemWord.CHECKED_TALLIES),
+    int(SystemWord.CHECKED_SITES),
 )
 _READS, _WRITES = int(Access.READ), int(Access.WRITE)
 _FETCH = int(StepKind.FETCH)
@@ -470,3 +483,28 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
     for number in range(count):
         words(systems[number])[_NOW] += head[_TICKS]
     return stalled
+
+
+@numba.njit(inline="never")  # type: ignore[untyped-decorator]
+def change_phase(trace: Any) -> None:
+    """Go from warm-up to counting, from there to the gap, and from there to the next warm-up."""
+    state = words(trace)
+    systems = words(state[_SYSTEMS])
+    if state[_GAP] == _ZERO:
+        state[_PHASE] = ~_ZERO
+        return
+    if state[_WARMING] != _ZERO:
+        state[_WARMING] = _ZERO
+        state[_PHASE] = state[_WINDOW]
+    elif state[_SAMPLING] != _ZERO:
+        state[_SAMPLING] = _ZERO
+        state[_PHASE] = state[_GAP]
+    else:
+        state[_SAMPLING] = _ONE
+        state[_WARMING] = _ONE
+        state[_PHASE] = state[_WARM_UP]
+    for number in range(state[_SYSTEMS_LENGTH]):
+        system = words(systems[number])
+        counted = state[_WARMING] == _ZERO
+        system[_TALLIES] = system[_CHECKED_TALLIES] if counted else system[_SPARE_TALLIES]
+        system[_SITES] = system[_CHECKED_SITES] if counted else system[_SPARE_SITES]

@@ -71,6 +71,10 @@ class SystemState:
         self._head[SystemWord.CHECKED_TALLIES], self._head[SystemWord.CHECKED_SITES] = self.tallies.ctypes.data, self.sites.ctypes.data
         self._head[SystemWord.SPARE_TALLIES], self._head[SystemWord.SPARE_SITES] = self._spare_tallies.ctypes.data, self._spare_sites.ctypes.data
 
+    def line_bytes(self, cache: str) -> int:
+        """Return the length of a cache's lines."""
+        return 1 << int(self._caches[cache][CacheWord.LINE_SHIFT])
+
     def fetch_path(self, address: int) -> int:
         """Return one more than the path that a fetch takes, 0 for none."""
         found = int(self._maps[Access.FETCH][address >> _PAGE_BITS])

@@ -119,6 +119,14 @@ class BlockCounters:
         """Give the hook that follows calls the address of its `CallState`."""
         self._state[BlockState.CALLS] = state
 
+    def trace_memory(self, state: int) -> None:
+        """Give the hook that simulates memories the address of its `instsim.dynamics.memory_layout.TraceWord` state."""
+        self._state[BlockState.TRACE] = state
+
+    def slot_of(self, address: int) -> int:
+        """Return the record of the block at an address; its page has been added."""
+        return self._page_index[address // PAGE * PAGE] * _SLOTS + address % PAGE // 2
+
     def find_sites(self, table: int) -> None:
         """Stop before blocks that hold 16-bit instructions which the emulator would pass over; `table` is the address of their flags by page."""
         self._state[BlockState.SITES] = table

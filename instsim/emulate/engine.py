@@ -11,6 +11,7 @@ from unicorn import arm_const, riscv_const
 from unicorn.unicorn_py3 import unicorn as binding
 
 from instsim.emulate.memory import PAGE, Memory
+from instsim.emulate.register_file import find_registers
 from instsim.emulate.spec import MachineSpec, MemoryKind
 from instsim.errors import UsageError
 from instsim.isa import Isa
@@ -26,6 +27,9 @@ _CPUS = {
 }
 _IT_BITS = 0x0600FC00
 _EPSR_WITHOUT_IT = 1 << 24
+
+_PATTERN_REGISTERS = 13
+"""Of Thumb r0-r12, which the emulator has no copies of."""
 
 NOWHERE_PAGE = 0xDFFFF000
 """A page of our own that no firmware ever reaches."""
@@ -330,6 +334,15 @@ class Engine:
     def batch(self, registers: tuple[int, ...]) -> RegisterBatch:
         """Return registers that are read and written together."""
         return RegisterBatch(self._handle, registers)
+
+    def registers_address(self) -> int:
+        """Return where the emulator keeps the general registers, 32 bits each, for machine code that reads them while a block begins; 0 if unknown.
+
+        They lie behind the handle, at a distance that no header tells: found by a pattern in them, and checked with another one.
+        """
+        first = 0 if self.isa is Isa.THUMB else 1  # x0 holds no pattern
+        found = find_registers(self.handle, self.registers.general[first:_PATTERN_REGISTERS], self.read_register, self.write_register)
+        return found and found - 4 * first
 
     @property
     def pc(self) -> int:

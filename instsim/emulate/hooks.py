@@ -13,13 +13,15 @@ import numba
 from llvmlite import ir
 from numba import cfunc, types
 
-from instsim.dynamics.native_words import POINTER, half_words, words
+from instsim.dynamics.memory_layout import TraceWord
+from instsim.dynamics.memory_simulation import change_phase, simulate_block
+from instsim.dynamics.native_words import POINTER, half_words, words, words32
 from instsim.emulate.call_hooks import follow_call, riscv_end, thumb_end
 from instsim.emulate.extension_hooks import extension_functions, holds_new_site, size_until_exit
 from instsim.emulate.layout import NOWHERE, BlockState, BranchRecord, CallSide, CallState, DivideState, Record
 from instsim.isa import Isa
 
-__all__ = ["compile_call_hooks", "compile_extension_hooks", "compile_hooks"]
+__all__ = ["compile_block_hook", "compile_extension_hooks", "compile_hooks"]
 
 _U64 = types.uint64
 _SIGNATURE = types.void(types.voidptr, _U64, types.uint32, POINTER)
@@ -40,6 +42,22 @@ _BRANCH_ADDRESS, _HITS, _HITS_BEHIND_JUMP, _EXITS = (
     int(BranchRecord.EXITS),
 )
 _CALLS, _SIDES, _KIND = int(BlockState.CALLS), int(CallState.SIDES), int(CallSide.KIND)
+_TRACE = int(BlockState.TRACE)
+_PROGRAMS, _RECORDS, _PREPARE, _PHASE, _SAMPLING = (
+    int(TraceWord.PROGRAMS),
+    int(TraceWord.RECORDS),
+    int(TraceWord.PREPARE_FUNCTION),
+    int(TraceWord.PHASE),
+    int(TraceWord.SAMPLING),
+)
+_REGISTERS_ADDRESS, _READ_FUNCTION, _REGISTER_NUMBERS, _REGISTERS_LENGTH, _SCRATCH_REGISTERS, _ASK = (
+    int(TraceWord.REGISTERS_ADDRESS),
+    int(TraceWord.READ_FUNCTION),
+    int(TraceWord.REGISTER_NUMBERS),
+    int(TraceWord.REGISTERS_LENGTH),
+    int(TraceWord.SCRATCH),
+    int(TraceWord.ASK),
+)
 _BRANCH_BYTES = 8 * int(BranchRecord.WORDS)
 _NOWHERE = NOWHERE
 _READ, _DIVIDEND, _DIVISOR, _SIGNED, _HISTOGRAM, _SCRATCH = (
@@ -74,6 +92,18 @@ def _call_leave(_context: Any, _function: Any, _engine: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(_U64, types.voidptr), generate
+
+
+@numba.extending.intrinsic  # type: ignore[untyped-decorator]
+def _call_prepare(_context: Any, _function: Any, _address: Any, _size: Any) -> Any:
+    """Call ``prepare(address, size)`` through its address; return what it returns."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(64)
+        function = builder.inttoptr(arguments[0], ir.FunctionType(word, [word, word]).as_pointer())
+        return builder.call(function, [arguments[1], arguments[2]])
+
+    return types.uint64(_U64, _U64, _U64), generate
 
 
 @numba.extending.intrinsic  # type: ignore[untyped-decorator]
@@ -147,7 +177,28 @@ def _step_target_buffer(record: Any, address: Any, sequential: Any, state: Any) 
         state[_LANDED] = address
 
 
-def _make_block_hook(*, follow: bool, stacks: bool = False) -> Any:
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _trace_memory(engine: Any, address: Any, size: Any, at: Any, sequential: Any, state: Any) -> None:
+    """Let the block's accesses to memory happen, and add their stalls to the machine's time."""
+    trace = words(state[_TRACE])
+    place = words(trace[_PROGRAMS] + ((at - trace[_RECORDS]) >> _U64(2)))
+    program = place[0]
+    if program == _U64(0):
+        program = _call_prepare(trace[_PREPARE], address, size)
+    if trace[_PHASE] == _U64(0):
+        change_phase(state[_TRACE])
+    trace[_PHASE] -= _U64(1)
+    if program > _U64(1) and trace[_SAMPLING] != _U64(0):
+        if trace[_REGISTERS_ADDRESS] == _U64(0):
+            numbers, answers = words(trace[_REGISTER_NUMBERS]), words32(trace[_SCRATCH_REGISTERS])
+            for index in range(trace[_REGISTERS_LENGTH]):
+                words(trace[_ASK])[0] = _U64(0)
+                _call_read(trace[_READ_FUNCTION], engine, numbers[index], words(trace[_ASK]))
+                answers[index] = types.uint32(words(trace[_ASK])[0])
+        state[_TICKS] += simulate_block(program, state[_TRACE], not sequential)
+
+
+def _make_block_hook(*, follow: bool, stacks: bool = False, memory: bool = False) -> Any:
     """Return the block hook; it is decided at compile time whether it follows the backward branches of RV32 code, and calls."""
 
     def on_block(engine: Any, address: Any, size: Any, state: Any) -> None:
@@ -202,6 +253,8 @@ def _make_block_hook(*, follow: bool, stacks: bool = False) -> Any:
         if follow and record[_SIZE] != _U64(0):
             state[_PREVIOUS_END] = address + (record[_SIZE] & _U64(0xFFFF))
         state[_TICKS] += record[_COST]
+        if memory:
+            _trace_memory(engine, address, record[_SIZE] & _U64(0xFFFF), at, sequential, state)
 
     return on_block
 
@@ -254,15 +307,13 @@ def _emit(function: Any, machine: Any, signature: Any = _SIGNATURE) -> tuple[str
     return entry, machine.emit_object(module)
 
 
-def compile_hooks(machine: Any, isa: Isa) -> dict[str, tuple[str, bytes]]:
-    """Compile the hooks that every machine of an instruction set needs, for the host.
+def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
+    """Compile the hooks on single instructions, for the host.
 
     Parameters
     ----------
     machine : llvmlite.binding.TargetMachine
         The host's.
-    isa : Isa
-        What the machines run.
 
     Returns
     -------
@@ -270,7 +321,6 @@ def compile_hooks(machine: Any, isa: Isa) -> dict[str, tuple[str, bytes]]:
         Hook's name to the name of its entry point and its object code.
     """
     return {
-        "block": _emit(_make_block_hook(follow=isa is Isa.RV32), machine),
         "divide": _emit(_on_divide, machine),
         "unmask": _emit(_on_unmask, machine),
     }
@@ -281,6 +331,6 @@ def compile_extension_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
     return {name: _emit(function, machine, signature) for name, (function, signature) in extension_functions().items()}
 
 
-def compile_call_hooks(machine: Any, isa: Isa) -> dict[str, tuple[str, bytes]]:
-    """Compile the block hook that follows calls, as `compile_hooks` does the others."""
-    return {"block": _emit(_make_block_hook(follow=isa is Isa.RV32, stacks=True), machine)}
+def compile_block_hook(machine: Any, isa: Isa, *, stacks: bool, memory: bool) -> dict[str, tuple[str, bytes]]:
+    """Compile the hook on blocks, as `compile_hooks` does the others; with `stacks` it follows calls, with `memory` it simulates memories."""
+    return {"block": _emit(_make_block_hook(follow=isa is Isa.RV32, stacks=stacks, memory=memory), machine)}

@@ -75,6 +75,8 @@ class BlockState(IntEnum):
     """Its size as the emulator has it, 0 if there is none."""
     CALLS = 20
     """Pointer to the `CallState`; only the hooks that follow calls use it."""
+    TRACE = 21
+    """Pointer to the `instsim.dynamics.memory_layout.TraceWord` state; only the hooks that simulate memories use it."""
     WORDS = 24
 
 

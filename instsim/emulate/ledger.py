@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from instsim.emulate.counters import BlockCounters
+from instsim.emulate.memory_trace import MemoryTrace
 from instsim.profile.basic_blocks import TranslationBlocks
 
 __all__ = ["Ledger"]
@@ -20,10 +21,13 @@ class Ledger:
     ----------
     counters : BlockCounters
         Counts since reset.
+    memory : MemoryTrace, optional
+        What memories cost, charged alike.
     """
 
-    def __init__(self, counters: BlockCounters) -> None:
+    def __init__(self, counters: BlockCounters, memory: MemoryTrace | None = None) -> None:
         self._counters = counters
+        self.memory = memory
         self._rows: dict[int, Counts] = {}
         self._parts: dict[tuple[int, int, bool], dict[int, int]] = {}
         self._row: int | None = None
@@ -51,6 +55,8 @@ class Ledger:
             The next instruction to run, if a hook before it is asking: the block around it is counted already, and is split there. None if the
             running block belongs to the old row to its end.
         """
+        if self.memory is not None:
+            self.memory.charge(row)
         counts = self._counters.counts()
         place, start, end = self._counters.current_block()
         if at is None or place < 0 or not start <= at < end:
@@ -79,6 +85,8 @@ class Ledger:
     def restart(self, row: int, at: int | None) -> None:
         """Forget everything charged so far and charge `row` from here on."""
         self.charge(None, at)
+        if self.memory is not None:
+            self.memory.restart(row)
         self._rows.clear()
         self._parts.clear()
         self._row = row
@@ -86,6 +94,8 @@ class Ledger:
     def take_everything(self, row: int) -> None:
         """Charge a row with all that ran since reset."""
         self._rows[row] = self._counters.counts()
+        if self.memory is not None:
+            self.memory.charge_everything(row)
 
     def _take(self, row: int | None, counts: Counts) -> None:
         if row is None:

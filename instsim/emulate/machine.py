@@ -20,11 +20,12 @@ from instsim.emulate.events import EventQueue
 from instsim.emulate.interrupts import InterruptController
 from instsim.emulate.layout import TICKS_PER_CYCLE, DivideState
 from instsim.emulate.memory import PAGE, Memory
-from instsim.emulate.native import load_call_hooks, load_hooks
+from instsim.emulate.memory_trace import MemoryTrace
+from instsim.emulate.native import load_block_hook, load_hooks
 from instsim.emulate.processor_arm import ArmProcessor
 from instsim.emulate.processor_riscv import RiscvProcessor
 from instsim.emulate.semihosting import Semihosting
-from instsim.emulate.spec import BlockCycles, MachineSpec, MemoryKind
+from instsim.emulate.spec import BlockCycles, MachineSpec, MemoryKind, MemoryTiming
 from instsim.emulate.stops import Stop, StopReason
 from instsim.errors import ImageError
 from instsim.image import FirmwareImage
@@ -67,6 +68,8 @@ class Machine:
         Reset values by address, for registers that no device models.
     call_stacks : bool
         Keep a shadow stack, in `calls`.
+    memory_timing : MemoryTiming, optional
+        What the chip's memories cost, counted in `memory_trace`; without it they are ideal.
 
     Raises
     ------
@@ -83,13 +86,14 @@ class Machine:
         entry: int | None = None,
         register_resets: Mapping[int, int] | None = None,
         call_stacks: bool = False,
+        memory_timing: MemoryTiming | None = None,
     ) -> None:
         self.image = image
         self.spec = spec
         self.isa = spec.isa
         self.memory = Memory(spec.memories)
         self.memory.load(image, spec.name)
-        self._native = load_hooks(spec.isa)
+        self._native = load_hooks()
         self.engine = Engine(spec, self.memory, self._start_code_page)
         self.counters = BlockCounters(
             Engine.function_address("uc_emu_stop"),
@@ -97,9 +101,9 @@ class Machine:
             follow_branches=spec.isa is Isa.RV32,
             keep_code=call_stacks,
         )
-        block_hook = load_call_hooks(spec.isa).block if call_stacks else self._native.block
+        block_hook = load_block_hook(spec.isa, stacks=call_stacks, memory=memory_timing is not None)
         self.calls = CallStacks(self.counters, image) if call_stacks else None
-        self.engine.add_block_hook(block_hook, self.counters.state_pointer)
+        self.engine.add_block_hook(block_hook.block, self.counters.state_pointer)
         self.events = EventQueue(self.counters.lower_deadline)
         self.divides: dict[int, np.ndarray[Any, np.dtype[np.uint64]]] = {}
         self._divide_states: list[Any] = []
@@ -114,7 +118,11 @@ class Machine:
         vector_table = image.vector_table if image.vector_table is not None else 0
         around = Surroundings(self.now_cycles, self.events, spec.clock_hz)
         around.read_memory, around.write_memory = lambda address, size: self.memory.read(address, size) or bytes(size), self.memory.write
-        self.devices = Devices(spec, vector_table, around, register_resets)
+        timing_resets = {} if memory_timing is None else dict(memory_timing.registers)
+        self.devices = Devices(spec, vector_table, around, {**timing_resets, **(register_resets or {})})
+        self.memory_trace = None if memory_timing is None else MemoryTrace(self.engine, self.memory, self.counters, memory_timing)
+        if self.memory_trace is not None:
+            self.devices.watched, self.devices.on_watched = self.memory_trace.watched, self.memory_trace.register_written
         self.semihosting = Semihosting(self.memory, self.now_cycles, spec.clock_hz)
         for start, size in spec.device_windows:
             self._map_devices(start, size)
@@ -312,6 +320,8 @@ class Machine:
             counters.set_deadline(min(deadline, counters.ticks + _MASKED_TICKS) if processor.interrupt_waits else deadline)
             error = self.engine.run(self._pc)
             self._pc = self.engine.pc
+            if self.memory_trace is not None:
+                self.memory_trace.check()
             hook_stopped = counters.take_stopped()
             asked = self._asked_stop()
             if asked is not None:

@@ -68,6 +68,7 @@ class MemoryTrace:
         self._stack_bank: Any = None
         self._rows: dict[int, _Row] = {}
         self._row: int | None = None
+        self._since_reset: _Row | None = None
         self._callback = _PREPARE(self._prepare)
         self._scratch = np.zeros(REGISTERS, np.uint32)
         self._ask = np.zeros(1, np.uint64)
@@ -278,16 +279,10 @@ class MemoryTrace:
     def charge(self, row: int | None) -> None:
         """Charge what was counted since the last call to the row in force, and what follows to `row` (None: to nobody)."""
         used = len(self._sites)
+        counted = _Row([state.sites[:used].copy() for state in self._systems], [state.tallies.copy() for state in self._systems])
+        self._since_reset = _sum(self._since_reset, counted)
         if self._row is not None:
-            have = self._rows.get(self._row)
-            sites = [state.sites[:used].copy() for state in self._systems]
-            tallies = [state.tallies.copy() for state in self._systems]
-            if have is not None:
-                for new, old in zip(sites, have.sites, strict=True):
-                    new[: len(old)] += old
-                for new, old in zip(tallies, have.tallies, strict=True):
-                    new += old
-            self._rows[self._row] = _Row(sites, tallies)
+            self._rows[self._row] = _sum(self._rows.get(self._row), counted)
         for state in self._systems:
             state.sites[:used] = 0
             state.tallies[:] = 0
@@ -298,6 +293,12 @@ class MemoryTrace:
         self.charge(None)
         self._rows.clear()
         self._row = row
+
+    def charge_everything(self, row: int) -> None:
+        """Charge a row with all that was counted since reset."""
+        self.charge(None)
+        if self._since_reset is not None:
+            self._rows = {row: self._since_reset}
 
     def uses(self, rows: int) -> tuple[MemoryUse, ...]:
         """Return what each system made of rows 0 to ``rows - 1``; nobody must be charged."""
@@ -333,6 +334,16 @@ class MemoryTrace:
                 )
             )
         return tuple(found)
+
+
+def _sum(before: _Row | None, after: _Row) -> _Row:
+    """Return the sum of two accounts; the later one knows all sites of the earlier one, and more."""
+    if before is None:
+        return after
+    sites = [new.copy() for new in after.sites]
+    for new, old in zip(sites, before.sites, strict=True):
+        new[: len(old)] += old
+    return _Row(sites, [new + old for new, old in zip(after.tallies, before.tallies, strict=True)])
 
 
 def _instruction_addresses(isa: Isa, code: bytes, address: int) -> list[int]:

@@ -18,9 +18,9 @@ from instsim import artifacts
 from instsim.errors import InstsimError
 from instsim.isa import Isa
 
-__all__ = ["CallHooks", "ExtensionHooks", "NativeHooks", "load_call_hooks", "load_extension_hooks", "load_hooks"]
+__all__ = ["BlockHook", "ExtensionHooks", "NativeHooks", "load_block_hook", "load_extension_hooks", "load_hooks"]
 
-_KIND, _CALL_KIND, _EXTENSION_KIND = "hooks", "call-hooks", "extension-hooks"
+_KIND, _BLOCK_KIND, _EXTENSION_KIND = "hooks", "block-hook", "extension-hooks"
 _SOURCES = (
     "hooks.py",
     "layout.py",
@@ -29,24 +29,23 @@ _SOURCES = (
     "extension_layout.py",
     "call_hooks.py",
     "../dynamics/native_words.py",
+    "../dynamics/memory_layout.py",
+    "../dynamics/memory_simulation.py",
 )
 
 
 @dataclass(frozen=True)
 class NativeHooks:
-    """Addresses of the hooks' C entry points, ``void(engine *, uint64_t address, uint32_t size, uint64_t *state)``.
+    """Addresses of the C entry points of hooks on instructions, ``void(engine *, uint64_t address, uint32_t size, uint64_t *state)``.
 
     Attributes
     ----------
-    block : int
-        To be called at every translation block, with a `BlockState`; RV32's follows backward branches (`instsim.dynamics.target_buffer`).
     divide : int
         To be called before one divide instruction, with a `DivideState`.
     unmask : int
         To be called before an instruction that may unmask interrupts, with a `BlockState`.
     """
 
-    block: int
     divide: int
     unmask: int
     _engines: tuple[Any, ...] = field(repr=False, default=())
@@ -77,13 +76,10 @@ class ExtensionHooks:
 
 
 @dataclass(frozen=True)
-class CallHooks:
-    """Address of the block hook that keeps a shadow stack (`instsim.emulate.layout.CallState`) beside its counts.
+class BlockHook:
+    """Address of the hook to be called at every translation block, with a `BlockState`.
 
-    Attributes
-    ----------
-    block : int
-        As that of `NativeHooks`.
+    RV32's follows backward branches (`instsim.dynamics.target_buffer`).
     """
 
     block: int
@@ -114,13 +110,8 @@ def _unpack(data: bytes) -> dict[str, tuple[str, bytes]]:
 
 
 @functools.cache
-def load_hooks(isa: Isa) -> NativeHooks:
-    """Return the hooks, compiling them on the first use on this host.
-
-    Parameters
-    ----------
-    isa : Isa
-        What the machine runs: a cold start compiles no other's.
+def load_hooks() -> NativeHooks:
+    """Return the hooks on single instructions, compiling them on the first use on this host.
 
     Raises
     ------
@@ -131,9 +122,9 @@ def load_hooks(isa: Isa) -> NativeHooks:
     def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
         from instsim.emulate import hooks  # noqa: PLC0415 -- imports numba, cold start only
 
-        return hooks.compile_hooks(machine, isa)
+        return hooks.compile_hooks(machine)
 
-    addresses, engines = _load(f"{_KIND}-{isa}", compile_hooks)
+    addresses, engines = _load(_KIND, compile_hooks)
     return NativeHooks(**addresses, _engines=engines)
 
 
@@ -151,16 +142,27 @@ def load_extension_hooks() -> ExtensionHooks:
 
 
 @functools.cache
-def load_call_hooks(isa: Isa) -> CallHooks:
-    """Return the block hook that follows calls, as `load_hooks` does the others."""
+def load_block_hook(isa: Isa, *, stacks: bool, memory: bool) -> BlockHook:
+    """Return the hook on blocks, as `load_hooks` does the others.
+
+    Parameters
+    ----------
+    isa : Isa
+        What the machine runs.
+    stacks : bool
+        Keep a shadow stack (`instsim.emulate.layout.CallState`).
+    memory : bool
+        Simulate memories (`instsim.dynamics.memory_layout.TraceWord`).
+    """
 
     def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
         from instsim.emulate import hooks  # noqa: PLC0415 -- imports numba, cold start only
 
-        return hooks.compile_call_hooks(machine, isa)
+        return hooks.compile_block_hook(machine, isa, stacks=stacks, memory=memory)
 
-    addresses, engines = _load(f"{_CALL_KIND}-{isa}", compile_hooks)
-    return CallHooks(**addresses, _engines=engines)
+    kind = "-".join([_BLOCK_KIND, str(isa), *(["calls"] if stacks else []), *(["memory"] if memory else [])])
+    addresses, engines = _load(kind, compile_hooks)
+    return BlockHook(**addresses, _engines=engines)
 
 
 def _load(kind: str, compile_hooks: Callable[[Any], dict[str, tuple[str, bytes]]]) -> tuple[dict[str, int], tuple[Any, ...]]:

@@ -69,6 +69,7 @@ def observed_profile(machine: Machine, observer: Observer, ledger: Ledger, run: 
         buffer_outcomes=blocks.buffer_outcomes,
         calls=calls,
         kernels=kernels,
+        memory=() if machine.memory_trace is None else machine.memory_trace.uses(1 + len(kernels)),
         functions=_functions(image, blocks.addresses, called),
         dividers=tuple(
             DividerUse(address, keys := np.flatnonzero(histogram).astype(np.int64), histogram[keys])

@@ -90,7 +90,7 @@ class Observer:
         self._names = dict(watch.names) | dict(watch.functions)
         self._finder = finder or KernelFinder(machine.memory)
         self._hook = self._hook_once if hooks is None else hooks.add
-        self._ledger = Ledger(machine.counters)
+        self._ledger = Ledger(machine.counters, machine.memory_trace)
         self._frames: list[_Frame] = []
         self._kernels: list[_Kernel] = []
         self._rows: dict[tuple[int, ...], int] = {}
@@ -384,7 +384,7 @@ class Observer:
         if not self.is_done:
             if self.rule is None:
                 self.rule = RegionRule.WHOLE_RUN
-                whole = Ledger(self._machine.counters)
+                whole = Ledger(self._machine.counters, self._machine.memory_trace)
                 whole.take_everything(DISPATCH)
                 self._ledger = whole
                 self._divides_before = {}

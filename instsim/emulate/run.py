@@ -15,7 +15,7 @@ from instsim.emulate.printed import await_output, printed_text
 from instsim.emulate.region import KernelWatch, RegionRequest, RegionRule
 from instsim.emulate.region_access import Peek, Poke, RegionAccess
 from instsim.emulate.serial import RegionMark, SerialHost, SerialScript
-from instsim.emulate.spec import BlockCycles, MachineSpec
+from instsim.emulate.spec import BlockCycles, MachineSpec, MemoryTiming
 from instsim.emulate.stack import StackPaint
 from instsim.errors import RunError
 from instsim.image import FirmwareImage
@@ -42,6 +42,8 @@ class RunOptions:
         Most cycles of virtual time.
     block_cycles : callable or None
         Prices for the timers that firmware reads.
+    memory_timing : MemoryTiming or None
+        What the chip's memories cost; None: nothing.
     on_progress : callable or None
         ``on_progress(cycles, machine)`` every few million cycles.
     serial : SerialScript or None
@@ -68,6 +70,7 @@ class RunOptions:
     watch: KernelWatch = field(default_factory=KernelWatch)
     budget_cycles: int = 20_000_000_000
     block_cycles: BlockCycles | None = None
+    memory_timing: MemoryTiming | None = None
     on_progress: Callable[[int], None] | None = None
     serial: SerialScript | None = None
     expect: tuple[str, ...] = ()
@@ -108,6 +111,7 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
         image,
         spec,
         block_cycles=options.block_cycles,
+        memory_timing=options.memory_timing,
         entry=options.entry,
         register_resets=options.register_resets,
         call_stacks=options.call_stacks,

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from instsim.dynamics.memory_system import MemorySystem
 from instsim.isa import Isa
 
-__all__ = ["BlockCycles", "DeviceSpec", "ExceptionCycles", "InterruptSpec", "MachineSpec", "MemoryKind", "MemorySpec"]
+__all__ = [
+    "BlockCycles",
+    "BlockSchedule",
+    "DeviceSpec",
+    "ExceptionCycles",
+    "InterruptSpec",
+    "MachineSpec",
+    "MemoryKind",
+    "MemorySpec",
+    "MemoryTiming",
+    "Sampling",
+]
 
 BlockCycles = Callable[[int, bytes], float]
 """``block_cycles(address, code)``: mean cycles of one execution of a block, for the timers that firmware reads."""
@@ -22,6 +34,50 @@ class MemoryKind(StrEnum):
     """Read and executed; a store is an error."""
     RAM = "ram"
     """Read, written and executed."""
+
+
+BlockSchedule = Callable[[int, bytes], tuple[Sequence[float], float]]
+"""``schedule(address, code)``: the cycle at which each instruction of a block starts, counted from the block's start, and the block's cycles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Which blocks go through the memory simulation.
+
+    Attributes
+    ----------
+    window_blocks, gap_blocks : int
+        Blocks that are simulated in a row, and those left out behind them.
+    warm_up_blocks : int
+        Blocks at the start of each window that fill caches, but are not counted.
+    """
+
+    window_blocks: int
+    gap_blocks: int
+    warm_up_blocks: int
+
+
+@dataclass(frozen=True)
+class MemoryTiming:
+    """What the chip's memories cost.
+
+    Attributes
+    ----------
+    resolve : callable
+        ``resolve(values)`` gives the memory systems to simulate, the first one being the chip's own, for the values that the firmware has
+        written to `registers` so far. Paths of a system keep their number and order.
+    registers : mapping of int to int
+        Registers that matter: address to reset value.
+    schedule : callable
+        When each instruction of a block starts.
+    sampling : Sampling or None
+        None: every block is simulated.
+    """
+
+    resolve: Callable[[Mapping[int, int]], tuple[MemorySystem, ...]]
+    registers: Mapping[int, int]
+    schedule: BlockSchedule
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from instsim.isa.instruction import Isa
+from instsim.profile.memory_use import MemoryUse
 
 __all__ = [
     "BlockProfile",
@@ -317,6 +318,8 @@ class BlockProfile:
         Accesses across word borders, where the machine was asked to look for them; else empty.
     calls : CallTree or None
         The call tree, where the machine was asked to keep a shadow stack.
+    memory : tuple of MemoryUse
+        What each simulated memory system cost; empty where memories were taken as ideal.
     """
 
     isa: Isa
@@ -334,6 +337,7 @@ class BlockProfile:
     crossings: tuple[CrossingUse, ...] = ()
     code_behind: bytes = b""
     calls: CallTree | None = None
+    memory: tuple[MemoryUse, ...] = ()
 
     @property
     def block_executions(self) -> Counts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from instsim.emulate.devices.core_space import CoreSpace
 from instsim.emulate.devices.device import Device, Surroundings
@@ -47,6 +47,8 @@ class Devices:
         self._starts = [device.spec.address for device in devices]
         self._devices = devices
         self._places: dict[int, tuple[Device | None, int, int, int]] = {}
+        self.watched: frozenset[int] = frozenset()
+        self.on_watched: Callable[[int, int], None] = lambda _address, _value: None
 
     @property
     def timer_reads(self) -> int:
@@ -92,6 +94,8 @@ class Devices:
         if operation:
             merged = {_XOR: before ^ placed, _SET: before | placed, _CLEAR: before & ~placed}[operation]
         merged &= _WORD
+        if word in self.watched:
+            self.on_watched(word, merged)
         self.unmodelled.written()
         if device is not None:
             device.write(offset, merged)
