@@ -19,13 +19,7 @@ from instsim.emulate.memory import PAGE, Memory
 from instsim.emulate.spec import MemoryTiming
 from instsim.errors import RunError
 from instsim.isa import Isa
-from instsim.isa.address_steps import NO_REGISTER, AddressStep, Operation
-
-try:
-    from instsim.isa import address_steps
-    address_steps(Isa.THUMB, b"", 0)
-except Exception:
-    address_steps = lambda *a: ()
+from instsim.isa.address_steps import NO_REGISTER, AddressStep, Operation, address_steps
 from instsim.profile.memory_use import MemoryUse, PathUse
 
 __all__ = ["MemoryTrace"]
