@@ -13,6 +13,7 @@ from typing import Any
 import numba
 from numba import types
 
+from instsim.dynamics.native_words import half_words, words
 from instsim.emulate.layout import (
     CHILDREN_SLOTS,
     DEEPEST_NODE,
@@ -30,7 +31,6 @@ from instsim.emulate.layout import (
     CallState,
     Record,
 )
-from instsim.dynamics.native_words import half_words, words
 
 __all__ = ["follow_call", "riscv_end", "thumb_end"]
 

@@ -178,13 +178,13 @@ def _step_target_buffer(record: Any, address: Any, sequential: Any, state: Any) 
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
-def _trace_memory(engine: Any, address: Any, size: Any, at: Any, sequential: Any, state: Any) -> None:
-    """Let the block's accesses to memory happen, and add their stalls to the machine's time."""
+def _trace_memory(engine: Any, address: Any, at: Any, sequential: Any, state: Any) -> None:
+    """Let the accesses of the block whose record lies at `at` happen, and add their stalls to the machine's time."""
     trace = words(state[_TRACE])
     place = words(trace[_PROGRAMS] + ((at - trace[_RECORDS]) >> _U64(2)))
     program = place[0]
     if program == _U64(0):
-        program = _call_prepare(trace[_PREPARE], address, size)
+        program = _call_prepare(trace[_PREPARE], address, words(at)[_SIZE] & _U64(0xFFFF))
     if trace[_PHASE] == _U64(0):
         change_phase(state[_TRACE])
     trace[_PHASE] -= _U64(1)
@@ -254,7 +254,7 @@ def _make_block_hook(*, follow: bool, stacks: bool = False, memory: bool = False
             state[_PREVIOUS_END] = address + (record[_SIZE] & _U64(0xFFFF))
         state[_TICKS] += record[_COST]
         if memory:
-            _trace_memory(engine, address, record[_SIZE] & _U64(0xFFFF), at, sequential, state)
+            _trace_memory(engine, address, at, sequential, state)
 
     return on_block
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from instsim.dynamics.memory_layout import OPERATION_WORDS, REGISTERS, ProgramWord, StepKind, TraceWord
+from instsim.dynamics.memory_layout import REGISTERS, ProgramWord, StepKind, TraceWord
 from instsim.dynamics.memory_state import TICKS_PER_CYCLE, SystemState
-from instsim.dynamics.memory_system import Access, MemorySystem
+from instsim.dynamics.memory_system import Access
 from instsim.emulate.counters import BlockCounters
 from instsim.emulate.engine import Engine
 from instsim.emulate.memory import PAGE, Memory
@@ -89,7 +89,11 @@ class MemoryTrace:
         state[TraceWord.SAMPLING] = 1
         state[TraceWord.PHASE] = (1 << 64) - 1
         if sampling is not None:
-            state[TraceWord.WINDOW], state[TraceWord.GAP], state[TraceWord.WARM_UP] = sampling.window_blocks, sampling.gap_blocks, sampling.warm_up_blocks
+            state[TraceWord.WINDOW], state[TraceWord.GAP], state[TraceWord.WARM_UP] = (
+                sampling.window_blocks,
+                sampling.gap_blocks,
+                sampling.warm_up_blocks,
+            )
             state[TraceWord.PHASE] = sampling.warm_up_blocks
             state[TraceWord.WARMING] = 1
         self._systems: list[SystemState] = []

@@ -81,10 +81,7 @@ class Reference:
         for access, address, offset, site, pairs in accesses:
             index = self.path_of(address, access)
             at = self.now + offset
-            if access is Access.FETCH:
-                lead = min(self.system.fetch_lead_cycles, max(0.0, at - self.redirected_at))
-            else:
-                lead = 0.0
+            lead = min(self.system.fetch_lead_cycles, max(0.0, at - self.redirected_at)) if access is Access.FETCH else 0.0
             stall, missed = self.access(index, address, at - lead) if index >= 0 else (0.0, False)
             stall = max(0.0, stall - lead)
             if access is Access.READ:

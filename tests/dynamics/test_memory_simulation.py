@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.dynamics.memory_reference import Reference
 
 from instsim.dynamics.memory_layout import ProgramWord, StepKind, TraceWord
 from instsim.dynamics.memory_state import TICKS_PER_CYCLE, SystemState
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path, Replacement
+from tests.dynamics.memory_reference import Reference
 
 _NO_REGISTER = 255
 _SITES = 64
