@@ -8,10 +8,10 @@ from instsim.errors import SwapError
 from instsim.model import ModelDescription, Tensor, read_model
 from instsim.model.macs import element_count
 
-__all__ = ["ELEMENT_BYTES", "LARGEST_MODEL_BYTES", "check_model", "tensor_bytes"]
+__all__ = ["ARENA_ROOM_BYTES", "ELEMENT_BYTES", "LARGEST_MODEL_BYTES", "check_model", "tensor_bytes"]
 
-LARGEST_MODEL_BYTES = 1 << 26
-"""Room for a model in spare flash; there is as much spare RAM for the arena."""
+LARGEST_MODEL_BYTES = ARENA_ROOM_BYTES = 1 << 26
+"""Room for a model in spare flash, and for an arena in spare RAM."""
 
 ELEMENT_BYTES = {"int8": 1, "uint8": 1, "bool": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "float32": 4, "int64": 8}
 _BETWEEN_NUMBERS = frozenset({"QUANTIZE", "DEQUANTIZE"})
@@ -81,6 +81,12 @@ def _check_tensor(tensor: Tensor, kind: str, where: str, *, allow_float: bool) -
             "shape",
             f"{where} has a tensor of unknown shape: {tensor.name!r} is {list(tensor.shape)}",
             hint="microcontroller runtimes need fixed shapes: convert the model with a fixed batch and input size",
+        )
+    if tensor.dtype in ELEMENT_BYTES and tensor_bytes(tensor) > ARENA_ROOM_BYTES:
+        raise SwapError(
+            "size",
+            f"{where} has a tensor of {tensor_bytes(tensor):,} bytes, {tensor.name!r}: more than the {ARENA_ROOM_BYTES:,} that are mapped for all",
+            hint="no microcontroller has a memory of that size",
         )
     if tensor.dtype in _FLOATS and kind not in _BETWEEN_NUMBERS and not allow_float:
         raise SwapError(

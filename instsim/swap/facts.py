@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from instsim.emulate.arena import Arena
@@ -49,9 +49,11 @@ class RunnerFacts:
     ----------
     image_sha256 : str
         The image this was learned of.
-    model_address, model_size : int
-        The firmware's own model.
-    model_sha256 : str
+    model_address : int
+        Where the firmware's own model lies.
+    own_model : bytes
+        That model.
+    own_model_sha256 : str
         Its digest.
     root_offset : int
         Its first word: where the root table lies.
@@ -83,8 +85,8 @@ class RunnerFacts:
 
     image_sha256: str
     model_address: int
-    model_size: int
-    model_sha256: str
+    own_model: bytes = field(repr=False)
+    own_model_sha256: str
     root_offset: int
     is_folded: bool
     is_in_ram: bool

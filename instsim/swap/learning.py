@@ -6,8 +6,8 @@ operator: what sets the interpreter up, and what runs it. Nothing depends on sym
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 from instsim.emulate.arena import Arena, find_arenas
 from instsim.emulate.kernels import KernelCall, KernelFinder
@@ -29,9 +29,8 @@ __all__ = ["learn_runner"]
 
 _CODE_OVERLAP = 2
 _MOST_MOVERS = 16
-_MODEL_POINTER_WORDS = 2
-_GRAPH_MODEL = 8
-"""Where a graph object keeps its model; the interpreter has it in its first words."""
+_INTERPRETER_MODEL, _GRAPH_MODEL = (0, 4), (8,)
+"""Where an interpreter and a graph object keep their model."""
 _SHOWN_CHARACTERS = 200
 
 
@@ -42,13 +41,13 @@ class _FirstRun:
     call: KernelCall
     context: int
     model: FoundModel
+    own_model: bytes
     arena: Arena
     sites: dict[int, IndirectCall]
-    registrations: set[int] = field(default_factory=set)
-    operators: frozenset[str] = frozenset()
+    operators: frozenset[str]
 
 
-def learn_runner(image: FirmwareImage, make_machine: Callable[[], Machine], budget_cycles: int) -> RunnerFacts:
+def learn_runner(image: FirmwareImage, make_machine: Callable[[], Machine], budget_cycles: int) -> tuple[RunnerFacts, ...]:
     """Learn how to exchange a firmware's model.
 
     Parameters
@@ -60,10 +59,15 @@ def learn_runner(image: FirmwareImage, make_machine: Callable[[], Machine], budg
     budget_cycles : int
         Most cycles until the first operator.
 
+    Returns
+    -------
+    tuple of RunnerFacts
+        What is known, once for each way in which an inference might be started, the likeliest first.
+
     Raises
     ------
     SwapError
-        If the firmware runs no operator of a model of its own, or its interpreter cannot be driven.
+        If the firmware runs no operator of a model of its own, or nothing was found that starts an inference.
     """
     first = _first_run(image, make_machine(), budget_cycles)
     return _second_run(image, make_machine(), first, budget_cycles)
@@ -114,7 +118,9 @@ def _first_run(image: FirmwareImage, machine: Machine, budget_cycles: int) -> _F
                 f"{image.name}: the operators that it runs belong to no TensorFlow Lite model in its memory",
                 hint="a runner must hold its model as a .tflite file, in flash or in RAM",
             )
-        found.append(_FirstRun(call, context, finder.models[call.model], _arena_of(image, machine, call.node), sites, registrations, operators))
+        model = finder.models[call.model]
+        own = machine.memory.read(model.address, model.description.size) or b""
+        found.append(_FirstRun(call, context, model, own, _arena_of(image, machine, call.node), sites, operators))
         machine.stop(Stop(StopReason.REGION_DONE, machine.engine.pc))
 
     _SiteWatch(machine, finder, on_call)
@@ -152,7 +158,7 @@ def _arena_of(image: FirmwareImage, machine: Machine, node: int) -> Arena:
     return holding[0]
 
 
-def _second_run(image: FirmwareImage, machine: Machine, first: _FirstRun, budget_cycles: int) -> RunnerFacts:
+def _second_run(image: FirmwareImage, machine: Machine, first: _FirstRun, budget_cycles: int) -> tuple[RunnerFacts, ...]:
     memory, engine = machine.memory, machine.engine
     start = first.model.address
     root_offset = memory.word(start) or 0
@@ -186,12 +192,18 @@ def _second_run(image: FirmwareImage, machine: Machine, first: _FirstRun, budget
         raise SwapError("runner", f"{image.name} did not come to its first operator again", hint="does it depend on something outside the chip?")
     root = memory.word(start)
     models = (start, start + (root if root is not None else root_offset))
-    drive, entry, this, set_up = _driver(image, machine, preparing[0] if preparing else (), running[0], models)
-    return RunnerFacts(
+    drivers = list(dict.fromkeys(_drivers(machine, preparing[0] if preparing else (), running[0], models)))
+    if not drivers:
+        raise SwapError(
+            "runner",
+            f"{image.name}: no function was found that runs an inference: the compiler has inlined Invoke into its caller",
+            hint="build the runner without link-time optimization, or declare the function that calls Invoke noinline",
+        )
+    common = RunnerFacts(
         image_sha256=image.sha256,
         model_address=start,
-        model_size=first.model.description.size,
-        model_sha256=first.model.description.sha256,
+        own_model=first.own_model,
+        own_model_sha256=first.model.description.sha256,
         root_offset=models[1] - start,
         is_folded=not offset_readers,
         is_in_ram=is_in_ram,
@@ -201,38 +213,33 @@ def _second_run(image: FirmwareImage, machine: Machine, first: _FirstRun, budget
         context=first.context,
         sites=tuple(first.sites.values()),
         operators=first.operators,
-        drive=drive,
-        entry=entry,
-        this=this,
-        set_up=set_up,
+        drive=Drive.INTERPRETER,
+        entry=0,
+        this=0,
+        set_up=None,
     )
+    return tuple(replace(common, drive=drive, entry=call.entry, this=call.argument, set_up=set_up) for drive, call, set_up in drivers)
 
 
-def _driver(
-    image: FirmwareImage, machine: Machine, preparing: tuple[OpenCall, ...], running: tuple[OpenCall, ...], models: tuple[int, int]
-) -> tuple[Drive, int, int, SetUpCall | None]:
-    """Tell the functions that set up and run: methods of one object that holds a pointer to the model."""
+def _drivers(
+    machine: Machine, preparing: tuple[OpenCall, ...], running: tuple[OpenCall, ...], models: tuple[int, int]
+) -> Iterator[tuple[Drive, OpenCall, SetUpCall | None]]:
+    """Tell what may start an inference: methods of one object that holds a pointer to the model."""
     word = machine.memory.word
 
-    def holds_model(argument: int, offsets: range) -> bool:
+    def holds_model(argument: int, offsets: tuple[int, ...]) -> bool:
         return _is_ram(machine, argument) and any(word(argument + offset) in models for offset in offsets)
 
-    interpreter, graph = range(0, 4 * _MODEL_POINTER_WORDS, 4), range(_GRAPH_MODEL, _GRAPH_MODEL + 1)
     for set_up in preparing:
         for run in running:
-            if set_up.argument == run.argument and set_up.serial != run.serial and holds_model(run.argument, interpreter):
-                return Drive.INTERPRETER, run.entry, run.argument, SetUpCall(set_up.entry, set_up.return_address, set_up.sp)
+            if set_up.argument == run.argument and set_up.serial != run.serial and holds_model(run.argument, _INTERPRETER_MODEL):
+                yield Drive.INTERPRETER, run, SetUpCall(set_up.entry, set_up.return_address, set_up.sp)
     before = {call.serial for call in preparing}
     only_running = [call for call in running if call.serial not in before]
-    for drive, offsets in ((Drive.SUBGRAPH, graph), (Drive.INVOKE, interpreter)):
-        for call in only_running:
-            if holds_model(call.argument, offsets):
-                return drive, call.entry, call.argument, None
-    raise SwapError(
-        "runner",
-        f"{image.name}: no function was found that runs an inference: the compiler has inlined Invoke into its caller",
-        hint="build the runner without link-time optimization, or declare the function that calls Invoke noinline",
-    )
+    for drive, offsets in ((Drive.SUBGRAPH, _GRAPH_MODEL), (Drive.INVOKE, _INTERPRETER_MODEL)):
+        yield from ((drive, call, None) for call in only_running if holds_model(call.argument, offsets))
+    # The first Invoke may have set the interpreter up itself: it was open all the time, as were its callers.
+    yield from ((Drive.INVOKE, call, None) for call in reversed(running) if holds_model(call.argument, _INTERPRETER_MODEL))
 
 
 def _is_ram(machine: Machine, address: int) -> bool:

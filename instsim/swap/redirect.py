@@ -22,17 +22,15 @@ _NEEDED_FIELDS = (6, 8, 12)
 """Operator codes, subgraphs and buffers."""
 
 
-def redirected_model(facts: RunnerFacts, own: bytes, model: bytes, address: int) -> bytes:
+def redirected_model(facts: RunnerFacts, model: bytes, address: int) -> bytes:
     """Return what is to lie at the own model's address, so that the model at `address` is read.
 
     Parameters
     ----------
     facts : RunnerFacts
         The runner.
-    own : bytes
-        Its own model.
     model : bytes
-        The other one, checked.
+        The other model, checked.
     address : int
         Where that lies.
 
@@ -44,16 +42,16 @@ def redirected_model(facts: RunnerFacts, own: bytes, model: bytes, address: int)
     root = int.from_bytes(model[:4], "little")
     if not facts.is_folded:
         return struct.pack("<I", address + root - facts.model_address & _WORD)
-    return _redirected_root(facts, own, model, address, root)
+    return _redirected_root(facts, model, address, root)
 
 
 def blank_model(facts: RunnerFacts) -> bytes:
     """Return the bytes that take the own model's place where nothing of it is to be read."""
-    return _ERASED * facts.model_size
+    return _ERASED * len(facts.own_model)
 
 
-def _redirected_root(facts: RunnerFacts, own: bytes, model: bytes, address: int, root: int) -> bytes:
-    place = facts.root_offset
+def _redirected_root(facts: RunnerFacts, model: bytes, address: int, root: int) -> bytes:
+    own, place = facts.own_model, facts.root_offset
     index, index_size, table_size = _index(own, place)
     new_index, new_index_size, _ = _index(model, root)
     body = bytearray(blank_model(facts))

@@ -76,14 +76,38 @@ class ModelRunner:
     ) -> None:
         self._image, self._spec, self._budget_cycles = image, spec, budget_cycles
         self._block_cycles, self._register_resets = block_cycles, register_resets
-        if facts is None or facts.image_sha256 != image.sha256:
-            facts = learn_runner(image, lambda: self._make_machine(spec), budget_cycles)
+        if facts is not None and facts.image_sha256 == image.sha256:
+            self._build(facts)
+        else:
+            self._learn()
+
+    def _learn(self) -> None:
+        """Learn the runner; of several ways to start an inference the first is taken that does with the firmware's own model."""
+        failure: SwapError | None = None
+        for facts in learn_runner(self._image, lambda: self._make_machine(self._spec), self._budget_cycles):
+            self._build(facts)
+            try:
+                found = self.run(facts.own_model, allow_float=True)
+            except SwapError as error:
+                failure = failure or error
+                continue
+            ran = {kernel.index for kernel in found.profile.kernels if kernel.subgraph == 0}
+            if ran == {operator.index for operator in found.model.operators if operator.subgraph == 0}:
+                return
+        raise SwapError(
+            "runner",
+            f"{self._image.name}: no function was found that starts an inference and ends with it; the compiler may have inlined Invoke",
+            hint="build the runner without link-time optimization, or declare the function that calls Invoke noinline",
+            details=() if failure is None else (failure.message, *failure.details),
+        )
+
+    def _build(self, facts: RunnerFacts) -> None:
         self.facts = facts
-        full_spec, spare = add_spare(spec, facts)
+        full_spec, spare = add_spare(self._spec, facts)
         self._machine = self._make_machine(full_spec)
         self._stage = Stage(self._machine, facts, spare)
         self._issued = IssuedInstructions(self._machine)
-        self._firmware = firmware_facts(image)
+        self._firmware = firmware_facts(self._image)
         self._eval_tensor: int | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -136,11 +160,13 @@ class ModelRunner:
             If the model cannot run in this firmware; the message has the firmware's own text.
         """
         description = self.check(model, allow_float=allow_float)
-        data = seeded_inputs(description.inputs, seed) if inputs is None else input_bytes(description.inputs, inputs)
+        given = None if inputs is None else input_bytes(description.inputs, inputs)
         memory = self._machine.memory
         self._stage.place(model)
-        self._refuse_failure(self._stage.set_up(description, self._budget_cycles))
+        set_up = self._stage.set_up(description, self._budget_cycles)
         set_up_instructions = self._issued.total()
+        self._refuse_failure(set_up, description)
+        data = seeded_inputs(description.inputs, seed) if given is None else given
         for tensor, contents in zip(description.inputs, data, strict=True):
             memory.write(self._data_of(tensor), contents)
         profile = self._infer(description, set_up_instructions)
@@ -196,13 +222,24 @@ class ModelRunner:
 
     # -- trouble -----------------------------------------------------------------------------------------------------------------
 
-    def _refuse_failure(self, set_up: SetUp) -> None:
-        if set_up.is_done:
+    def _refuse_failure(self, set_up: SetUp, description: ModelDescription) -> None:
+        if self._has_succeeded(set_up, description):
             return
         if set_up.status is not None:
             raise self._failure("set-up", f"AllocateTensors returned status {set_up.status}", None)
         assert set_up.stop is not None
         raise self._failure("set-up", f"the firmware did not set the model up: {_why(set_up.stop)}", set_up.stop)
+
+    def _has_succeeded(self, set_up: SetUp, description: ModelDescription) -> bool:
+        """Return whether an inference can be started; behind an application's own end, whether inputs and outputs have got their memory."""
+        if not set_up.is_done or set_up.stop is None or set_up.stop.reason is StopReason.REGION_DONE:
+            return set_up.is_done
+        try:
+            for tensor in (*description.inputs, *description.outputs):
+                self._data_of(tensor)
+        except SwapError:
+            return False
+        return True
 
     def _failure(self, reason: str, what: str, stop: Stop | None) -> SwapError:
         said = self._stage.text.said()
@@ -222,7 +259,8 @@ class ModelRunner:
         """Return the smallest arena in which the set-up succeeds."""
 
         def passes(units: int) -> bool:
-            return self._stage.set_up(description, self._budget_cycles, units * _ARENA_GRAIN_BYTES).status == 0
+            outcome = self._stage.set_up(description, self._budget_cycles, units * _ARENA_GRAIN_BYTES)
+            return self._has_succeeded(outcome, description)
 
         low = high = -(-used // _ARENA_GRAIN_BYTES)
         while not passes(high):

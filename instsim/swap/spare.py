@@ -7,13 +7,12 @@ from dataclasses import replace
 from instsim.emulate.memory import PAGE
 from instsim.emulate.spec import MachineSpec, MemoryKind, MemorySpec
 from instsim.errors import SwapError
-from instsim.swap.checks import LARGEST_MODEL_BYTES
+from instsim.swap.checks import ARENA_ROOM_BYTES, LARGEST_MODEL_BYTES
 from instsim.swap.facts import RunnerFacts
 
-__all__ = ["ARENA_ROOM_BYTES", "MODEL_ROOM_BYTES", "Spare", "add_spare"]
+__all__ = ["MODEL_ROOM_BYTES", "Spare", "add_spare"]
 
 MODEL_ROOM_BYTES = LARGEST_MODEL_BYTES + 4 * PAGE
-ARENA_ROOM_BYTES = 1 << 26
 _GRAIN = 1 << 24
 _LOWEST, _HIGHEST = 0x01000000, 0xDF000000
 """Addresses above are the core's own on Cortex-M; below, vector tables and ROMs."""

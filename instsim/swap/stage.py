@@ -13,11 +13,12 @@ from instsim.emulate.stops import Stop, StopReason
 from instsim.isa import IndirectCall
 from instsim.model import FoundModel, ModelDescription
 from instsim.swap.arena_move import is_arena_ready, move_arena
+from instsim.swap.checks import ARENA_ROOM_BYTES
 from instsim.swap.error_text import ErrorText
 from instsim.swap.facts import Drive, RunnerFacts
 from instsim.swap.guest import Guest
 from instsim.swap.redirect import blank_model, redirected_model
-from instsim.swap.spare import ARENA_ROOM_BYTES, Spare
+from instsim.swap.spare import Spare
 
 __all__ = ["SetUp", "Stage"]
 
@@ -35,7 +36,7 @@ class SetUp:
     status : int or None
         What ``AllocateTensors`` returned; None where nobody saw it return.
     is_done : bool
-        Whether an inference can be started.
+        Whether an inference can be started. Where the application came to its own end, this is only known once its tensors are looked at.
     operators_prepared : int
         How many operators' calls of `prepare` were seen.
     """
@@ -67,7 +68,6 @@ class Stage:
         self.model_address = spare.model.address + (facts.model_address & _PAGE_MASK)
         self._model = b""
         self._redirected = b""
-        self._own_model = machine.memory.read(facts.model_address, facts.model_size) or b""
         self._registers: list[int] | None = None
         if not facts.is_in_ram:
             machine.memory.write(facts.model_address, blank_model(facts))
@@ -76,7 +76,7 @@ class Stage:
     def place(self, model: bytes) -> None:
         """Put a model into the spare memory and lead the firmware to it; what is there stays for every `set_up` to come."""
         memory = self.machine.memory
-        self._redirected = redirected_model(self._facts, self._own_model, model, self.model_address)
+        self._redirected = redirected_model(self._facts, model, self.model_address)
         if len(model) < len(self._model):
             memory.write(self.model_address, bytes(len(self._model)))
         memory.write(self.model_address, model)
@@ -109,7 +109,7 @@ class Stage:
         if self._registers is not None:
             self.guest.set_registers(self._registers)
         if self._facts.set_up is None and outcome.stop.reason in (StopReason.EXIT, StopReason.DEADLOCK):
-            # The application has come to its own end, maybe because it refuses the model's input: an inference can be started if all is set up.
+            # The application has come to its own end, maybe because it refuses the model's input.
             outcome.is_done = True
         self.hooks.clear()
         return outcome

@@ -44,7 +44,7 @@ def seeded_inputs(tensors: Sequence[Tensor], seed: int = DEFAULT_SEED) -> tuple[
         shape = tuple(tensor.shape)
         if tensor.dtype in _RANGES:
             low, high = _RANGES[tensor.dtype]
-            data.append(generator.integers(low, high, shape).astype(tensor.dtype).tobytes())
+            data.append(generator.integers(low, high, shape, tensor.dtype).tobytes())
         elif tensor.dtype == "float32":
             data.append(generator.uniform(-1, 1, shape).astype(np.float32).tobytes())
         else:
