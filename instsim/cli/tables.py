@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,33 +11,43 @@ from instsim.cli.groups import SuggestingGroup
 from instsim.cli.options import Name
 from instsim.errors import TableError
 
+if TYPE_CHECKING:
+    from instsim.report.parts import Part
+
 __all__ = ["command"]
 
 
 @click.group("tables", cls=SuggestingGroup)
 def command() -> None:
-    """Show, check and explain the tables that every figure comes from: cores and boards."""
+    """Show, check and explain the tables that every figure comes from: cores, memory systems and boards."""
 
 
 @command.command("show")
 @click.argument("name", type=Name())
 def show_table(name: str) -> None:
-    """Show the core table or board NAME (or a file): every row with its value, basis and source."""
+    """Show the core table, memory system or board NAME (or a file): every row with its value, basis and source."""
     from instsim.cli.output import write_parts  # noqa: PLC0415 -- all of these load for real work only
     from instsim.cost.table_files import find_tables  # noqa: PLC0415
     from instsim.report.bibliography import core_sources_parts  # noqa: PLC0415
     from instsim.report.board_page import board_parts  # noqa: PLC0415
     from instsim.report.catalogue import core_parts  # noqa: PLC0415
+    from instsim.report.memory_page import memory_parts  # noqa: PLC0415
 
-    core, board = find_tables(name)
-    parts = (*core_parts(core), *core_sources_parts(core)) if core is not None else ()
-    write_parts((*parts, *(board_parts(board) if board is not None else ())))
+    found = find_tables(name)
+    parts: tuple[Part, ...] = ()
+    if found.core is not None:
+        parts += (*core_parts(found.core), *core_sources_parts(found.core))
+    if found.memory is not None:
+        parts += memory_parts(found.memory)
+    if found.board is not None:
+        parts += board_parts(found.board)
+    write_parts(parts)
 
 
 @command.command("check")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
 def check_tables(files: tuple[Path, ...]) -> None:
-    """Check core tables and board files, all those that come with instsim by default; print all that is wrong.
+    """Check core tables, memory systems and board files, all those that come with instsim by default; print all that is wrong.
 
     Exit code 1 if anything is.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -254,6 +255,8 @@ class Board:
         The file and its SHA-256.
     models : tuple of BoardDevice
         Devices that are modelled, sorted by address; they lie in the windows.
+    memory_system : str
+        Name or path of the table of its memory system; empty for memories that cost nothing.
     """
 
     schema_version: int
@@ -277,6 +280,7 @@ class Board:
     path: str
     digest: str
     models: tuple[BoardDevice, ...] = ()
+    memory_system: str = ""
 
     @property
     def clock_hz(self) -> float:
@@ -403,10 +407,7 @@ def load_board(name_or_path: str) -> Board:
         If there is no such file, or the file is not valid; all of its errors stand in ``details``.
     """
     if name_or_path.endswith(".toml") or "/" in name_or_path or "\\" in name_or_path:
-        from instsim.cost.core_table import core_names  # noqa: PLC0415 -- only files of the user's own name cores that may not exist
-
-        cores = frozenset(core_names())
-        return _remembered(Path(name_or_path), cores)
+        return _remembered(Path(name_or_path), own=True)
     names = board_names()
     if name_or_path in names:
         return _remembered(_folder() / f"{name_or_path}.toml")
@@ -427,14 +428,22 @@ def list_boards() -> tuple[Board, ...]:
     return tuple(_remembered(_folder() / f"{name}.toml") for name in board_names())
 
 
-def _remembered(path: Path, cores: frozenset[str] | None = None) -> Board:
+def _remembered(path: Path, *, own: bool = False) -> Board:
     from instsim.cost.board_cache import remembered_board  # noqa: PLC0415 -- it builds boards itself
+
+    # Only files of the user's own name tables that may not exist.
+    cores = frozenset(_names("cores")) if own else None
+    memories = frozenset(_names("memories")) if own else None
 
     def read(file: Path) -> Board:
         from instsim.cost.board_schema import read_board  # noqa: PLC0415 -- pydantic is loaded only where a file is validated
 
-        return read_board(file, load_sources().keys(), cores)
+        return read_board(file, load_sources().keys(), cores, memories)
 
     bibliography = cost_tables() / "sources.toml"
-    context = (bibliography.read_bytes() if bibliography.is_file() else b"") + repr(sorted(cores or ())).encode()
+    context = (bibliography.read_bytes() if bibliography.is_file() else b"") + repr((sorted(cores or ()), sorted(memories or ()))).encode()
     return remembered_board(path, context, read)
+
+
+def _names(folder: str) -> Iterator[str]:
+    return (path.stem for path in (cost_tables() / folder).glob("*.toml"))

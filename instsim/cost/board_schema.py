@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import itertools
-import tomllib
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from instsim.cost.board import Board, Boot, Clock, EnergyPrior, MemoryRegion, Supply, WaitStates
 from instsim.cost.device_schema import DeviceTable, board_devices, device_problems, device_windows
-from instsim.cost.sources import source_key
-from instsim.errors import TableError
+from instsim.cost.schema_form import StrictTable, Text, form_problems, suggestion, unknown_sources, with_tuples
+from instsim.cost.table_reading import TableKind, read_table, refuse
 
 __all__ = ["SCHEMA_VERSION", "BoardFile", "read_board"]
 
 SCHEMA_VERSION = 1
 """Raised when a file that was valid would no longer be, or would mean something else."""
 
-_LARGEST_FILE = 1 << 20
+_KIND = TableKind("board file", "`instsim boards` lists the boards that come with instsim", "the fields are described in docs/boards.md")
 _ADDRESS_SPACE = 1 << 32
 
 _Basis = Literal["documented", "measured", "derived", "assumed"]
-_Text = Annotated[str, Field(min_length=1)]
 _Address = Annotated[int, Field(ge=0, lt=_ADDRESS_SPACE)]
 _Size = Annotated[int, Field(gt=0, le=_ADDRESS_SPACE)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class _Sourced(_Table):
+class _Sourced(StrictTable):
     basis: _Basis
-    source: _Text
+    source: Text
 
 
 class ClockTable(_Sourced):
@@ -61,7 +52,7 @@ class SupplyTable(_Sourced):
     regulator: Literal["ldo", "switched", "unknown"]
 
 
-class BootTable(_Table):
+class BootTable(StrictTable):
     """``[boot]``."""
 
     kind: Literal["vector-table", "elf-entry"]
@@ -78,7 +69,7 @@ class WaitStatesTable(_Sourced):
 class MemoryTable(_Sourced):
     """``[[memory]]``: addresses and bytes."""
 
-    name: _Text
+    name: Text
     kind: Literal["flash", "ram", "rom", "tcm", "device", "external-flash", "external-ram"]
     address: _Address
     size_bytes: _Size
@@ -94,35 +85,36 @@ class EnergyTable(_Sourced):
     clock_hz: _Positive
     supply_v: _NotNegative
     ln_sd: _Positive
-    derivation: _Text
+    derivation: Text
 
 
-class IdentityTable(_Table):
+class IdentityTable(StrictTable):
     """``[identity]``: what an image for this board may carry."""
 
-    strings: tuple[_Text, ...] = ()
+    strings: tuple[Text, ...] = ()
     registers: tuple[_Address, ...] = ()
-    uf2_families: tuple[_Text, ...] = ()
+    uf2_families: tuple[Text, ...] = ()
 
 
-class SourceTable(_Table):
+class SourceTable(StrictTable):
     """``[sources.<key>]``: bibliography of the board file itself."""
 
-    title: _Text
+    title: Text
     url: str = ""
     kind: str = ""
 
 
-class BoardFile(_Table):
+class BoardFile(StrictTable):
     """A whole board file."""
 
     schema_version: Literal[1]
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
-    title: _Text
-    soc: _Text
-    core: _Text
+    title: Text
+    soc: Text
+    core: Text
     fpu: Literal["none", "fpv4-sp", "fpv5-sp", "fpv5-dp"] = "none"
     riscv_isa: Annotated[str, Field(pattern=r"^(rv32[a-z0-9_]+)?$")] = ""
+    memory_system: str = ""
     generic: bool = False
     notes: str = ""
     clock: ClockTable
@@ -132,10 +124,10 @@ class BoardFile(_Table):
     device: tuple[DeviceTable, ...] = ()
     energy: Annotated[tuple[EnergyTable, ...], Field(min_length=1)]
     identity: IdentityTable = IdentityTable()
-    sources: dict[str, SourceTable] = {}
+    sources: dict[str, SourceTable] = Field(default_factory=dict)
 
 
-def read_board(path: Path, sources: AbstractSet[str], cores: AbstractSet[str] | None = None) -> Board:
+def read_board(path: Path, sources: AbstractSet[str], cores: AbstractSet[str] | None = None, memories: AbstractSet[str] | None = None) -> Board:
     """Read and validate one board file.
 
     Parameters
@@ -146,6 +138,8 @@ def read_board(path: Path, sources: AbstractSet[str], cores: AbstractSet[str] | 
         Keys that a ``source`` may start with, beside those of the file itself.
     cores : set of str, optional
         Names that ``core`` may have, beside paths of core tables; None to leave it unchecked.
+    memories : set of str, optional
+        Names that ``memory_system`` may have, beside paths; None to leave it unchecked.
 
     Returns
     -------
@@ -157,89 +151,24 @@ def read_board(path: Path, sources: AbstractSet[str], cores: AbstractSet[str] | 
     TableError
         If the file cannot be read or is not valid; ``details`` lists every error with its key path.
     """
-    contents = _read(path)
-    try:
-        document = tomllib.loads(contents.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise TableError(f"board file {path}: not UTF-8 text (byte {error.start})", hint="board files are TOML text") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise TableError(f"board file {path}: {error}", hint="compare with a board file that comes with instsim") from error
+    file = read_table(path, _KIND)
     problems: list[str] = []
     checked: BoardFile | None = None
     try:
-        # The TOML parser yields lists where the frozen model wants tuples, which strict mode would refuse.
-        checked = BoardFile.model_validate(_tuples(document))
+        checked = BoardFile.model_validate(with_tuples(file.document))
     except ValidationError as error:
-        problems.extend(_problems(error))
+        problems.extend(form_problems(error, BoardFile))
     if checked is not None:
         problems.extend(_contradictions(checked))
-        problems.extend(_unknown_sources(checked, sources))
+        problems.extend(unknown_sources(_sourced(checked), sources | set(checked.sources), "; add [sources.<key>] to the file"))
         if cores is not None and checked.core not in cores and not checked.core.endswith(".toml"):
-            near = get_close_matches(checked.core, cores, n=1, cutoff=0.6)
-            problems.append(f"core: no core table named {checked.core!r}{f'; did you mean {near[0]}?' if near else ''}")
+            problems.append(f"core: no core table named {checked.core!r}{suggestion(checked.core, cores)}")
+        system = checked.memory_system
+        if memories is not None and system and system not in memories and not system.endswith(".toml"):
+            problems.append(f"memory_system: no memory system named {system!r}{suggestion(system, memories)}")
     if checked is None or problems:
-        count = f"{len(problems)} error{'s' if len(problems) != 1 else ''}"
-        raise TableError(f"board file {path} is not valid: {count}", hint="the fields are described in docs/boards.md", details=tuple(problems))
-    return _board(checked, path, hashlib.sha256(contents).hexdigest())
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            contents = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise TableError(f"board file {path}: {error.strerror or error}", hint="`instsim boards` lists the boards that come with instsim") from error
-    if len(contents) > _LARGEST_FILE:
-        raise TableError(f"board file {path}: larger than {_LARGEST_FILE:,} bytes", hint="is this the right file?")
-    return contents
-
-
-def _tuples(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(_tuples(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _tuples(item) for key, item in value.items()}
-    return value
-
-
-def _key_path(location: tuple[int | str, ...]) -> str:
-    text = ""
-    for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text or "file"
-
-
-def _table_at(location: tuple[int | str, ...]) -> type[BaseModel] | None:
-    """Model of the table that holds the last key of a location."""
-    model: type[BaseModel] = BoardFile
-    for part in location[:-1]:
-        if isinstance(part, str) and part in model.model_fields:
-            found = _model_in(model.model_fields[part].annotation)
-            if found is None:
-                return None
-            model = found
-    return model
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for part in get_args(annotation) if (found := _model_in(part)) is not None), None)
-
-
-def _problems(error: ValidationError) -> Iterator[str]:
-    for problem in error.errors(include_url=False):
-        location = problem["loc"]
-        where = _key_path(location)
-        if problem["type"] == "extra_forbidden":
-            table = _table_at(location)
-            near = get_close_matches(str(location[-1]), table.model_fields, n=1, cutoff=0.6) if table is not None else []
-            yield f"{where}: unknown key{f'; did you mean {near[0]}?' if near else ''}"
-        elif problem["type"] == "missing":
-            yield f"{where}: missing"
-        else:
-            message = problem["msg"]
-            yield f"{where}: {message[0].lower()}{message[1:]}, not {problem['input']!r:.80}"
+        raise refuse(path, _KIND, problems)
+    return _board(checked, path, file.digest)
 
 
 def _sourced(board: BoardFile) -> Iterator[tuple[str, str]]:
@@ -268,16 +197,6 @@ def _contradictions(board: BoardFile) -> Iterator[str]:
         yield "boot.vector_tables: given, but boot.kind is 'elf-entry'"
     yield from _overlaps(board)
     yield from device_problems(board.device)
-
-
-def _unknown_sources(board: BoardFile, sources: AbstractSet[str]) -> Iterator[str]:
-    known = sources | set(board.sources)
-    for where, source in _sourced(board):
-        key = source_key(source)
-        if key not in known:
-            near = get_close_matches(key, known, n=1, cutoff=0.6)
-            suggestion = f"; did you mean {near[0]}?" if near else "; add [sources.<key>] to the file"
-            yield f"{where}: no source named {key!r}{suggestion}"
 
 
 def _overlaps(board: BoardFile) -> Iterator[str]:
@@ -334,4 +253,5 @@ def _board(checked: BoardFile, path: Path, digest: str) -> Board:
         path=str(path),
         digest=digest,
         models=board_devices(checked.device),
+        memory_system=checked.memory_system,
     )

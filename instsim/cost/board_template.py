@@ -86,6 +86,15 @@ def _head(board: Board, name: str) -> Iterator[str]:
     else:
         yield "# Floating-point unit: none, fpv4-sp (Cortex-M4), fpv5-sp or fpv5-dp (Cortex-M7, M33)."
         yield f"fpu = {_text(board.fpu)}"
+    yield from _memory_system(board)
+
+
+def _memory_system(board: Board) -> Iterator[str]:
+    yield from _comment(
+        "Memory system: caches, wait states and what a miss costs, in terms of the memories named below; its name in `instsim boards`, or a path. "
+        "Without this line every access costs nothing beyond the core's own cycles."
+    )
+    yield f"memory_system = {_text(board.memory_system)}"
 
 
 def _operating_point(board: Board) -> Iterator[str]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from instsim.cost.charges import EventRule, Parameter, ParameterRule, Pipeline
 from instsim.cost.core_table import fpu_extensions
 from instsim.cost.exception_cost import EXCEPTION_EVENTS
 from instsim.cost.pipelines import load_pipeline, pipeline_names
-from instsim.cost.sources import load_sources, source_key
+from instsim.cost.schema_form import StrictTable, Text, form_problems, suggestion, unknown_sources
+from instsim.cost.sources import load_sources
 from instsim.dynamics.divider import DIVIDER_MODELS
 from instsim.isa.classes import CLASSES, EXTENSIONS
 from instsim.isa.instruction import Isa
@@ -36,18 +35,13 @@ EmulatedCpu = Literal["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "corte
 EMULATED_CPUS: tuple[str, ...] = get_args(EmulatedCpu)
 """What the emulator can run a core as."""
 
-_Text = Annotated[str, Field(min_length=1)]
 _Cycles = Annotated[float, Field(ge=0, le=LARGEST_COST_CYCLES, allow_inf_nan=False)]
 _EventCycles = Annotated[float, Field(ge=-_LARGEST_SAVING_CYCLES, le=LARGEST_COST_CYCLES, allow_inf_nan=False)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class _Sourced(_Table):
+class _Sourced(StrictTable):
     basis: Basis
-    source: _Text
+    source: Text
     note: str = ""
 
 
@@ -74,24 +68,24 @@ class DividerRow(_Sourced):
     """``[divider]``: model of `instsim.dynamics.divider` and its parameters in cycles."""
 
     model: str
-    parameters: dict[str, _Cycles] = {}
+    parameters: dict[str, _Cycles] = Field(default_factory=dict)
 
 
-class CoreFile(_Table):
+class CoreFile(StrictTable):
     """A core's cost table."""
 
     schema_version: Literal[1]
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    title: _Text
+    title: Text
     isa: Literal["thumb", "rv32"]
     pipeline: str
     emulated_cpu: EmulatedCpu
     fpu: Literal["none", "single", "double"]
     extensions: list[str]
     notes: str = ""
-    parameters: dict[str, ParameterRow] = {}
+    parameters: dict[str, ParameterRow] = Field(default_factory=dict)
     classes: dict[str, ClassRow]
-    events: dict[str, EventRow] = {}
+    events: dict[str, EventRow] = Field(default_factory=dict)
     divider: DividerRow | None = None
 
 
@@ -101,37 +95,13 @@ def problems_of(document: Mapping[str, Any]) -> list[str]:
     try:
         CoreFile.model_validate(document)
     except ValidationError as error:
-        problems.extend(_form(error))
+        problems.extend(form_problems(error, CoreFile))
     problems.extend(_meaning(document))
     return problems
 
 
-def _form(error: ValidationError) -> Iterator[str]:
-    for problem in error.errors(include_url=False):
-        location = [str(part) for part in problem["loc"] if part not in {"bool", "int", "str"}]
-        where = ".".join(location) or "file"
-        if problem["type"] == "extra_forbidden":
-            yield f"{where}: unknown key{_meant(location[-1], _keys_beside(tuple(location)))}"
-        elif problem["type"] == "missing":
-            yield f"{where}: missing"
-        else:
-            message = problem["msg"]
-            yield f"{where}: {message[0].lower()}{message[1:]}, not {problem['input']!r:.80}"
-
-
-def _keys_beside(location: tuple[str, ...]) -> tuple[str, ...]:
-    """Names that the last key of a location might have been meant as."""
-    tables: dict[str, type[BaseModel]] = {"classes": ClassRow, "events": EventRow, "parameters": ParameterRow, "divider": DividerRow}
-    model = CoreFile if len(location) == 1 else tables.get(location[0], CoreFile)
-    assert inspect.isclass(model)
-    return tuple(model.model_fields)
-
-
 def _meant(name: str, allowed: tuple[str, ...]) -> str:
-    near = get_close_matches(name, allowed, n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean {near[0]}?"
-    return f"; allowed: {', '.join(allowed)}" if allowed else "; none is allowed here"
+    return suggestion(name, allowed, f"; allowed: {', '.join(allowed)}" if allowed else "; none is allowed here")
 
 
 def _table(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -251,11 +221,6 @@ def _divider(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _sources(document: Mapping[str, Any]) -> Iterator[str]:
-    known = tuple(load_sources())
     rows = [(f"{section}.{name}", row) for section in ("parameters", "classes", "events") for name, row in _table(document, section).items()]
     rows.append(("divider", document.get("divider")))
-    for where, row in rows:
-        source = row.get("source") if isinstance(row, dict) else None
-        if isinstance(source, str) and source and source_key(source) not in known:
-            near = get_close_matches(source_key(source), known, n=1, cutoff=0.6)
-            yield f"{where}.source: {source_key(source)!r} is not in sources.toml{f'; did you mean {near[0]}?' if near else ''}"
+    yield from unknown_sources(((f"{where}.source", row.get("source")) for where, row in rows if isinstance(row, dict)), load_sources().keys())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -11,15 +9,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from instsim import __version__, artifacts
 from instsim.cost.charges import Parameter
-from instsim.errors import TableError, UsageError
+from instsim.cost.table_reading import TableKind, read_table, validate_once
+from instsim.errors import UsageError
 from instsim.isa.instruction import Isa
 from instsim.resources import cost_tables
 
 __all__ = ["CoreParameter", "CoreTable", "Cost", "Divider", "core_names", "list_cores", "load_core"]
 
-_LARGEST_FILE = 1 << 20
+_KIND = TableKind("core table", "`instsim cores` lists the cores that come with instsim", "`instsim tables show` prints a table that is valid")
 _FPU_EXTENSIONS: Mapping[tuple[Isa, str], tuple[str, ...]] = MappingProxyType(
     {
         (Isa.THUMB, "single"): ("fp",),
@@ -174,48 +172,15 @@ def load_core(name_or_path: str | Path) -> CoreTable:
             meant = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
             raise UsageError(f"no core is named {text!r}", hint=f"{meant} A path that ends in .toml loads your own table.")
         path = _folder() / f"{text}.toml"
-    contents = _read(path)
-    digest = hashlib.sha256(contents).hexdigest()
-    try:
-        document = tomllib.loads(contents.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise TableError(f"core table {path}: not UTF-8 text (byte {error.start})", hint="core tables are TOML text") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise TableError(f"core table {path}: {error}", hint="compare with a table that comes with instsim") from error
-    _validate(document, path, digest)
-    return _table(document, path, digest)
+    file = read_table(path, _KIND)
+    validate_once(file, _KIND, ("cost", "isa", "dynamics"), _problems_of)
+    return _table(file.document, path, file.digest)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            contents = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise TableError(f"core table {path}: {error.strerror or error}", hint="`instsim cores` lists the cores that come with instsim") from error
-    if len(contents) > _LARGEST_FILE:
-        raise TableError(f"core table {path}: larger than {_LARGEST_FILE:,} bytes", hint="is this the right file?")
-    return contents
-
-
-def _validate(document: dict[str, Any], path: Path, digest: str) -> None:
-    """Validate a table, once: a mark in the disk cache says that these very bytes passed under this very bibliography."""
-    bibliography = cost_tables() / "sources.toml"
-    mark = hashlib.sha256()
-    mark.update(f"{digest} {__version__} ".encode())
-    mark.update(bibliography.read_bytes() if bibliography.is_file() else b"")
-    mark.update(artifacts.code_stamp("cost", "isa", "dynamics").encode())
-    key = mark.hexdigest()
-    if artifacts.load("checked-tables", key) is not None:
-        return
+def _problems_of(document: Mapping[str, Any]) -> list[str]:
     from instsim.cost.core_schema import problems_of  # noqa: PLC0415 -- loads pydantic
 
-    problems = problems_of(document)
-    if problems:
-        count = f"{len(problems)} error{'s' if len(problems) != 1 else ''}"
-        raise TableError(
-            f"core table {path} is not valid: {count}", hint="`instsim tables show` prints a table that is valid", details=tuple(problems)
-        )
-    artifacts.store("checked-tables", key, b"")
+    return problems_of(document)
 
 
 def _table(document: dict[str, Any], path: Path, digest: str) -> CoreTable:

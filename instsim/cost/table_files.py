@@ -1,29 +1,43 @@
-"""Tables by name or file, whether they are of a core or of a board."""
+"""Tables by name or file, whether they are of a core, a memory system or a board."""
 
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 from instsim.cost.board import Board, board_names, load_board
 from instsim.cost.core_table import CoreTable, core_names, load_core
 from instsim.cost.explain import check as check_core
+from instsim.cost.memory_table import MemoryTable, load_memory, memory_names
 from instsim.cost.sources import load_sources
-from instsim.errors import TableError, UsageError
+from instsim.errors import InstsimError, TableError, UsageError
 from instsim.resources import cost_tables
 
-__all__ = ["check_table", "find_tables", "shipped_tables"]
+__all__ = ["FoundTables", "check_table", "find_tables", "shipped_tables"]
 
 _LARGEST_FILE = 1 << 20
-_BOARD_KEYS = frozenset({"memory", "soc", "supply", "boot", "clock", "device", "identity"})
-_CORE_KEYS = frozenset({"classes", "events", "pipeline", "emulated_cpu", "isa", "extensions", "divider"})
+_FOLDERS = ("cores", "memories", "boards")
+_KEYS = {
+    "board": frozenset({"memory", "soc", "supply", "boot", "clock", "device", "identity"}),
+    "core": frozenset({"classes", "events", "pipeline", "emulated_cpu", "isa", "extensions", "divider"}),
+    "memory": frozenset({"registers", "settings", "wait_states", "cache", "path", "external_clock", "fetch_lead", "crossing"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTables:
+    """What goes by one name: a core, a memory system, a board, or several of them."""
+
+    core: CoreTable | None = None
+    memory: MemoryTable | None = None
+    board: Board | None = None
 
 
 def shipped_tables() -> tuple[Path, ...]:
-    """Return the files of the cores and boards that come with instsim, by folder and name."""
-    folder = cost_tables()
-    return tuple(sorted((folder / "cores").glob("*.toml"))) + tuple(sorted((folder / "boards").glob("*.toml")))
+    """Return the files of the cores, memory systems and boards that come with instsim, by folder and name."""
+    return tuple(path for folder in _FOLDERS for path in sorted((cost_tables() / folder).glob("*.toml")))
 
 
 def check_table(path: Path) -> tuple[str, ...]:
@@ -32,68 +46,86 @@ def check_table(path: Path) -> tuple[str, ...]:
     Parameters
     ----------
     path : Path
-        A core table or a board file; its keys tell which.
+        A core table, a memory system or a board file; its keys tell which. A board is also held against its memory system.
     """
-    is_board, problem = _kind(path)
+    kind, problem = _kind(path)
     if problem:
         return (problem,)
-    if not is_board:
-        problems = check_core(path)
-    else:
-        from instsim.cost.board_schema import read_board  # noqa: PLC0415 -- pydantic is loaded only where a file is validated
-
-        try:
-            read_board(path, load_sources().keys(), frozenset(core_names()))
-            problems = []
-        except TableError as error:
-            problems = list(error.details) or [error.message]
+    check = {"core": check_core, "memory": _check_memory, "board": _check_board}[kind]
+    problems = list(check(path))
     if not problems and path.resolve() in {shipped.resolve() for shipped in shipped_tables()}:
         problems = _name_problems(path)
     return tuple(problems)
 
 
-def find_tables(name: str) -> tuple[CoreTable | None, Board | None]:
-    """Return the core and the board of a name (a name may be both), or what a file holds.
+def _check_memory(path: Path) -> list[str]:
+    try:
+        load_memory(path)
+    except TableError as error:
+        return list(error.details) or [error.message]
+    return []
+
+
+def _check_board(path: Path) -> list[str]:
+    from instsim.cost.board_schema import read_board  # noqa: PLC0415 -- pydantic is loaded only where a file is validated
+
+    try:
+        board = read_board(path, load_sources().keys(), frozenset(core_names()), frozenset(memory_names()))
+        if board.memory_system:
+            load_memory(board.memory_system).resolve(board, board.clock_hz)
+    except InstsimError as error:
+        return list(error.details) or [error.message]
+    return []
+
+
+def find_tables(name: str) -> FoundTables:
+    """Return the core, the memory system and the board of a name (a name may be several), or what a file holds.
 
     Raises
     ------
     UsageError
-        If there is neither; near names are suggested.
+        If there is none; near names are suggested.
     TableError
         If the file is not valid.
     """
     if name.endswith(".toml"):
-        is_board, problem = _kind(Path(name))
+        kind, problem = _kind(Path(name))
         if problem:
             raise TableError(f"{name}: {problem}", hint="`instsim cores` and `instsim boards` list the tables that come with instsim")
-        return (None, load_board(name)) if is_board else (load_core(name), None)
-    cores, boards = core_names(), board_names()
-    if name not in cores and name not in boards:
-        names = sorted({*cores, *boards})
+        if kind == "board":
+            return FoundTables(board=load_board(name))
+        return FoundTables(memory=load_memory(name)) if kind == "memory" else FoundTables(core=load_core(name))
+    cores, memories, boards = core_names(), memory_names(), board_names()
+    names = sorted({*cores, *memories, *boards})
+    if name not in names:
         near = get_close_matches(name.lower(), names, n=3, cutoff=0.5) or [known for known in names if name and name.lower() in known]
         hint = f"did you mean {' or '.join(near)}?" if near else "`instsim cores` and `instsim boards` list them"
-        raise UsageError(f"no core or board is named {name!r}", hint=hint)
-    return load_core(name) if name in cores else None, load_board(name) if name in boards else None
+        raise UsageError(f"no core, memory system or board is named {name!r}", hint=hint)
+    return FoundTables(
+        load_core(name) if name in cores else None,
+        load_memory(name) if name in memories else None,
+        load_board(name) if name in boards else None,
+    )
 
 
-def _kind(path: Path) -> tuple[bool, str]:
-    """Tell by its keys whether a file is a board's, and why it is neither that nor a core table (empty if it is one)."""
+def _kind(path: Path) -> tuple[str, str]:
+    """Tell by its keys what a file holds, and why it holds no table (empty if it does)."""
     if path.suffix != ".toml":
-        return False, "core tables and board files end in .toml"
+        return "", "core tables, memory systems and board files end in .toml"
     try:
         with path.open("rb") as stream:
             contents = stream.read(_LARGEST_FILE + 1)
         if len(contents) > _LARGEST_FILE:
-            return False, f"larger than {_LARGEST_FILE:,} bytes"
+            return "", f"larger than {_LARGEST_FILE:,} bytes"
         keys = tomllib.loads(contents.decode("utf-8")).keys()
     except OSError as error:
-        return False, str(error.strerror or error)
+        return "", str(error.strerror or error)
     except UnicodeDecodeError as error:
-        return False, f"not UTF-8 text (byte {error.start})"
+        return "", f"not UTF-8 text (byte {error.start})"
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        return False, f"not TOML: {error}"
-    board, core = len(keys & _BOARD_KEYS), len(keys & _CORE_KEYS)
-    return board > core, "" if board or core else "neither a core table nor a board file"
+        return "", f"not TOML: {error}"
+    kind, shared = max(((kind, len(keys & known)) for kind, known in _KEYS.items()), key=lambda item: item[1])
+    return kind, "" if shared else "neither a core table, a memory system nor a board file"
 
 
 def _name_problems(path: Path) -> list[str]:

@@ -39,6 +39,7 @@ def _facts(board: Board) -> tuple[tuple[str, str], ...]:
         ("clock", f"{span}  {clock.basis}, {clock.source}"),
         ("supply", f"{volts}, regulator {supply.regulator}  {supply.basis}, {supply.source}"),
         ("start", boot),
+        ("memory system", board.memory_system or "none: memories cost nothing beyond the core's own cycles"),
         ("stands for", "its core alone: no real board") if board.generic else ("stands for", "a real board"),
         ("file", f"{board.name}.toml, sha256 {board.digest}"),
     )

@@ -12,7 +12,7 @@ from instsim.units import round_figure
 
 __all__ = ["SCHEMA_VERSION", "boards_document", "cores_document"]
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 """Of both lists, major.minor: the minor number rises when keys are added, the major one when a key goes or changes its meaning."""
 
 
@@ -27,6 +27,7 @@ def boards_document(boards: Sequence[Board]) -> dict[str, Any]:
                 "title": board.title,
                 "soc": board.soc,
                 "core": board.core,
+                "memory_system": board.memory_system or None,
                 "generic": board.generic,
                 "clock_hz": board.clock_hz,
                 "maximum_clock_hz": board.clock.maximum_hz,

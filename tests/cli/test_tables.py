@@ -40,7 +40,7 @@ def test_show_takes_files(instsim):
 def test_show_corrects_a_misspelt_name(instsim):
     ran = instsim("tables", "show", "cortx-m4")
     assert (ran.code, ran.out) == (2, "")
-    assert "no core or board is named 'cortx-m4'" in ran.err
+    assert "no core, memory system or board is named 'cortx-m4'" in ran.err
     assert "did you mean cortex-m4" in ran.err
 
 
@@ -80,11 +80,11 @@ def test_a_board_of_an_unknown_core_has_a_problem(instsim, tmp_path):
     ("name", "contents", "problem"),
     [
         ("missing.toml", None, "No such file or directory"),
-        ("table.json", b"{}", "core tables and board files end in .toml"),
-        ("other.toml", b"[tool]\nx = 1\n", "neither a core table nor a board file"),
+        ("table.json", b"{}", "core tables, memory systems and board files end in .toml"),
+        ("other.toml", b"[tool]\nx = 1\n", "neither a core table, a memory system nor a board file"),
         ("broken.toml", b"name = \n", "not TOML: "),
         ("latin.toml", b"name = '\xe9'\n", "not UTF-8 text (byte 8)"),
-        ("empty.toml", b"", "neither a core table nor a board file"),
+        ("empty.toml", b"", "neither a core table, a memory system nor a board file"),
         ("deep.toml", b"x = " + b"[" * 20_000, "not TOML"),
     ],
 )

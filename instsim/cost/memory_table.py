@@ -1,0 +1,225 @@
+"""A chip family's memory system as a table: caches, wait states, paths, and the registers that firmware sets them up with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from instsim.cost.memory_rows import (
+    NO_OVERHEAD,
+    CacheRow,
+    ExternalClock,
+    Overhead,
+    PathRow,
+    Register,
+    Setting,
+    SupplyRange,
+    WaitStateTable,
+    WaysBySetting,
+)
+from instsim.cost.table_reading import TableKind, read_table, validate_once
+from instsim.dynamics.memory_system import Access, Replacement
+from instsim.errors import UsageError
+from instsim.resources import cost_tables
+
+if TYPE_CHECKING:
+    from instsim.cost.board import Board
+    from instsim.cost.memory_resolution import Placement, ResolvedMemory
+
+__all__ = ["MemoryTable", "list_memories", "load_memory", "memory_names"]
+
+_KIND = TableKind(
+    "memory system", "`instsim boards` names the memory system of each board", "the fields are described in docs/boards.md, Memory systems"
+)
+
+
+@dataclass(frozen=True)
+class MemoryTable:
+    """A chip family's memory system.
+
+    Attributes
+    ----------
+    name, title, notes : str
+        Key, readable name, and what a reader should know.
+    registers : mapping of str to Register
+        Registers that hold settings; what firmware left in them is asked for by these names.
+    settings : mapping of str to Setting
+        Bit fields of the registers.
+    wait_states : WaitStateTable or None
+        Wait states of the flash; None if it has none to set.
+    external_clock : ExternalClock or None
+        Clock of a flash outside the chip.
+    caches : tuple of CacheRow
+        Caches and line buffers.
+    paths : tuple of PathRow
+        How accesses reach memories. What no path is for costs nothing.
+    fetch_lead, crossing : Overhead
+        `fetch_lead_cycles` and `crossing_cycles` of `instsim.dynamics.memory_system.MemorySystem`.
+    digest : str
+        SHA-256 of the file.
+    path : Path
+        The file.
+    """
+
+    name: str
+    title: str
+    notes: str
+    registers: Mapping[str, Register]
+    settings: Mapping[str, Setting]
+    wait_states: WaitStateTable | None
+    external_clock: ExternalClock | None
+    caches: tuple[CacheRow, ...]
+    paths: tuple[PathRow, ...]
+    fetch_lead: Overhead
+    crossing: Overhead
+    digest: str
+    path: Path
+
+    def resolve(
+        self,
+        board: Board,
+        clock_hz: float,
+        programmed: Mapping[str, int] | None = None,
+        *,
+        clock_overridden: bool = False,
+        wait_states: int | None = None,
+        supply_range: str | None = None,
+        placement: Sequence[Placement] = (),
+    ) -> ResolvedMemory:
+        """Turn registers and clock into cycles.
+
+        Parameters
+        ----------
+        board : Board
+            Whose memories the paths are for.
+        clock_hz : float
+            Core clock.
+        programmed : mapping of str to int, optional
+            What the firmware left in the registers, by their names in `registers`; without those it never wrote. If it wrote one, those
+            that firmware sets up and this one did not hold their reset values; if it wrote none, all settings are the usual ones.
+        clock_overridden : bool
+            Whether `clock_hz` is not the clock the firmware set up: the wait states it programmed are for another clock then, and the
+            table's are used.
+        wait_states : int, optional
+            Wait states of the flash, whatever was programmed and whatever the clock.
+        supply_range : str, optional
+            Name of the supply range whose wait states hold; the table's default if left out.
+        placement : sequence of Placement
+            Addresses to be priced as if they lay in another memory.
+
+        Returns
+        -------
+        ResolvedMemory
+            The memory system, the settings it was made from and their origins, and warnings.
+
+        Raises
+        ------
+        UsageError
+            If the clock is outside the table, or a supply range, a memory or a number given does not exist.
+        TableError
+            If table and board do not go together; ``details`` lists every problem.
+        """
+        from instsim.cost.memory_resolution import resolve  # noqa: PLC0415 -- it takes this type
+
+        return resolve(
+            self,
+            board,
+            clock_hz,
+            programmed,
+            clock_overridden=clock_overridden,
+            wait_states=wait_states,
+            supply_range=supply_range,
+            placement=placement,
+        )
+
+
+def _folder() -> Path:
+    return cost_tables() / "memories"
+
+
+def memory_names() -> tuple[str, ...]:
+    """Return the names of the memory systems that come with instsim, sorted."""
+    return tuple(sorted(path.stem for path in _folder().glob("*.toml")))
+
+
+def list_memories() -> tuple[MemoryTable, ...]:
+    """Load all memory systems that come with instsim, by name."""
+    return tuple(load_memory(name) for name in memory_names())
+
+
+def load_memory(name_or_path: str | Path) -> MemoryTable:
+    """Load a memory system.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        Name of a memory system that comes with instsim, or a path that ends in ``.toml``.
+
+    Raises
+    ------
+    UsageError
+        If there is no memory system of that name.
+    TableError
+        If the file cannot be read or is not valid; ``details`` lists every error with its key path.
+    """
+    text = str(name_or_path)
+    if text.endswith(".toml"):
+        path = Path(text)
+    else:
+        names = memory_names()
+        if text not in names:
+            near = get_close_matches(text.lower(), names, n=2, cutoff=0.5)
+            meant = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
+            raise UsageError(f"no memory system is named {text!r}", hint=f"{meant} A path that ends in .toml loads your own table.")
+        path = _folder() / f"{text}.toml"
+    file = read_table(path, _KIND)
+    validate_once(file, _KIND, ("cost", "dynamics"), _problems_of)
+    return _table(file.document, path, file.digest)
+
+
+def _problems_of(document: Mapping[str, Any]) -> list[str]:
+    from instsim.cost.memory_schema import problems_of  # noqa: PLC0415 -- loads pydantic
+
+    return problems_of(document)
+
+
+def _table(document: dict[str, Any], path: Path, digest: str) -> MemoryTable:
+    waits, external = document.get("wait_states"), document.get("external_clock")
+    return MemoryTable(
+        name=document["name"],
+        title=document["title"],
+        notes=document.get("notes", ""),
+        registers=MappingProxyType({name: Register(**row) for name, row in document.get("registers", {}).items()}),
+        settings=MappingProxyType({name: Setting(**row) for name, row in document.get("settings", {}).items()}),
+        wait_states=None if waits is None else _wait_states(waits),
+        external_clock=None if external is None else ExternalClock(**external),
+        caches=tuple(_cache(row) for row in document.get("cache", ())),
+        paths=tuple(_path(row) for row in document.get("path", ())),
+        fetch_lead=Overhead(**document["fetch_lead"]) if "fetch_lead" in document else NO_OVERHEAD,
+        crossing=Overhead(**document["crossing"]) if "crossing" in document else NO_OVERHEAD,
+        digest=digest,
+        path=path,
+    )
+
+
+def _wait_states(row: dict[str, Any]) -> WaitStateTable:
+    ranges = tuple(SupplyRange(**supply | {"maximum_hz": tuple(supply["maximum_hz"])}) for supply in row["range"])
+    return WaitStateTable(ranges, **{key: value for key, value in row.items() if key != "range"})
+
+
+def _cache(row: dict[str, Any]) -> CacheRow:
+    changed = dict(row)
+    if isinstance(row["ways"], dict):
+        changed["ways"] = WaysBySetting(row["ways"]["setting"], tuple(row["ways"]["ways"]))
+    if "replacement" in row:
+        changed["replacement"] = Replacement[row["replacement"].upper()]
+    return CacheRow(**changed)
+
+
+def _path(row: dict[str, Any]) -> PathRow:
+    access = tuple(Access[kind.upper()] for kind in row["access"])
+    return PathRow(**row | {"access": access, "memories": tuple(row["memories"]), "views": tuple(row.get("views", ()))})

@@ -1,0 +1,118 @@
+"""Tables as files: read with a bound on their size, and validated once for the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from instsim import __version__, artifacts
+from instsim.errors import TableError
+from instsim.resources import cost_tables
+
+__all__ = ["TableFile", "TableKind", "read_table", "refuse", "validate_once"]
+
+_LARGEST_FILE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class TableKind:
+    """What messages say of a kind of file.
+
+    Attributes
+    ----------
+    noun : str
+        ``core table``.
+    unreadable_hint, invalid_hint : str
+        What to do when the file cannot be read, and when its contents are wrong.
+    """
+
+    noun: str
+    unreadable_hint: str
+    invalid_hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A file that was read.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    document : dict of str to Any
+        Its contents.
+    digest : str
+        SHA-256 of its bytes.
+    """
+
+    path: Path
+    document: dict[str, Any]
+    digest: str
+
+
+def read_table(path: Path, kind: TableKind) -> TableFile:
+    """Read a TOML file.
+
+    Raises
+    ------
+    TableError
+        If the file cannot be read, is larger than 1 MiB, or is not TOML.
+    """
+    what = f"{kind.noun} {path}"
+    try:
+        with path.open("rb") as file:
+            contents = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise TableError(f"{what}: {error.strerror or error}", hint=kind.unreadable_hint) from error
+    if len(contents) > _LARGEST_FILE:
+        raise TableError(f"{what}: larger than {_LARGEST_FILE:,} bytes", hint="is this the right file?")
+    try:
+        document = tomllib.loads(contents.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise TableError(f"{what}: not UTF-8 text (byte {error.start})", hint=f"{kind.noun}s are TOML text") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise TableError(f"{what}: {error}", hint=f"compare with a {kind.noun} that comes with instsim") from error
+    return TableFile(path, document, hashlib.sha256(contents).hexdigest())
+
+
+def refuse(path: Path, kind: TableKind, problems: Sequence[str]) -> TableError:
+    """Return the error that tells all problems of a file at once."""
+    count = f"{len(problems)} error{'s' if len(problems) != 1 else ''}"
+    return TableError(f"{kind.noun} {path} is not valid: {count}", hint=kind.invalid_hint, details=tuple(problems))
+
+
+def validate_once(file: TableFile, kind: TableKind, rooms: Sequence[str], problems_of: Callable[[Mapping[str, Any]], Sequence[str]]) -> None:
+    """Validate a table, unless a mark in the disk cache says that these very bytes passed under this very bibliography.
+
+    Parameters
+    ----------
+    file : TableFile
+        What to validate.
+    kind : TableKind
+        For messages.
+    rooms : sequence of str
+        Rooms whose code the verdict depends on.
+    problems_of : callable
+        Lists what is wrong with a document; called only without a mark, so that it may load pydantic.
+
+    Raises
+    ------
+    TableError
+        If there are problems; ``details`` lists every one.
+    """
+    bibliography = cost_tables() / "sources.toml"
+    mark = hashlib.sha256()
+    mark.update(f"{kind.noun} {file.digest} {__version__} ".encode())
+    mark.update(bibliography.read_bytes() if bibliography.is_file() else b"")
+    mark.update(artifacts.code_stamp(*rooms).encode())
+    key = mark.hexdigest()
+    if artifacts.load("checked-tables", key) is not None:
+        return
+    problems = problems_of(file.document)
+    if problems:
+        raise refuse(file.path, kind, problems)
+    artifacts.store("checked-tables", key, b"")
