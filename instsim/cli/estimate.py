@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from instsim.cli.options import calibration_options, firmware_argument, output_option, request_from, run_options, sample_image, target_options
+from instsim.cli.options import (
+    calibration_options,
+    firmware_argument,
+    model_options,
+    output_option,
+    request_from,
+    run_options,
+    sample_image,
+    target_options,
+)
 
 __all__ = ["command"]
 
@@ -17,6 +26,7 @@ _OF_CALLS = ("speedscope", "callgrind", "folded")
 @click.command("estimate")
 @firmware_argument
 @target_options
+@model_options
 @calibration_options
 @click.option(
     "--format",

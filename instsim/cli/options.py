@@ -16,6 +16,7 @@ __all__ = [
     "Number",
     "calibration_options",
     "firmware_argument",
+    "model_options",
     "output_option",
     "request_from",
     "run_options",
@@ -125,6 +126,17 @@ def calibration_options(command: Command) -> Command:
     )
 
 
+def model_options(command: Command) -> Command:
+    """Add --model and what goes with it."""
+    return _stack(
+        command,
+        click.option("--model", type=Name(), metavar="FILE", help="Run this .tflite model in the firmware, instead of the one it was built with."),
+        click.option("--save-outputs", type=Name(), metavar="FOLDER", help="Write what --model computes, as .npy files."),
+        click.option("--verify", is_flag=True, help="No answer unless --model computes what tflite-micro does (the extra 'verify')."),
+        click.option("--allow-float", is_flag=True, help="Let --model compute with floating-point numbers."),
+    )
+
+
 def run_options(command: Command, *, budget: str = "20G") -> Command:
     """Add what decides how an image is run and what is measured; `budget` is the default of --budget."""
     return _stack(
@@ -140,7 +152,7 @@ def run_options(command: Command, *, budget: str = "20G") -> Command:
             "--kernels", type=Name(), metavar="PATTERN", multiple=True, help="Each call of such a function is an operator, as in 'tvmgen_*_fused_*'."
         ),
         click.option("--serial", type=Name(), metavar="SCRIPT", help="Dialogue on the serial wire: a .toml file, or 'eembc' for MLPerf Tiny images."),
-        click.option("--input", "input_file", type=Name(), metavar="FILE", help="What --serial eembc loads. Default: random, the same each time."),
+        click.option("--input", "input_file", type=Name(), metavar="FILE", help="What --serial eembc loads, or --model gets. Default: random."),
         click.option("--expect", type=Name(), metavar="REGEX", multiple=True, help="No estimate unless the firmware prints this."),
         click.option("--entry", type=Name(), metavar="SYMBOL", help="Start at this function, with data and stack prepared, instead of at reset."),
         click.option("--stub", "stubs", type=Name(), metavar="SYMBOL=VALUE", multiple=True, help="This function returns VALUE instead of running."),

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from instsim.cli.options import firmware_argument, output_option, request_from, run_options, sample_image, target_options
+from instsim.cli.options import firmware_argument, model_options, output_option, request_from, run_options, sample_image, target_options
 
 __all__ = ["command"]
 
@@ -15,6 +15,7 @@ __all__ = ["command"]
 @click.command("profile")
 @firmware_argument
 @target_options
+@model_options
 @output_option
 @run_options
 def command(firmware: Path | None, sample: str | None, output: Path | None, **options: Any) -> None:

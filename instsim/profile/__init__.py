@@ -11,6 +11,7 @@ from instsim.profile.block_profile import (
     FunctionSpan,
     KernelRecord,
     RunFacts,
+    SwapFacts,
     SymbolSize,
     TensorShape,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "FunctionSpan",
     "KernelRecord",
     "RunFacts",
+    "SwapFacts",
     "SymbolSize",
     "TensorShape",
     "TranslationBlocks",

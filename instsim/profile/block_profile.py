@@ -21,6 +21,7 @@ __all__ = [
     "FunctionSpan",
     "KernelRecord",
     "RunFacts",
+    "SwapFacts",
     "SymbolSize",
     "TensorShape",
 ]
@@ -223,6 +224,41 @@ class FirmwareFacts:
     symbols_omitted: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class SwapFacts:
+    """Another model that ran in place of the firmware's own.
+
+    Attributes
+    ----------
+    model, model_sha256, model_bytes
+        Its name, digest and size.
+    own_model_sha256, own_model_bytes
+        Of the model that the firmware was built with.
+    arena_need_bytes : int or None
+        Smallest tensor arena in which the model can be set up; None if nobody looked for it. The arena was moved to memory that the chip does not
+        have, so that its size did not matter.
+    set_up_instructions : int
+        Issued from reset to the start of the inference.
+    inputs : str
+        Where the inputs came from, in words.
+    outputs_sha256 : tuple of str
+        Digests of the contents of the outputs.
+    verified_by : str
+        What gave the same outputs, bit by bit; empty if nobody asked.
+    """
+
+    model: str
+    model_sha256: str
+    model_bytes: int
+    own_model_sha256: str
+    own_model_bytes: int
+    arena_need_bytes: int | None = None
+    set_up_instructions: int = 0
+    inputs: str = ""
+    outputs_sha256: tuple[str, ...] = ()
+    verified_by: str = ""
+
+
 @dataclass(frozen=True)
 class RunFacts:
     """How the run went.
@@ -257,6 +293,8 @@ class RunFacts:
         Cycles of the region that the core slept through (``wfi``, ``wfe``): they are in no block's count.
     exceptions : tuple of ExceptionUse
         Exceptions taken in the region.
+    swap : SwapFacts or None
+        The model that ran, where it is not the firmware's own.
     """
 
     region: str
@@ -275,6 +313,7 @@ class RunFacts:
     warnings: tuple[str, ...] = ()
     idle_cycles: int = 0
     exceptions: tuple[ExceptionUse, ...] = ()
+    swap: SwapFacts | None = None
 
 
 @dataclass(frozen=True)

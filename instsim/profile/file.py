@@ -30,6 +30,7 @@ from instsim.profile.block_profile import (
     FunctionSpan,
     KernelRecord,
     RunFacts,
+    SwapFacts,
     SymbolSize,
     TensorShape,
 )
@@ -192,6 +193,7 @@ def _assemble(facts: dict[str, Any], arrays: dict[str, Any]) -> BlockProfile:
                 "polled": tuple((int(a), int(n)) for a, n in facts["run"]["polled"]),
                 "warnings": tuple(facts["run"]["warnings"]),
                 "exceptions": tuple(ExceptionUse(**use) for use in facts["run"].get("exceptions", ())),
+                "swap": _swap(facts["run"].get("swap")),
             }
         ),
         buffer_outcomes=arrays["buffer_outcomes"].astype(np.int64) if "buffer_outcomes" in arrays else None,
@@ -204,6 +206,10 @@ def _assemble(facts: dict[str, Any], arrays: dict[str, Any]) -> BlockProfile:
         if "call_nodes" in arrays
         else None,
     )
+
+
+def _swap(swap: dict[str, Any] | None) -> SwapFacts | None:
+    return None if swap is None else SwapFacts(**swap | {"outputs_sha256": tuple(swap["outputs_sha256"])})
 
 
 def _firmware(firmware: dict[str, Any]) -> FirmwareFacts:

@@ -15,6 +15,7 @@ from instsim.session.choose import Target, choose_target
 from instsim.session.estimate import BoardChoice, Estimate
 from instsim.session.estimating import estimate_profile
 from instsim.session.machines import machine_spec
+from instsim.session.model_file import check_model_options
 from instsim.session.regions import find_region, find_watch
 from instsim.session.remembered import remembered_profile
 from instsim.session.request import Request
@@ -24,7 +25,10 @@ from instsim.session.svd import register_resets
 
 __all__ = ["estimate", "profile", "profile_for", "saved_target", "with_region"]
 
-_RUN_OPTIONS = ("region", "start", "end", "dispatchers", "kernels", "serial", "input_file", "expect", "entry", "stubs", "pokes", "peeks", "svd")
+_RUN_OPTIONS = (
+    *("region", "start", "end", "dispatchers", "kernels", "serial", "input_file", "expect", "entry", "stubs", "pokes", "peeks", "svd"),
+    *("model", "save_outputs", "verify"),
+)
 
 
 def profile(firmware: str | Path | FirmwareImage, request: Request | None = None) -> BlockProfile:
@@ -56,6 +60,11 @@ def profile_for(image: FirmwareImage, target: Target, request: Request) -> Block
 
 
 def _run(image: FirmwareImage, target: Target, request: Request) -> BlockProfile:
+    if request.model is not None:
+        from instsim.session.swapping import swapped_profile  # noqa: PLC0415 -- loads Unicorn
+
+        return swapped_profile(image, target, request)
+    check_model_options(request)
     from instsim.emulate.run import RunOptions, profile_image  # noqa: PLC0415 -- loads Unicorn
 
     model = CostModel(target.core)
@@ -129,7 +138,7 @@ def _load(path: str | Path, request: Request, settings: Settings) -> FirmwareIma
 
 def with_region(request: Request, settings: Settings) -> Request:
     """Return the request with the settings' region, unless it names one itself."""
-    unset = request.region is None and request.start is None and request.end is None
+    unset = request.region is None and request.start is None and request.end is None and request.model is None
     return replace(request, region=settings.region) if unset and settings.region is not None else request
 
 

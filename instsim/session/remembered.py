@@ -15,13 +15,14 @@ from instsim.image import FirmwareImage
 from instsim.profile import BlockProfile
 from instsim.profile.file import profile_bytes, profile_from_bytes
 from instsim.session.choose import Target
+from instsim.session.model_file import model_name, read_model_file
 from instsim.session.request import Request
 
 __all__ = ["remembered_profile"]
 
 _KIND = "profiles"
 _FILES_KEPT = 1024
-_ROOMS = ("cost", "dynamics", "emulate", "image", "isa", "model", "profile", "session")
+_ROOMS = ("cost", "dynamics", "emulate", "image", "isa", "model", "profile", "session", "swap")
 _NOT_OF_THE_RUN = frozenset(
     {
         "allow_unpriced",
@@ -33,12 +34,13 @@ _NOT_OF_THE_RUN = frozenset(
         "firmware_family",
         "force",
         "level",
+        "model",
         "on_progress",
         "settings_folder",
         "use_cache",
     }
 )
-"""Fields of a request that change nothing beside what the target already says."""
+"""Fields of a request that change nothing beside what the target already says; the model is told by its contents."""
 
 
 def remembered_profile(image: FirmwareImage, target: Target, request: Request, run: Callable[[], BlockProfile]) -> BlockProfile:
@@ -64,6 +66,7 @@ def remembered_profile(image: FirmwareImage, target: Target, request: Request, r
         target.machine_board.name,
         target.core.digest,
         repr(target.clock_hz),
+        "" if request.model is None else f"{model_name(request.model)} {hashlib.sha256(read_model_file(request.model)).hexdigest()}",
         *(f"{field.name}={getattr(request, field.name)!r}" for field in fields(request) if field.name not in _NOT_OF_THE_RUN),
     ]
     key = hashlib.sha256("\0".join(facts).encode()).hexdigest()

@@ -51,7 +51,7 @@ class Request:
     serial : str or None
         Dialogue on the serial wire: ``eembc``, or the path of a script.
     input_file : str or None
-        Input that the built-in dialogue loads.
+        Input that the built-in dialogue loads, or that `model` gets: a NumPy file (``.npy``, ``.npz``), or raw bytes of all inputs in order.
     expect : tuple of str
         Regular expressions that what the firmware prints must hold.
     entry : str or None
@@ -74,6 +74,14 @@ class Request:
         Coverage of the intervals, above 0 and below 1.
     call_stacks : bool
         Keep the call tree: who called whom, and what that cost with all that was called. The run itself slows down by a tenth to a third.
+    model : str or bytes or None
+        Another ``.tflite`` model (its path, or its contents) to run in place of the firmware's own.
+    save_outputs : str or None
+        Folder for the outputs of `model`, as NumPy files.
+    verify : bool
+        Compare the outputs of `model` with those of the package ``tflite-micro``.
+    allow_float : bool
+        Let `model` compute with floating-point numbers.
     """
 
     board: str | None = None
@@ -106,8 +114,12 @@ class Request:
     firmware_family: str | None = None
     level: float = 0.9
     call_stacks: bool = False
+    model: str | bytes | None = None
+    save_outputs: str | None = None
+    verify: bool = False
+    allow_float: bool = False
 
     @property
     def uses_files(self) -> bool:
         """Whether the run reads or writes files beside the image."""
-        return any((self.serial, self.input_file, self.pokes, self.peeks, self.svd))
+        return any((self.serial, self.input_file, self.pokes, self.peeks, self.svd, self.save_outputs))

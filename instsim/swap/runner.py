@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from instsim.emulate.machine import Machine
@@ -16,7 +18,7 @@ from instsim.emulate.stops import Stop, StopReason
 from instsim.errors import SwapError
 from instsim.image import FirmwareImage
 from instsim.model import ModelDescription, Tensor
-from instsim.profile import BlockProfile, RunFacts
+from instsim.profile import BlockProfile, RunFacts, SwapFacts
 from instsim.swap.arena_move import used_bytes
 from instsim.swap.checks import check_model, tensor_bytes
 from instsim.swap.facts import Drive, RunnerFacts
@@ -57,6 +59,8 @@ class ModelRunner:
     ----------
     facts : RunnerFacts
         What is known of the runner.
+    spec : MachineSpec
+        The chip, without the spare memories.
 
     Raises
     ------
@@ -74,7 +78,7 @@ class ModelRunner:
         register_resets: Mapping[int, int] | None = None,
         budget_cycles: int = DEFAULT_BUDGET_CYCLES,
     ) -> None:
-        self._image, self._spec, self._budget_cycles = image, spec, budget_cycles
+        self._image, self.spec, self._budget_cycles = image, spec, budget_cycles
         self._block_cycles, self._register_resets = block_cycles, register_resets
         if facts is not None and facts.image_sha256 == image.sha256:
             self._build(facts)
@@ -84,7 +88,7 @@ class ModelRunner:
     def _learn(self) -> None:
         """Learn the runner; of several ways to start an inference the first is taken that does with the firmware's own model."""
         failure: SwapError | None = None
-        for facts in learn_runner(self._image, lambda: self._make_machine(self._spec), self._budget_cycles):
+        for facts in learn_runner(self._image, lambda: self._make_machine(self.spec), self._budget_cycles):
             self._build(facts)
             try:
                 found = self.run(facts.own_model, allow_float=True)
@@ -103,7 +107,7 @@ class ModelRunner:
 
     def _build(self, facts: RunnerFacts) -> None:
         self.facts = facts
-        full_spec, spare = add_spare(self._spec, facts)
+        full_spec, spare = add_spare(self.spec, facts)
         self._machine = self._make_machine(full_spec)
         self._stage = Stage(self._machine, facts, spare)
         self._issued = IssuedInstructions(self._machine)
@@ -117,7 +121,7 @@ class ModelRunner:
             "register_resets": self._register_resets,
             "budget_cycles": self._budget_cycles,
         }
-        return partial(ModelRunner, **options), (self._image, self._spec)  # type: ignore[arg-type]
+        return partial(ModelRunner, **options), (self._image, self.spec)  # type: ignore[arg-type]
 
     def _make_machine(self, spec: MachineSpec) -> Machine:
         machine = Machine(self._image, spec, block_cycles=self._block_cycles, register_resets=self._register_resets)
@@ -134,6 +138,7 @@ class ModelRunner:
         inputs: Sequence[InputData] | None = None,
         *,
         seed: int = DEFAULT_SEED,
+        name: str = "model",
         allow_float: bool = False,
         find_arena_need: bool = False,
     ) -> SwapResult:
@@ -147,6 +152,8 @@ class ModelRunner:
             One for each input of the model.
         seed : int
             Of the random inputs that are used if none are given; see `instsim.swap.tensors.seeded_inputs`.
+        name : str
+            Of the model, for the profile.
         allow_float : bool
             Let operators compute with floating-point numbers.
         find_arena_need : bool
@@ -172,8 +179,19 @@ class ModelRunner:
         profile = self._infer(description, set_up_instructions)
         outputs = tuple(memory.read(self._data_of(tensor), tensor_bytes(tensor)) or b"" for tensor in description.outputs)
         text = self._stage.text.said()
-        need = self._arena_need(description, profile.run.arena_used_bytes or 0) if find_arena_need else None
-        return SwapResult(profile, description, data, outputs, need, set_up_instructions, text)
+        swap = SwapFacts(
+            model=name,
+            model_sha256=description.sha256,
+            model_bytes=len(model),
+            own_model_sha256=self.facts.own_model_sha256,
+            own_model_bytes=len(self.facts.own_model),
+            arena_need_bytes=self._arena_need(description, profile.run.arena_used_bytes or 0) if find_arena_need else None,
+            set_up_instructions=set_up_instructions,
+            inputs="given" if given is not None else f"random, seed {seed}",
+            outputs_sha256=tuple(sha256(output).hexdigest() for output in outputs),
+        )
+        profile = replace(profile, run=replace(profile.run, swap=swap))
+        return SwapResult(profile, description, data, outputs, swap.arena_need_bytes, set_up_instructions, text)
 
     # -- the inference -----------------------------------------------------------------------------------------------------------
 

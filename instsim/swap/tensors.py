@@ -14,7 +14,7 @@ from instsim.model import Tensor
 from instsim.swap.checks import tensor_bytes
 from instsim.swap.guest import Guest
 
-__all__ = ["DEFAULT_SEED", "InputData", "find_eval_tensor_function", "input_bytes", "seeded_inputs", "tensor_data"]
+__all__ = ["DEFAULT_SEED", "InputData", "find_eval_tensor_function", "input_bytes", "seeded_inputs", "tensor_array", "tensor_data"]
 
 DEFAULT_SEED = 1
 
@@ -106,3 +106,8 @@ def tensor_data(memory: Memory, guest: Guest, function: int, context: int, tenso
     if not address or memory.read(address, tensor_bytes(tensor)) is None:
         raise SwapError("set-up", f"the firmware has planned no memory for the tensor {tensor.name!r}")
     return address
+
+
+def tensor_array(tensor: Tensor, data: bytes) -> npt.NDArray[np.generic]:
+    """Return the contents of a tensor as an array of its shape and type."""
+    return np.frombuffer(data, np.dtype(tensor.dtype)).reshape(tensor.shape)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from instsim.emulate.run import RunOptions, profile_image
 from instsim.emulate.region import RegionRequest, RegionRule
+from instsim.emulate.run import RunOptions, profile_image
 from instsim.profile import BlockProfile
 from instsim.resources import firmware_elf
 from instsim.swap.runner import ModelRunner

@@ -1,0 +1,129 @@
+"""Profiles of another model in a firmware: the run, its inputs and outputs, and whether the model would fit the chip."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from instsim.cost import CostModel
+from instsim.errors import InputError
+from instsim.image import FirmwareImage
+from instsim.model import ModelDescription
+from instsim.profile import BlockProfile, SwapFacts
+from instsim.session.choose import Target
+from instsim.session.machines import machine_spec
+from instsim.session.model_file import check_model_options, model_name, read_model_file
+from instsim.session.request import Request
+from instsim.session.svd import register_resets
+from instsim.session.verification import verify_outputs
+from instsim.swap.facts import RunnerFacts
+from instsim.swap.fitting import fit_warnings
+from instsim.swap.result import SwapResult
+from instsim.swap.runner import ModelRunner
+from instsim.swap.checks import tensor_bytes
+from instsim.swap.tensors import tensor_array
+from instsim.units import format_bytes
+
+__all__ = ["make_runner", "swapped_profile"]
+
+
+def make_runner(image: FirmwareImage, target: Target, request: Request, facts: RunnerFacts | None = None) -> ModelRunner:
+    """Return a runner of many models: the firmware on the target's chip.
+
+    Parameters
+    ----------
+    image : FirmwareImage
+        A firmware with TensorFlow Lite Micro's interpreter.
+    target : Target
+        The chip and the prices that its timers tell the time by.
+    request : Request
+        Budget and reset values.
+    facts : RunnerFacts, optional
+        What was learned of this image before.
+
+    Raises
+    ------
+    SwapError
+        If the firmware cannot be a runner.
+    """
+    return ModelRunner(
+        image,
+        machine_spec(target.machine_board, target.core, target.clock_hz),
+        facts=facts,
+        block_cycles=partial(CostModel(target.core).static_cycles, target.core.isa),
+        register_resets=register_resets(Path(request.svd)) if request.svd is not None else {},
+        budget_cycles=request.budget_cycles,
+    )
+
+
+def swapped_profile(image: FirmwareImage, target: Target, request: Request) -> BlockProfile:
+    """Run the request's model in a firmware and return the profile of one inference.
+
+    Raises
+    ------
+    UsageError
+        If an option does not go with a model.
+    ModelError, SwapError
+        If the model cannot be read, or cannot run in this firmware.
+    InputError
+        If an input cannot be read, an output cannot be written, or the outputs are not those of ``tflite-micro``.
+    """
+    check_model_options(request)
+    assert request.model is not None
+    model = read_model_file(request.model)
+    runner = make_runner(image, target, request)
+    description = runner.check(model, allow_float=request.allow_float)
+    inputs = None if request.input_file is None else _read_inputs(Path(request.input_file), description)
+    result = runner.run(model, inputs, name=model_name(request.model), allow_float=request.allow_float, find_arena_need=True)
+    swap = result.profile.run.swap
+    assert swap is not None
+    if request.input_file is not None:
+        swap = replace(swap, inputs=Path(request.input_file).name)
+    if request.verify:
+        swap = replace(swap, verified_by=verify_outputs(model, result))
+    if request.save_outputs is not None:
+        _save_outputs(Path(request.save_outputs), result)
+    warnings = (*result.profile.run.warnings, *_warnings(swap, result), *fit_warnings(image, runner, swap))
+    return replace(result.profile, run=replace(result.profile.run, swap=swap, warnings=warnings))
+
+
+def _read_inputs(path: Path, description: ModelDescription) -> list[Any]:
+    """Return one value for each input: arrays of a NumPy file, or parts of the bytes of another."""
+    try:
+        if path.suffix == ".npy":
+            return [np.load(path, allow_pickle=False)]
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                return [arrays[name] for name in arrays.files]
+        data = path.read_bytes()
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"cannot read the input {path}: {error}", hint="give a .npy or .npz file of NumPy, or raw bytes") from error
+    sizes = [tensor_bytes(tensor) for tensor in description.inputs]
+    if len(data) != sum(sizes):
+        raise InputError(
+            f"{path} has {len(data):,} bytes, the inputs of the model have {sum(sizes):,}",
+            details=tuple(f"{tensor.name}: {tensor.dtype} of shape {list(tensor.shape)}" for tensor in description.inputs),
+        )
+    return [data[sum(sizes[:index]) : sum(sizes[: index + 1])] for index in range(len(sizes))]
+
+
+def _save_outputs(folder: Path, result: SwapResult) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, (tensor, data) in enumerate(zip(result.model.outputs, result.outputs, strict=True)):
+            np.save(folder / f"output_{number}.npy", tensor_array(tensor, data), allow_pickle=False)
+    except OSError as error:
+        raise InputError(f"cannot write the outputs to {folder}: {error.strerror or error}") from error
+
+
+def _warnings(swap: SwapFacts, result: SwapResult) -> list[str]:
+    own, need = result.profile.run.arena_size_bytes, swap.arena_need_bytes
+    if own is None or need is None or need <= own:
+        return []
+    return [
+        f"the model needs a tensor arena of {format_bytes(need)}, and the firmware has one of {format_bytes(own)}: it must be built with a larger one"
+    ]
