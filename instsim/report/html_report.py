@@ -13,6 +13,7 @@ from instsim.report.html_parts import HtmlColumn, bar, breakable, definitions, s
 from instsim.report.names import cut_name, operator_shapes, short_title
 from instsim.report.parts import Facts, Lines
 from instsim.report.provenance import clock_text, provenance_parts
+from instsim.report.swapped import subject_text, swap_parts
 from instsim.report.text import all_warnings, guess_parts, interval_text, memory_facts, operator_depth, operator_place, origin_text, percent
 from instsim.session.estimate import Estimate, EstimatedOperator, Figure
 from instsim.units import format_count, format_quantity
@@ -38,7 +39,7 @@ def render_html(estimate: Estimate) -> str:
         What to report.
     """
     board = estimate.board
-    subject = f"{estimate.firmware.name} on {short_title(board.title)}"
+    subject = f"{subject_text(estimate.firmware, estimate.run)} on {short_title(board.title)}"
     clock = clock_text(estimate.provenance.clock_hz)
     detail = f"{estimate.provenance.core_title} at {clock}; board {board.name}, {origin_text(board)}; {estimate.run.region}"
     closing = f"instsim {estimate.provenance.instsim_version}. Figures are predictions; nothing was measured on a board for this report."
@@ -52,6 +53,7 @@ def render_html(estimate: Estimate) -> str:
         _functions(estimate),
         _events(estimate),
         f'<div class="pair">\n{_classes(estimate)}\n{_memory(estimate)}\n</div>',
+        *(section(part.title, definitions(part.pairs)) for part in swap_parts(estimate.run)),
         _provenance(estimate),
         f"<footer>{text(closing)}</footer>",
     ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from instsim.report.names import cut_name, cut_shapes, operator_shapes, short_title
 from instsim.report.parts import Column, Facts, Heading, Lines, Part, Row, Table
 from instsim.report.provenance import clock_text, provenance_parts
+from instsim.report.swapped import subject_text, swap_parts
 from instsim.report.tables import render, show
 from instsim.session.estimate import BoardChoice, Estimate, EstimatedEvent, EstimatedOperator, Figure
 from instsim.units import format_bytes, format_count, format_quantity
@@ -281,7 +282,7 @@ def estimate_parts(estimate: Estimate, *, top: int = 15, verbose: bool = False) 
     board, warnings = estimate.board, all_warnings(estimate)
     clock = clock_text(estimate.provenance.clock_hz)
     heading = Heading(
-        f"{estimate.firmware.name} on {short_title(board.title)}: {estimate.provenance.core_title} at {clock}",
+        f"{subject_text(estimate.firmware, estimate.run)} on {short_title(board.title)}: {estimate.provenance.core_title} at {clock}",
         f"{board.name}, {origin_text(board)}",
     )
     parts: list[Part] = [*guess_parts(board), heading, _answer(estimate)]
@@ -290,7 +291,7 @@ def estimate_parts(estimate: Estimate, *, top: int = 15, verbose: bool = False) 
     parts += [_operators(estimate), *_functions(estimate, top), *_classes(estimate, top)]
     if verbose:
         parts += event_parts(estimate.events)
-    parts += [memory_facts(estimate), *provenance_parts(estimate, verbose=verbose)]
+    parts += [*swap_parts(estimate.run), memory_facts(estimate), *provenance_parts(estimate, verbose=verbose)]
     if warnings:
         parts.append(Lines(warnings, title="Warnings", style="warning", bullet="! "))
     return tuple(parts)

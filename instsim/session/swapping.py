@@ -20,11 +20,11 @@ from instsim.session.model_file import check_model_options, model_name, read_mod
 from instsim.session.request import Request
 from instsim.session.svd import register_resets
 from instsim.session.verification import verify_outputs
+from instsim.swap.checks import tensor_bytes
 from instsim.swap.facts import RunnerFacts
 from instsim.swap.fitting import fit_warnings
 from instsim.swap.result import SwapResult
 from instsim.swap.runner import ModelRunner
-from instsim.swap.checks import tensor_bytes
 from instsim.swap.tensors import tensor_array
 from instsim.units import format_bytes
 

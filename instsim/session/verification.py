@@ -50,7 +50,8 @@ def verify_outputs(model: bytes, result: SwapResult) -> str:
             details = tuple(f"element {place}: {found[place]}, tflite-micro says {want.ravel()[place]}" for place in places[:_SHOWN].tolist())
             raise SwapError(
                 "run",
-                f"output {number} of the model ({tensor.name!r}) is not what tflite-micro computes: {places.size:,} of {found.size:,} elements differ",
+                f"output {number} of the model, {tensor.name!r}, is not what tflite-micro computes: "
+                f"{places.size:,} of {found.size:,} elements differ",
                 hint="other kernels may round otherwise, floating-point numbers above all; the counts stay those of this firmware",
                 details=details,
             )

@@ -16,7 +16,7 @@ from instsim.emulate.region import KernelWatch, RegionRequest, RegionRule
 from instsim.emulate.spec import BlockCycles, MachineSpec
 from instsim.emulate.stops import Stop, StopReason
 from instsim.errors import SwapError
-from instsim.image import FirmwareImage
+from instsim.image import FirmwareImage, short_name
 from instsim.model import ModelDescription, Tensor
 from instsim.profile import BlockProfile, RunFacts, SwapFacts
 from instsim.swap.arena_move import used_bytes
@@ -218,7 +218,7 @@ class ModelRunner:
             observer,
             ledger,
             RunFacts(
-                region=f"one call of {name or hex(facts.entry)}, with another model",
+                region=f"one call of {name or hex(facts.entry)}",
                 region_rule=str(RegionRule.INVOKE),
                 stop_reason=str(StopReason.REGION_DONE),
                 total_instructions=set_up_instructions + self._issued.total() - before,
@@ -230,7 +230,7 @@ class ModelRunner:
 
     def _image_name(self, address: int) -> str:
         symbol = next((symbol for symbol in self._image.functions if symbol.address == address), None)
-        return "" if symbol is None else symbol.name
+        return "" if symbol is None else short_name(symbol.name)
 
     def _data_of(self, tensor: Tensor) -> int:
         stage, memory = self._stage, self._machine.memory
