@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from instsim.cost.board import Board, MemoryRegion
-from instsim.cost.memory_rows import SupplyRange, WaysBySetting
+from instsim.cost.memory_rows import WaysBySetting
+from instsim.cost.memory_settings import (
+    WAIT_STATES,
+    ResolvedSetting,
+    counted,
+    external_clock_cycles,
+    firmware_settings,
+    megahertz,
+    near,
+    wait_state_setting,
+)
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path
 from instsim.errors import TableError, UsageError
 
@@ -19,9 +28,6 @@ if TYPE_CHECKING:
     from instsim.cost.memory_table import MemoryTable
 
 __all__ = ["Ground", "Placement", "ResolvedMemory", "ResolvedSetting", "resolve"]
-
-WAIT_STATES = "wait-states"
-"""Name of the wait states among the settings, where the table gives them none."""
 
 _RANGE_BYTES = 32
 _WEAKEST_LAST = ("documented", "measured", "derived", "fitted", "assumed")
@@ -45,30 +51,6 @@ class Placement:
     start: int
     stop: int
     memory: str
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedSetting:
-    """A setting as it was used.
-
-    Attributes
-    ----------
-    value : int
-        Contents of the bit field, or the number of wait states.
-    meaning : str
-        ``on``, ``2 ways``, ``5``.
-    origin : {'programmed', 'reset value', 'usual', 'from the clock', 'given'}
-        Read from the register; its reset value; what start-up code usually programs; the fewest wait states at the clock; told by the user.
-    """
-
-    value: int
-    meaning: str
-    origin: str
-
-    @property
-    def text(self) -> str:
-        """For reports: ``on (programmed)``."""
-        return f"{self.meaning} ({self.origin})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +111,18 @@ def resolve(
     written = dict(programmed or {})
     for name in written:
         if name not in table.registers:
-            raise UsageError(f"memory system {table.name} has no register {name!r}", hint=_near(name, table.registers, "registers"))
+            raise UsageError(f"memory system {table.name} has no register {name!r}", hint=near(name, table.registers, "registers"))
     warnings: list[str] = []
-    settings = _settings(table, written)
+    settings = firmware_settings(table, written)
     waits = None
     if table.wait_states is None:
         if wait_states is not None:
             raise UsageError(f"memory system {table.name} has no wait states to set", hint="leave the wait states out")
     else:
-        setting = _wait_states(table, clock_hz, {} if clock_overridden else written, warnings, given=wait_states, range_name=supply_range)
+        setting = wait_state_setting(table, clock_hz, {} if clock_overridden else written, warnings, given=wait_states, range_name=supply_range)
         settings[table.wait_states.setting or WAIT_STATES] = setting
         waits = setting.value
-    external = _external_cycles(table, clock_hz, settings, warnings)
+    external = external_clock_cycles(table, clock_hz, settings, warnings)
     caches = _caches(table, settings)
     grounded, problems = _paths(table, board, settings, caches, wait_cycles=(waits or 0) * _bus_clocks(table), external_cycles=external)
     if problems:
@@ -165,112 +147,12 @@ def resolve(
     return ResolvedMemory(system, MappingProxyType(settings), waits, tuple(warnings), tuple(ground for _, ground in grounded), table.digest)
 
 
-def _near(name: str, names: Iterable[str], kind: str) -> str:
-    known = sorted(names)
-    near = get_close_matches(name, known, n=2, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else f"{kind}: {', '.join(known) or 'none'}"
-
-
-def _megahertz(clock_hz: float) -> str:
-    return f"{clock_hz / 1e6:g} MHz"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def _name(table: MemoryTable, clock_hz: float, waits: int | None) -> str:
-    return f"{table.name} at {_megahertz(clock_hz)}" + ("" if waits is None else f", {_counted(waits, 'wait state')}")
+    return f"{table.name} at {megahertz(clock_hz)}" + ("" if waits is None else f", {counted(waits, 'wait state')}")
 
 
 def _bus_clocks(table: MemoryTable) -> int:
     return 1 if table.wait_states is None else table.wait_states.core_clocks_per_bus_clock
-
-
-def _settings(table: MemoryTable, written: Mapping[str, int]) -> dict[str, ResolvedSetting]:
-    touched = any(table.registers[name].set_by == "firmware" for name in written)
-    ways = {cache.ways.setting: cache.ways.ways for cache in table.caches if isinstance(cache.ways, WaysBySetting)}
-    divider = None if table.external_clock is None else table.external_clock.divider_by
-    resolved = {}
-    for name, setting in table.settings.items():
-        register = table.registers[setting.register]
-        if setting.usual is None:
-            continue
-        if setting.register in written:
-            value, origin = setting.value_in(written[setting.register]), "programmed"
-        elif touched and register.set_by == "firmware":
-            value, origin = setting.value_in(register.reset), "reset value"
-        else:
-            value, origin = setting.usual, "usual"
-        if name in ways:
-            meaning = _counted(ways[name][value], "way")
-        elif name == divider:
-            meaning = f"one of {value} core clocks"
-        else:
-            meaning = "on" if value else "off"
-        resolved[name] = ResolvedSetting(value, meaning, origin)
-    return resolved
-
-
-def _supply_range(table: MemoryTable, name: str | None) -> SupplyRange:
-    assert table.wait_states is not None
-    if name is None:
-        return table.wait_states.default
-    found = next((row for row in table.wait_states.ranges if row.name == name), None)
-    if found is None:
-        raise UsageError(
-            f"memory system {table.name} has no supply range {name!r}", hint=_near(name, [row.name for row in table.wait_states.ranges], "ranges")
-        )
-    return found
-
-
-def _wait_states(
-    table: MemoryTable, clock_hz: float, written: Mapping[str, int], warnings: list[str], *, given: int | None, range_name: str | None
-) -> ResolvedSetting:
-    waits = table.wait_states
-    assert waits is not None
-    supply = _supply_range(table, range_name)
-    bus_hz = clock_hz / waits.core_clocks_per_bus_clock
-    needed = supply.wait_states_at(bus_hz)
-    if needed is None:
-        highest = supply.maximum_hz[-1] * waits.core_clocks_per_bus_clock
-        further = [row.name for row in waits.ranges if row.wait_states_at(bus_hz) is not None]
-        hint = f"choose a clock of at most {_megahertz(highest)}" + (f", or the supply range {' or '.join(further)}" if further else "")
-        raise UsageError(f"{_megahertz(clock_hz)} is outside the wait-state table of {table.name} ({supply.name})", hint=hint)
-    field = table.settings.get(waits.setting or "")
-    if given is not None:
-        most = (1 << field.bits) - 1 if field is not None else len(supply.maximum_hz) - 1
-        if not 0 <= given <= most:
-            raise UsageError(f"{given} wait states on {table.name}", hint=f"give a number from 0 to {most}")
-        count, origin = given, "given"
-    elif field is not None and field.register in written:
-        count, origin = field.value_in(written[field.register]), "programmed"
-    else:
-        count, origin = needed, "from the clock"
-    if count < needed:
-        warnings.append(
-            f"{_counted(count, 'wait state')} ({origin}) {'is' if count == 1 else 'are'} too few at {_megahertz(clock_hz)}: "
-            f"{table.name} needs {needed} there ({supply.name}); the real chip would fail"
-        )
-    return ResolvedSetting(count, str(count), origin)
-
-
-def _external_cycles(table: MemoryTable, clock_hz: float, settings: dict[str, ResolvedSetting], warnings: list[str]) -> float:
-    """Return the core cycles of one clock of the external flash."""
-    clock = table.external_clock
-    if clock is None:
-        return 0.0
-    if clock.hz is not None:
-        return clock_hz / clock.hz
-    assert clock.divider_by is not None
-    divider = settings[clock.divider_by].value
-    if not divider:
-        usual = table.settings[clock.divider_by].usual
-        assert usual is not None
-        warnings.append(f"{clock.divider_by} was programmed as 0, which stops the external flash: {usual} is used")
-        settings[clock.divider_by] = ResolvedSetting(usual, f"one of {usual} core clocks", "usual")
-        divider = usual
-    return float(divider)
 
 
 def _caches(table: MemoryTable, settings: Mapping[str, ResolvedSetting]) -> dict[str, Cache | None]:
@@ -299,7 +181,7 @@ def _paths(
     for index, row in enumerate(table.paths):
         named = [regions[name] for name in row.memories if name in regions]
         problems += [
-            f"path[{index}].memories: board {board.name} has no memory {name!r}; {_near(name, regions, 'memories')}"
+            f"path[{index}].memories: board {board.name} has no memory {name!r}; {near(name, regions, 'memories')}"
             for name in row.memories
             if name not in regions
         ]
@@ -343,7 +225,7 @@ def _placed(paths: Sequence[tuple[Path, Ground]], board: Board, placement: Seque
     moved: list[tuple[_Range, MemoryRegion]] = []
     for place in placement:
         if place.memory not in regions:
-            raise UsageError(f"board {board.name} has no memory {place.memory!r}", hint=_near(place.memory, regions, "memories"))
+            raise UsageError(f"board {board.name} has no memory {place.memory!r}", hint=near(place.memory, regions, "memories"))
         if not 0 <= place.start < place.stop <= _ADDRESS_SPACE:
             raise UsageError(f"{place.start:#x} .. {place.stop:#x} are no addresses to place", hint="give a start and a stop behind it, below 2^32")
         moved.append((_whole((place.start, place.stop)), regions[place.memory]))

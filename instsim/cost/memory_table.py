@@ -99,8 +99,8 @@ class MemoryTable:
         clock_hz : float
             Core clock.
         programmed : mapping of str to int, optional
-            What the firmware left in the registers, by their names in `registers`; without those it never wrote. If it wrote one, those
-            that firmware sets up and this one did not hold their reset values; if it wrote none, all settings are the usual ones.
+            What the firmware left in the registers, by their names in `registers`, without those it never wrote. These hold their reset
+            values if it programmed the wait states (it sets up the clock itself then), else the usual ones.
         clock_overridden : bool
             Whether `clock_hz` is not the clock the firmware set up: the wait states it programmed are for another clock then, and the
             table's are used.

@@ -233,6 +233,7 @@ def test_starter_file_is_valid_and_keeps_the_memory_map(board, tmp_path) -> None
     assert mine.memories == board.memories
     assert mine.devices == board.devices
     assert mine.boot == board.boot
+    assert mine.memory_system == board.memory_system
     assert mine.clock == board.clock
     assert [prior.basis for prior in mine.energy] == ["assumed"]
     assert mine.digest != board.digest

@@ -8,6 +8,7 @@ import pytest
 
 from instsim.cost import core_names, load_core
 from instsim.cost.explain import explain
+from instsim.cost.memory_table import load_memory, memory_names
 from instsim.cost.table_files import shipped_tables
 from instsim.resources import cost_tables
 
@@ -32,7 +33,45 @@ def test_show_takes_a_board_and_a_name_that_is_both(instsim):
     assert "Energy before calibration" in both
 
 
+@pytest.mark.parametrize("name", memory_names())
+def test_show_has_every_row_of_a_memory_system_with_basis_and_source(instsim, name):
+    ran = instsim("tables", "show", name)
+    assert (ran.code, ran.err) == (0, "")
+    memory = load_memory(name)
+    rows = [*memory.registers.items(), *memory.settings.items(), *((row.name, row) for row in memory.caches)]
+    rows += [(row.name, row) for row in memory.wait_states.ranges] if memory.wait_states else []
+    for item, row in (*rows, *((", ".join(row.memories), row) for row in memory.paths)):
+        assert re.search(rf"\n  {re.escape(item)} .*{row.basis} +{re.escape(row.source[:24])}", ran.out), item
+    assert memory.digest in ran.out
+    assert "\nSources\n" in ran.out
+
+
+def test_a_name_may_be_a_core_a_memory_system_and_a_board_at_once(instsim):
+    out = instsim("tables", "show", "esp32-c3").out
+    for title in ("Issue cycles", "Caches and line buffers", "Energy before calibration"):
+        assert f"\n{title}\n" in out
+
+
+def test_a_board_shows_its_memory_system(instsim):
+    assert re.search(r"\n  memory system +stm32l4\n", instsim("boards", "show", "nucleo-l4r5zi").out)
+    assert re.search(r"\n  memory system +none: ", instsim("boards", "show", "generic-cortex-m4").out)
+
+
+def test_check_tells_what_is_wrong_with_a_memory_system_and_between_it_and_a_board(instsim, tmp_path):
+    memory = (cost_tables() / "memories" / "stm32l4.toml").read_text("utf-8")
+    (tmp_path / "memory.toml").write_text(memory.replace("ways = 8", "ways = 7"), "utf-8")
+    (tmp_path / "other.toml").write_text(memory.replace('memories = ["flash"]', 'memories = ["flahs"]'), "utf-8")
+    board = (cost_tables() / "boards" / "nucleo-l4r5zi.toml").read_text("utf-8").replace('"stm32l4"', '"other.toml"')
+    (tmp_path / "board.toml").write_text(board, "utf-8")
+    ran = instsim("tables", "check", "memory.toml", "other.toml", "board.toml")
+    assert ran.code == 1
+    assert "memory.toml: cache[1]: 256 B are not a power of two of sets of 7 lines of 32 B" in ran.out
+    assert "other.toml: ok\n" in ran.out
+    assert "board.toml: path[0].memories: board nucleo-l4r5zi has no memory 'flahs'; did you mean flash?\n" in ran.out
+
+
 def test_show_takes_files(instsim):
+    assert "Caches and line buffers" in instsim("tables", "show", cost_tables() / "memories" / "stm32l4.toml").out
     assert "Issue cycles" in instsim("tables", "show", cost_tables() / "cores" / "cortex-m4.toml").out
     assert "Memories" in instsim("tables", "show", cost_tables() / "boards" / "rpi-pico.toml").out
 

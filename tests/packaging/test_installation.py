@@ -76,9 +76,9 @@ def names(wheel: Path) -> set[str]:
 def test_wheel_holds_one_package_with_its_data_inside(wheel: Path) -> None:
     held = names(wheel)
     assert {name.split("/")[0].split("-")[0] for name in held} == {"instsim"}
-    boards = {path.name for path in (ROOT / "cost_tables" / "boards").glob("*.toml")}
-    cores = {path.name for path in (ROOT / "cost_tables" / "cores").glob("*.toml")}
-    assert {f"instsim/cost_tables/boards/{name}" for name in boards} | {f"instsim/cost_tables/cores/{name}" for name in cores} <= held
+    folders = ("boards", "cores", "memories")
+    tables = {path.relative_to(ROOT).as_posix() for folder in folders for path in (ROOT / "cost_tables" / folder).glob("*.toml")}
+    assert {f"instsim/{name}" for name in tables} <= held
     assert {"instsim/cost_tables/sources.toml", "instsim/firmware_elf/manifest.toml", "instsim/py.typed"} <= held
     assert "instsim/firmware_elf/elf/kws-cortex-m4.elf" in held
 
