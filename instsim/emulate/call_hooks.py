@@ -22,6 +22,7 @@ from instsim.emulate.layout import (
     MOST_NODES,
     NOWHERE,
     PLACES_SLOTS,
+    SIZE_MASK,
     BlockEnd,
     BlockState,
     CallCounter,
@@ -35,7 +36,7 @@ from instsim.emulate.layout import (
 __all__ = ["follow_call", "riscv_end", "thumb_end"]
 
 _U64 = types.uint64
-_NOWHERE = NOWHERE
+_NOWHERE, _SIZE_MASK = NOWHERE, SIZE_MASK
 _CODE, _SIZE = int(BlockState.CODE), int(Record.SIZE)
 _NODE, _DEPTH, _DROPPED, _STARTS = int(CallState.NODE), int(CallState.DEPTH), int(CallState.DROPPED), int(CallState.STARTS)
 _FRAMES, _NODES, _NODES_LENGTH, _CHILDREN = int(CallState.FRAMES), int(CallState.NODES), int(CallState.NODES_LENGTH), int(CallState.CHILDREN)
@@ -285,7 +286,7 @@ def follow_call(address: Any, record: Any, sequential: Any, before: Any, end_bef
         kind = words(before + calls[_SIDES])[_KIND]
         if kind == _U64(_CALL):
             # Back into the middle of a block that was interrupted is no call.
-            start = end_before - (words(before)[_SIZE] & _U64(0xFFFF))
+            start = end_before - (words(before)[_SIZE] & _U64(_SIZE_MASK))
             if address <= start or address >= end_before:
                 _call(address, end_before, side, calls)
         elif kind >= _U64(_RETURN):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from instsim.dynamics.target_buffer import Outcome
-from instsim.emulate.layout import NOWHERE, TICKS_PER_CYCLE, BlockState, BranchRecord, Record
+from instsim.emulate.layout import NOWHERE, SIZE_MASK, TICKS_PER_CYCLE, BlockState, BranchRecord, Record
 from instsim.emulate.memory import PAGE
 from instsim.emulate.spec import BlockCycles
 from instsim.errors import RunError
@@ -18,7 +18,7 @@ __all__ = ["BlockCounters"]
 _SLOTS = PAGE // 2
 _MOST_PAGES = 8192
 _MOST_BLOCKS = 1 << 22
-_SIZE_MASK, _BRANCH_SHIFT = 0xFFFF, 16
+_BRANCH_SHIFT = 16
 _CLOCK_AND_FLOW = (
     BlockState.PREVIOUS_END,
     BlockState.PREVIOUS_RECORD,
@@ -44,11 +44,9 @@ class BlockCounters:
         Addresses of ``uc_emu_stop`` and of the exit check (0 if the emulator looks by itself).
     follow_branches : bool
         Step the branch target buffer of `instsim.dynamics.target_buffer` over the backward branches of RV32 code.
-    keep_code : bool
-        Let the hook read the code of blocks; it always can where branches are followed.
     """
 
-    def __init__(self, stop_function: int, leave_function: int = 0, *, follow_branches: bool = False, keep_code: bool = False) -> None:
+    def __init__(self, stop_function: int, leave_function: int = 0, *, follow_branches: bool = False) -> None:
         self._records = np.zeros((_MOST_PAGES * _SLOTS, Record.WORDS), np.uint64)
         self._pages = np.zeros(1 << 20, np.uint64)
         self._list = np.zeros(_MOST_BLOCKS, np.uint64)
@@ -60,10 +58,8 @@ class BlockCounters:
         self._state[BlockState.STOP_FUNCTION] = stop_function
         self._state[BlockState.LEAVE_FUNCTION] = leave_function
         self.follows_branches = follow_branches
-        self._keeps_code = keep_code or follow_branches
-        if self._keeps_code:
-            self._code = np.zeros(1 << 20, np.uint64)
-            self._state[BlockState.CODE] = self._code.ctypes.data
+        self._code = np.zeros(1 << 20, np.uint64)
+        self._state[BlockState.CODE] = self._code.ctypes.data
         if follow_branches:
             self._branches = np.zeros((_MOST_BLOCKS, BranchRecord.WORDS), np.uint64)
             self._state[BlockState.BRANCHES] = self._branches.ctypes.data
@@ -82,7 +78,7 @@ class BlockCounters:
 
     @property
     def code_table(self) -> int:
-        """Where the pointers to the bytes of each page of code lie; branches must be followed."""
+        """Where the pointers to the bytes of each page of code lie."""
         return int(self._state[BlockState.CODE])
 
     @property
@@ -112,7 +108,7 @@ class BlockCounters:
 
     def sizes_at(self, slots: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the lengths in bytes of the blocks that records belong to."""
-        sizes: npt.NDArray[np.int64] = self._records[slots, Record.SIZE].astype(np.int64) & _SIZE_MASK
+        sizes: npt.NDArray[np.int64] = self._records[slots, Record.SIZE].astype(np.int64) & SIZE_MASK
         return sizes
 
     def follow_calls(self, state: int) -> None:
@@ -122,6 +118,10 @@ class BlockCounters:
     def trace_memory(self, state: int) -> None:
         """Give the hook that simulates memories the address of its `instsim.dynamics.memory_layout.TraceWord` state."""
         self._state[BlockState.TRACE] = state
+
+    def watch_calls(self, state: int) -> None:
+        """Give the hook the address of its `CallWatchState`."""
+        self._state[BlockState.CALL_WATCH] = state
 
     def slot_of(self, address: int) -> int:
         """Return the record of the block at an address; its page has been added."""
@@ -151,8 +151,7 @@ class BlockCounters:
         if index >= _MOST_PAGES:
             raise RunError("the firmware runs code on more than 32 MB of addresses")
         self._page_index[page] = index
-        if self._keeps_code:
-            self._code[page // PAGE] = host_address
+        self._code[page // PAGE] = host_address
         self._pages[page // PAGE] = self._records.ctypes.data + index * _SLOTS * Record.WORDS * 8
         return True
 
@@ -208,7 +207,7 @@ class BlockCounters:
     def unpriced(self) -> list[tuple[int, int]]:
         """Return address and size of the blocks that `refine` has not seen."""
         addresses, slots = self._known()
-        return [(int(addresses[i]), int(self._records[slots[i], Record.SIZE]) & _SIZE_MASK) for i in range(self._priced, addresses.size)]
+        return [(int(addresses[i]), int(self._records[slots[i], Record.SIZE]) & SIZE_MASK) for i in range(self._priced, addresses.size)]
 
     # -- the counts --------------------------------------------------------------------------------------------------------------
 
@@ -232,7 +231,7 @@ class BlockCounters:
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
         """Lengths in bytes, as `addresses`."""
-        sizes: npt.NDArray[np.int64] = self._records[self._known()[1], Record.SIZE].astype(np.int64) & _SIZE_MASK
+        sizes: npt.NDArray[np.int64] = self._records[self._known()[1], Record.SIZE].astype(np.int64) & SIZE_MASK
         return sizes
 
     def counts(self) -> npt.NDArray[np.int64]:

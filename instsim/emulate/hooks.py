@@ -18,7 +18,19 @@ from instsim.dynamics.memory_simulation import change_phase, simulate_block
 from instsim.dynamics.native_words import POINTER, half_words, words, words32
 from instsim.emulate.call_hooks import follow_call, riscv_end, thumb_end
 from instsim.emulate.extension_hooks import extension_functions, holds_new_site, size_until_exit
-from instsim.emulate.layout import NOWHERE, BlockState, BranchRecord, CallSide, CallState, DivideState, Record
+from instsim.emulate.kernel_hooks import is_kernel, riscv_calls_register, thumb_calls_register
+from instsim.emulate.layout import (
+    CALLS_REGISTER,
+    NOWHERE,
+    SIZE_MASK,
+    BlockState,
+    BranchRecord,
+    CallSide,
+    CallState,
+    CallWatchState,
+    DivideState,
+    Record,
+)
 from instsim.isa import Isa
 
 __all__ = ["compile_block_hook", "compile_extension_hooks", "compile_hooks"]
@@ -59,7 +71,15 @@ _REGISTERS_ADDRESS, _READ_FUNCTION, _REGISTER_NUMBERS, _REGISTERS_LENGTH, _SCRAT
     int(TraceWord.ASK),
 )
 _BRANCH_BYTES = 8 * int(BranchRecord.WORDS)
-_NOWHERE = NOWHERE
+_NOWHERE, _SIZE_MASK, _CALLS_REGISTER = NOWHERE, SIZE_MASK, CALLS_REGISTER
+_CALL_WATCH, _ENTERED, _STOPPED_AT_CALL = int(BlockState.CALL_WATCH), int(CallWatchState.ENTERED), int(CallWatchState.STOPPED)
+_HOST_PAGES, _READ_NODE, _NODE_REGISTER, _NODE_SCRATCH, _TARGET_BITS = (
+    int(CallWatchState.PAGES),
+    int(CallWatchState.READ_FUNCTION),
+    int(CallWatchState.NODE_REGISTER),
+    int(CallWatchState.SCRATCH),
+    int(CallWatchState.TARGET_BITS),
+)
 _READ, _DIVIDEND, _DIVISOR, _SIGNED, _HISTOGRAM, _SCRATCH = (
     int(DivideState.READ_FUNCTION),
     int(DivideState.DIVIDEND),
@@ -184,7 +204,7 @@ def _trace_memory(engine: Any, address: Any, at: Any, sequential: Any, state: An
     place = words(trace[_PROGRAMS] + ((at - trace[_RECORDS]) >> _U64(2)))
     program = place[0]
     if program == _U64(0):
-        program = _call_prepare(trace[_PREPARE], address, words(at)[_SIZE] & _U64(0xFFFF))
+        program = _call_prepare(trace[_PREPARE], address, words(at)[_SIZE] & _U64(_SIZE_MASK))
     if trace[_PHASE] == _U64(0):
         change_phase(state[_TRACE])
     trace[_PHASE] -= _U64(1)
@@ -198,16 +218,40 @@ def _trace_memory(engine: Any, address: Any, at: Any, sequential: Any, state: An
         state[_TICKS] += simulate_block(program, state[_TRACE], not sequential)
 
 
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _enters_kernel(engine: Any, address: Any, state: Any) -> Any:
+    """Whether the block at `address`, behind one that may have ended in a call through a register, is a kernel's first and nobody was told."""
+    if state[_CALL_WATCH] == _U64(0) or state[_PREVIOUS_END] == _U64(_NOWHERE):
+        return False
+    watch = words(state[_CALL_WATCH])
+    if watch[_ENTERED] == address:
+        watch[_ENTERED] = _U64(_NOWHERE)
+        return False
+    scratch = words(watch[_NODE_SCRATCH])
+    scratch[0] = _U64(0)
+    _call_read(watch[_READ_NODE], engine, watch[_NODE_REGISTER], scratch)
+    if not is_kernel(address | watch[_TARGET_BITS], scratch[0] & _U64(0xFFFFFFFF), watch[_HOST_PAGES]):
+        return False
+    watch[_ENTERED] = address
+    watch[_STOPPED_AT_CALL] = _U64(1)
+    return True
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _stop(engine: Any, state: Any) -> None:
+    """Stop the machine before a block is counted: it has not run, and is met again on resuming."""
+    state[_STOPPED] = _U64(1)
+    _call_stop(state[_STOP], engine)
+    if state[_LEAVE] != _U64(0):
+        _call_leave(state[_LEAVE], engine)
+
+
 def _make_block_hook(*, follow: bool, stacks: bool = False, memory: bool = False) -> Any:
     """Return the block hook; it is decided at compile time whether it follows the backward branches of RV32 code, and calls."""
 
     def on_block(engine: Any, address: Any, size: Any, state: Any) -> None:
         if state[_TICKS] >= state[_DEADLINE]:
-            # Stopped before this block is counted: it has not run, and is met again on resuming.
-            state[_STOPPED] = _U64(1)
-            _call_stop(state[_STOP], engine)
-            if state[_LEAVE] != _U64(0):
-                _call_leave(state[_LEAVE], engine)
+            _stop(engine, state)
             return
         pages = words(state[_PAGES])
         at = pages[address >> _U64(12)] + ((address & _U64(0xFFF)) << _U64(4))
@@ -215,15 +259,15 @@ def _make_block_hook(*, follow: bool, stacks: bool = False, memory: bool = False
         if follow and record[_SIZE] == _U64(0) and state[_SITES] != _U64(0) and holds_new_site(address, _U64(size), state):
             state[_NEW_BLOCK] = address
             state[_NEW_BLOCK_SIZE] = _U64(size)
-            state[_STOPPED] = _U64(1)
-            _call_stop(state[_STOP], engine)
-            if state[_LEAVE] != _U64(0):
-                _call_leave(state[_LEAVE], engine)
+            _stop(engine, state)
             return
         previous = words(state[_PREVIOUS_RECORD])
         sequential = address == state[_PREVIOUS_END]
         if sequential:
             previous[_FALLTHROUGHS] += _U64(1)
+        elif previous[_SIZE] & _U64(_CALLS_REGISTER) != _U64(0) and _enters_kernel(engine, address, state):
+            _stop(engine, state)
+            return
         if follow:
             branch = previous[_SIZE] >> _U64(16)
             if branch != _U64(0):
@@ -244,6 +288,10 @@ def _make_block_hook(*, follow: bool, stacks: bool = False, memory: bool = False
             record[_SIZE] = length
             if follow:
                 record[_SIZE] |= _find_branch(address, length, state) << _U64(16)
+            if follow:
+                record[_SIZE] |= riscv_calls_register(address + length, state[_CODE]) * _U64(_CALLS_REGISTER)
+            else:
+                record[_SIZE] |= thumb_calls_register(address + length, state[_CODE]) * _U64(_CALLS_REGISTER)
             if stacks:
                 side = words(at + words(state[_CALLS])[_SIDES])
                 side[_KIND] = riscv_end(address, length, state[_CODE]) if follow else thumb_end(address, length, state[_CODE])
@@ -251,7 +299,7 @@ def _make_block_hook(*, follow: bool, stacks: bool = False, memory: bool = False
             blocks[state[_LIST_LENGTH]] = address
             state[_LIST_LENGTH] += _U64(1)
         if follow and record[_SIZE] != _U64(0):
-            state[_PREVIOUS_END] = address + (record[_SIZE] & _U64(0xFFFF))
+            state[_PREVIOUS_END] = address + (record[_SIZE] & _U64(_SIZE_MASK))
         state[_TICKS] += record[_COST]
         if memory:
             _trace_memory(engine, address, at, sequential, state)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from instsim.emulate.memory import Memory
 from instsim.model import FoundModel, Operator, find_models, operator_at
 
-__all__ = ["KernelCall", "KernelFinder"]
+__all__ = ["INVOKE", "PREPARE", "REGISTRATION_OFFSETS", "KernelCall", "KernelFinder"]
 
-_REGISTRATION_OFFSETS = (28, 24, 40, 36)
-_PREPARE, _INVOKE, _BUILTIN_CODE = 8, 12, 20
+REGISTRATION_OFFSETS = (28, 24, 40, 36)
+PREPARE, INVOKE, _BUILTIN_CODE = 8, 12, 20
 _MOST_MODELS_READ = 8
 _LARGEST_SCAN_BYTES = 1 << 25
 
@@ -74,15 +74,15 @@ class KernelFinder:
         if node & 3:
             return None
         word = self._memory.word
-        for offset in _REGISTRATION_OFFSETS:
+        for offset in REGISTRATION_OFFSETS:
             registration = word(node + offset)
             if not registration or registration & 3:
                 continue
-            if word(registration + _INVOKE) == target:
+            if word(registration + INVOKE) == target:
                 model, operator = self._operator(word(node) or 0, word(node + 4) or 0)
                 builtin_code = word(registration + _BUILTIN_CODE) or 0
                 return KernelCall(target & ~1, node, False, model, operator, builtin_code, registration)
-            if word(registration + _PREPARE) == target:
+            if word(registration + PREPARE) == target:
                 return KernelCall(target & ~1, node, is_prepare=True, registration=registration)
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 __all__ = [
+    "CALLS_REGISTER",
     "CHILDREN_SLOTS",
     "DEEPEST_NODE",
     "MOST_COUNTERS",
@@ -12,6 +13,7 @@ __all__ = [
     "MOST_NODES",
     "NOWHERE",
     "PLACES_SLOTS",
+    "SIZE_MASK",
     "TICKS_PER_CYCLE",
     "BlockEnd",
     "BlockState",
@@ -21,6 +23,7 @@ __all__ = [
     "CallNode",
     "CallSide",
     "CallState",
+    "CallWatchState",
     "DivideState",
     "Record",
 ]
@@ -56,7 +59,7 @@ class BlockState(IntEnum):
     LEAVE_FUNCTION = 9
     """Address of ``helper_check_exit_request``, which leaves the emulator at once after a stop; 0 if the emulator looks by itself."""
     CODE = 10
-    """Pointer to 2**20 pointers: the bytes of each 4 KB page of the address space. 0: branches are not followed."""
+    """Pointer to 2**20 pointers: the bytes of each 4 KB page of the address space that code has run from."""
     BRANCHES = 11
     """Pointer to the records of backward branches (`BranchRecord`)."""
     BRANCHES_LENGTH = 12
@@ -77,6 +80,8 @@ class BlockState(IntEnum):
     """Pointer to the `CallState`; only the hooks that follow calls use it."""
     TRACE = 21
     """Pointer to the `instsim.dynamics.memory_layout.TraceWord` state; only the hooks that simulate memories use it."""
+    CALL_WATCH = 22
+    """Pointer to the `CallWatchState`; 0: nobody asks for kernels."""
     WORDS = 24
 
 
@@ -88,9 +93,33 @@ class Record(IntEnum):
     TICKS = 2
     """Price of one execution; a quarter of the block's size in cycles until the machine is told better."""
     SIZE = 3
-    """Length of the block in bytes in the low 16 bits; above them the address of the `BranchRecord` of the backward conditional branch at its
-    end, or 0."""
+    """Length of the block in bytes (`SIZE_MASK`); `CALLS_REGISTER` if its end may be a call through a register; in the upper 48 bits the address
+    of the `BranchRecord` of the backward conditional branch at its end, or 0."""
     WORDS = 4
+
+
+SIZE_MASK = 0x7FFF
+CALLS_REGISTER = 0x8000
+
+
+class CallWatchState(IntEnum):
+    """What the block hook needs to tell calls of kernels (`instsim.emulate.kernels`), and what it found."""
+
+    PAGES = 0
+    """Pointer to 2**20 pointers: the host's bytes of each 4 KB page of memory."""
+    READ_FUNCTION = 1
+    """Address of ``uc_reg_read``."""
+    NODE_REGISTER = 2
+    """Unicorn's number of the register that holds the second argument."""
+    SCRATCH = 3
+    """Pointer to one word."""
+    TARGET_BITS = 4
+    """What is set in a pointer to code beside its address: 1 on Thumb."""
+    ENTERED = 5
+    """The kernel that the machine stopped before and is yet to enter, or `NOWHERE`."""
+    STOPPED = 6
+    """1 if the machine stopped before a kernel."""
+    WORDS = 8
 
 
 class BranchRecord(IntEnum):

@@ -12,6 +12,7 @@ from instsim.dynamics.divider import OPERAND_CLASSES
 from instsim.emulate.accelerator import relax_exit_check
 from instsim.emulate.branch_to_next import branches_to_next, is_taken
 from instsim.emulate.call_stacks import CallStacks
+from instsim.emulate.call_watch import CallWatch
 from instsim.emulate.counters import BlockCounters
 from instsim.emulate.devices import Devices, Surroundings
 from instsim.emulate.direct_entry import start_at
@@ -99,7 +100,6 @@ class Machine:
             Engine.function_address("uc_emu_stop"),
             relax_exit_check(spec.isa).helper,
             follow_branches=spec.isa is Isa.RV32,
-            keep_code=call_stacks,
         )
         block_hook = load_block_hook(spec.isa, stacks=call_stacks, memory=memory_timing is not None)
         self.calls = CallStacks(self.counters, image) if call_stacks else None
@@ -109,6 +109,8 @@ class Machine:
         self._divide_states: list[Any] = []
         self._block_cycles = block_cycles
         self._code_page_watchers: list[Callable[[int], None]] = []
+        self._call_watch: CallWatch | None = None
+        self._call_watcher: Callable[[int], None] = lambda _target: None
         self._stop: Stop | None = None
         self._pc = self.start = 0
         self.initial_sp: int | None = None
@@ -212,6 +214,12 @@ class Machine:
     def watch_code_pages(self, watcher: Callable[[int], None]) -> None:
         """Call `watcher` with a page's address before its first instruction runs; it may add hooks."""
         self._code_page_watchers.append(watcher)
+
+    def watch_kernels(self, watcher: Callable[[int], None]) -> None:
+        """Call `watcher`, and nobody else, with the address of a kernel that an indirect call enters, between two blocks."""
+        self._call_watcher = watcher
+        if self._call_watch is None:
+            self._call_watch = CallWatch(self.engine, self.memory, self.counters)
 
     def _watch_divide(self, address: int, dividend: int, divisor: int, *, signed: bool) -> None:
         if address in self.divides:
@@ -323,6 +331,8 @@ class Machine:
             if self.memory_trace is not None:
                 self.memory_trace.check()
             hook_stopped = counters.take_stopped()
+            if self._call_watch is not None and self._call_watch.take():
+                self._call_watcher(self._pc)
             asked = self._asked_stop()
             if asked is not None:
                 return asked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import mmap
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from instsim.image import FirmwareImage
 __all__ = ["PAGE", "Bank", "Memory"]
 
 PAGE = 4096
+_PAGES = 1 << 20
 _ERASED = 0xFF
 
 
@@ -59,6 +61,15 @@ class Memory:
     def windows(self) -> tuple[tuple[int, Bank], ...]:
         """Every address at which a bank starts, aliases included, with the bank."""
         return self._windows
+
+    @functools.cached_property
+    def host_pages(self) -> npt.NDArray[np.uint64]:
+        """Host address of each of the 2**20 pages of the address space, 0 where there is no memory."""
+        pages = np.zeros(_PAGES, np.uint64)
+        for start, bank in self._windows:
+            count = bank.spec.size // PAGE
+            pages[start // PAGE : start // PAGE + count] = bank.host_address + np.arange(count, dtype=np.uint64) * PAGE
+        return pages
 
     def find(self, address: int) -> tuple[Bank, int] | None:
         """Return the bank that answers at an address (aliases included) and the offset in it, or None."""

@@ -28,6 +28,8 @@ _SOURCES = (
     "extension_instructions.py",
     "extension_layout.py",
     "call_hooks.py",
+    "kernel_hooks.py",
+    "kernels.py",
     "../dynamics/native_words.py",
     "../dynamics/memory_layout.py",
     "../dynamics/memory_simulation.py",

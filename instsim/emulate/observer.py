@@ -16,14 +16,13 @@ from instsim.emulate.ledger import Ledger
 from instsim.emulate.machine import Machine, Stop, StopReason
 from instsim.emulate.memory import PAGE
 from instsim.emulate.region import KernelWatch, RegionRequest, RegionRule
-from instsim.isa import IndirectCall, indirect_call_sites
+from instsim.isa import IndirectCall, Isa, indirect_call_sites
 from instsim.profile.block_profile import KernelRecord, TensorShape
 
 __all__ = ["Observer"]
 
 DISPATCH = 0
 _INTERRUPTS, _OTHER_THREADS = "(interrupts)", "(other threads)"
-_MOST_MISSES = 20_000
 _CODE_OVERLAP = 2
 
 
@@ -37,14 +36,6 @@ class _Frame:
     caller_row: int | None
     is_region: bool = False
     closes_region: bool = False
-
-
-@dataclass
-class _Site:
-    call: IndirectCall
-    handle: object = None
-    misses: int = 0
-    hits: int = 0
 
 
 @dataclass
@@ -70,7 +61,8 @@ class Observer:
     hooks : InstructionHooks, optional
         Where to hook, on a machine that is observed again and again.
     sites : iterable of IndirectCall, optional
-        The calls that may run kernels, where they are known; else every indirect call of the code that runs is looked at.
+        The calls that may run kernels, where they are known: hooks on them, which many observers of a machine can have at the same time. Else
+        the block hook looks at every indirect call.
     """
 
     def __init__(
@@ -94,7 +86,7 @@ class Observer:
         self._frames: list[_Frame] = []
         self._kernels: list[_Kernel] = []
         self._rows: dict[tuple[int, ...], int] = {}
-        self._sites: dict[int, _Site] = {}
+        self._sites: dict[int, IndirectCall] = {}
         self._returns: set[int] = set()
         self._left: dict[int, tuple[list[_Frame], int | None]] = {}
         self._special_rows: dict[str, int] = {}
@@ -120,10 +112,13 @@ class Observer:
         self.sp_at_start: int | None = None
         self.notes: list[str] = []
         machine.processor.log.watchers.append(self)
+        self._asks_at_blocks = sites is None
         if sites is None:
+            machine.watch_kernels(self._at_kernel)
+        if watch.dispatchers:
             machine.watch_code_pages(self._on_code_page)
         for site in sites or ():
-            self._sites[site.address] = _Site(site)
+            self._sites[site.address] = site
             self._hook(site.address, self._at_indirect_call)
         if request.entry is not None:
             self._hook(request.entry, self._at_entry)
@@ -140,9 +135,12 @@ class Observer:
         memory = self._machine.memory
         code = memory.read(page, PAGE + _CODE_OVERLAP) or memory.read(page, PAGE) or b""
         for address, call in indirect_call_sites(self._machine.isa, code, page).items():
-            if address < page + PAGE and address not in self._sites:
-                site = self._sites[address] = _Site(call)
-                site.handle = self._engine.on_instruction(address, self._at_indirect_call)
+            if address < page + PAGE and address not in self._sites and self._is_in_dispatcher(address):
+                self._sites[address] = call
+                self._engine.on_instruction(address, self._at_indirect_call)
+
+    def _is_in_dispatcher(self, address: int) -> bool:
+        return any(start <= address < stop for start, stop in self._watch.dispatchers)
 
     def _hook_once(self, address: int, callback: Callable[[int], None]) -> None:
         self._engine.forget_code(address)
@@ -268,20 +266,28 @@ class Observer:
             return
         site = self._sites[address]
         engine = self._engine
-        target = engine.read_register(engine.registers.general[site.call.register]) + site.call.offset & 0xFFFFFFFF
+        target = engine.read_register(engine.registers.general[site.register]) + site.offset & 0xFFFFFFFF
         call = self._finder.classify(target, engine.read_register(engine.registers.arguments[1]))
-        if call is None and any(start <= address < stop for start, stop in self._watch.dispatchers):
-            call = KernelCall(target & ~1, 0, is_prepare=False)
-        if call is None:
-            site.misses += 1
-            if site.misses > _MOST_MISSES and not site.hits and site.handle is not None:
-                engine.remove(site.handle)
+        if call is None and self._is_in_dispatcher(address):
+            self._at_call(KernelCall(target & ~1, 0, is_prepare=False), address + site.size)
+        elif call is not None and not self._asks_at_blocks:
+            self._at_call(call, address + site.size)
+
+    def _at_kernel(self, address: int) -> None:
+        """Follow a kernel that an indirect call has just entered."""
+        if self.is_done:
             return
-        site.hits += 1
+        registers = self._engine.registers
+        target = address | 1 if self._machine.isa is Isa.THUMB else address
+        call = self._finder.classify(target, self._engine.read_register(registers.arguments[1]))
+        if call is not None:
+            self._at_call(call, self._engine.read_register(registers.link) & ~1)
+
+    def _at_call(self, call: KernelCall, return_address: int) -> None:
         if call.is_prepare:
             self._prepared_inside = self._ledger.is_open and self.rule is RegionRule.INVOKE and not self._has_kernels
-            return
-        self._start_kernel(call, address + site.call.size, None)
+        else:
+            self._start_kernel(call, return_address, None)
 
     def _at_kernel_function(self, address: int) -> None:
         if self.is_done:

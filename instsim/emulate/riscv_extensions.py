@@ -76,14 +76,12 @@ class RiscvExtensions:
         self._handles: dict[int, int] = {}
         self._watched: set[int] = set()
         self._flags: dict[int, npt.NDArray[np.uint64]] = {}
-        self._readable, self._writable, self._sites = (np.zeros(_PAGES, np.uint64) for _ in range(3))
+        self._readable = memory.host_pages
+        self._writable, self._sites = (np.zeros(_PAGES, np.uint64) for _ in range(2))
         self._scratch = np.zeros(_SCRATCH_WORDS, np.uint64)
         self._state = np.zeros(ExtensionState.WORDS, np.uint64)
         self._callbacks = (ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64)(self._ask), ctypes.CFUNCTYPE(None, ctypes.c_uint32)(self._trap))
         self._first_trap = _TRAP_HOOK(lambda _engine, number, _state: self._trap_before_opening(number))
-        for start, bank in memory.windows:
-            first = start // PAGE
-            self._readable[first : first + bank.spec.size // PAGE] = bank.host_address + np.arange(bank.spec.size // PAGE, dtype=np.uint64) * PAGE
         self._trap_hook = engine.add_trap_hook(ctypes.cast(self._first_trap, ctypes.c_void_p).value or 0, self._pointer)
         engine.on_hook = self._on_hook
         counters.find_sites(self._sites.ctypes.data)
