@@ -194,7 +194,7 @@ def _read_ahead(path_address: Any, line: Any, at: Any) -> None:
     if path[_PORT] != _ZERO:
         port = words(path[_PORT])
         begin = max(begin, port[_BUSY])
-        port[_BUSY] = begin + path[_MISS] + _CYCLE
+        port[_BUSY] = begin + path[_MISS]
         port[_AHEAD_PATH] = path_address
     path[_AHEAD_LINE] = line + _ONE
     path[_AHEAD_AT] = begin + path[_MISS]
@@ -208,9 +208,10 @@ def _demand(path_address: Any, line: Any, word: Any, at: Any) -> Any:
         return at + path[_MISS]
     port = words(path[_PORT])
     begin = at
+    ended = _ZERO
     if port[_BUSY] > at:
         if port[_AHEAD_PATH] != _ZERO and path[_ABORTS] != _ZERO:
-            words(port[_AHEAD_PATH])[_AHEAD_LINE] = _ZERO
+            ended = port[_AHEAD_PATH]
         else:
             begin = port[_BUSY]
     arrival = begin + path[_MISS]
@@ -222,6 +223,14 @@ def _demand(path_address: Any, line: Any, word: Any, at: Any) -> Any:
         port[_FILL_WORD] = word
         port[_FILL_AT] = arrival
         port[_BUSY] += path[_LAST_WORD] * path[_FURTHER]
+    if ended != _ZERO:
+        other = words(ended)
+        if ended == path_address:
+            other[_AHEAD_LINE] = _ZERO
+        else:
+            other[_AHEAD_AT] = port[_BUSY] + other[_MISS]
+            port[_AHEAD_PATH] = ended
+            port[_BUSY] = other[_AHEAD_AT]
     return arrival
 
 

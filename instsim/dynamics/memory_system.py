@@ -87,7 +87,7 @@ class Path:
     prefetched_cycles : float
         Least stall of the first use of a line that was read ahead; waiting for its arrival counts toward it.
     aborts_prefetch : bool
-        An access that needs the port ends a read-ahead that is under way, instead of waiting for it.
+        An access that needs the port ends a read-ahead that is under way, instead of waiting for it. Behind a data access it begins anew.
     access_cycles : float
         Stall of every access, hit or miss.
     """
@@ -120,6 +120,9 @@ class MemorySystem:
         Not two of the same kind of access for the same address.
     fetch_lead_cycles : float
         How far the core fetches ahead of what it executes, where control flows straight: so much of a fetch's stall is hidden.
+    fetch_ahead : bool
+        The core fetches a word while it executes the last instruction of the word before: ahead of that instruction's data access, and also if it
+        jumps. Else a word is fetched when its first instruction is executed.
     crossing_cycles : float
         Stall of a load that the pipeline pairs with the load before it, if the two go to different memories.
     """
@@ -128,4 +131,5 @@ class MemorySystem:
     caches: tuple[Cache, ...] = ()
     paths: tuple[Path, ...] = ()
     fetch_lead_cycles: float = 0.0
+    fetch_ahead: bool = False
     crossing_cycles: float = 0.0

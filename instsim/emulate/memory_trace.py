@@ -31,6 +31,7 @@ _PREPARE = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 _STACK_POINTERS = {Isa.THUMB: 13, Isa.RV32: 2}
 _ACCESSES = (Operation.READ, Operation.WRITE)
 _MASK = 0xFFFFFFFF
+_FETCH_BYTES = 4
 
 Counts = npt.NDArray[np.int64]
 
@@ -129,6 +130,7 @@ class MemoryTrace:
         self._state[TraceWord.PATH_BYTES] = 8 * self._path_words
         self._writes_matter = any(path.access is Access.WRITE for system in systems for path in system.paths)
         self._crossings_matter = any(system.crossing_cycles for system in systems)
+        self._ahead_matters = any(system.fetch_ahead for system in systems)
         for slot in self._prepared:
             self._programs[slot] = 0
         self._prepared.clear()
@@ -164,6 +166,7 @@ class MemoryTrace:
         starts, total = self._timing.schedule(address, code)
         places = _instruction_addresses(self._engine.isa, code, address)
         starts = [*starts, *[total] * (len(places) - len(starts))]
+        ends = [*places[1:], address + size]
         steps = self._relevant(address_steps(self._engine.isa, code, address))
         words: list[int] = []
         operations = 0
@@ -174,12 +177,11 @@ class MemoryTrace:
         fetched: list[int] = []
         for place, at in enumerate(places):
             ticks = round(starts[place] * TICKS_PER_CYCLE)
-            fetch = self._fetch(at, fetched)
-            if fetch is not None:
-                words += fetch[:2]
-                words.append(ticks)
-                words += fetch[2:]
-                operations += 1
+            for target in self._fetched_words(at, ends[place]):
+                fetch = self._fetch(at, target, fetched)
+                if fetch is not None:
+                    words += [*fetch[:2], ticks, *fetch[2:]]
+                    operations += 1
             for step in by_place.get(place, ()):
                 pairs = step.operation is Operation.READ and last_read == place - 1
                 words += self._operation(step, at, ticks, pairs=pairs)
@@ -191,25 +193,32 @@ class MemoryTrace:
         copies = int(any(step.operation not in _ACCESSES for step in steps))
         return self._store([operations, round(total * TICKS_PER_CYCLE), copies, 0, *words])
 
-    def _fetch(self, at: int, fetched: list[int]) -> list[int] | None:
-        """Return the operation for the first instruction that needs a new word or line of some system; `fetched` remembers the last one of each."""
+    def _fetched_words(self, at: int, end: int) -> tuple[int, ...]:
+        """Return the addresses that are fetched at an instruction: its own, and the one behind it where that is fetched ahead."""
+        return (at, end) if end % _FETCH_BYTES == 0 and self._ahead_matters else (at,)
+
+    def _fetch(self, at: int, target: int, fetched: list[int]) -> list[int] | None:
+        """Return the operation for a fetch while the instruction at `at` is executed, if some system needs a new word or line for it.
+
+        `fetched` remembers the last one of each.
+        """
         if not fetched:
             fetched += [-1] * len(self._systems)
         paths = []
         for index, state in enumerate(self._systems):
-            found = state.fetch_path(at)
+            found = state.fetch_path(target) if target == at or state.system.fetch_ahead else 0
             if found:
                 path = state.system.paths[found - 1]
                 granule = path.word_bytes if path.further_word_cycles or path.cache is None else state.line_bytes(path.cache)
-                if at // granule == fetched[index]:
+                if target // granule == fetched[index]:
                     found = 0
                 else:
-                    fetched[index] = at // granule
+                    fetched[index] = target // granule
             paths.append(found)
         if not any(paths):
             return None
         packed = [int.from_bytes(bytes(paths[k : k + 8]).ljust(8, b"\0"), "little") for k in range(0, len(paths), 8)]
-        return [int(StepKind.FETCH), at | self._site(at, Access.FETCH) << 32, *packed]
+        return [int(StepKind.FETCH), target & _MASK | self._site(at, Access.FETCH) << 32, *packed]
 
     def _operation(self, step: AddressStep, at: int, ticks: int, *, pairs: bool) -> list[int]:
         site = 0

@@ -138,9 +138,10 @@ class Reference:
             return at + path.miss_cycles
         port = self.ports[path.port]
         begin = at
+        ended: int | None = None
         if port.busy_until > at:
             if port.ahead_for is not None and path.aborts_prefetch:
-                self.ahead.pop(port.ahead_for, None)
+                ended = port.ahead_for
             else:
                 begin = port.busy_until
         arrival = begin + path.miss_cycles
@@ -149,6 +150,12 @@ class Reference:
         if path.cache is not None and line is not None and path.further_word_cycles:
             port.filling, port.first_word, port.first_at = (path.cache, line), word, arrival
             port.busy_until += (self.words(path) - 1) * path.further_word_cycles
+        if ended == index:
+            del self.ahead[index]
+        elif ended is not None:
+            begins = port.busy_until
+            self.ahead[ended].at = port.busy_until = begins + self.system.paths[ended].miss_cycles
+            port.ahead_for = ended
         return arrival
 
     def read_ahead(self, index: int, line: int, at: float) -> None:
@@ -161,6 +168,6 @@ class Reference:
         if path.port is not None:
             port = self.ports[path.port]
             begin = max(begin, port.busy_until)
-            port.busy_until = begin + path.miss_cycles + 1
+            port.busy_until = begin + path.miss_cycles
             port.ahead_for = index
         self.ahead[index] = Ahead(line, begin + path.miss_cycles)
