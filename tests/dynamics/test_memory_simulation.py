@@ -92,12 +92,13 @@ def test_line_buffers_read_ahead_while_the_core_executes() -> None:
     assert native.stall()[:3] == [2.0, 1.0, 0.0]
 
 
-def test_a_data_read_aborts_what_is_read_ahead() -> None:
+def test_a_data_read_aborts_what_is_read_ahead_which_begins_anew_behind_it() -> None:
     fetch = _flash(access=Access.FETCH, cache="buffers", miss_cycles=2.0, prefetch=True)
     system = MemorySystem("m", (Cache("buffers", 8, 1, 4),), (fetch, _flash(miss_cycles=2.0, aborts_prefetch=True)))
     native = Native(system)
-    native.run_block([_fetch(0x1000, 0, 0), _read(0x2000, 2, 1), _fetch(0x1008, 3, 2)], 8, jumped=True)
-    assert native.stall()[:3] == [2.0, 2.0, 2.0]
+    native.run_block([_fetch(0x1000, 0, 0), _read(0x2000, 2, 1), _fetch(0x1008, 4, 2)], 8, jumped=True)
+    # The next line is begun at 3. Data, wanted at 4, are there at 6; the line is begun again at 7 and there at 9; wanted at 4 + 4 = 8.
+    assert native.stall()[:3] == [2.0, 2.0, 1.0]
 
 
 def test_the_least_recently_used_line_makes_room() -> None:
