@@ -129,7 +129,15 @@ def shown(text):
 
 @pytest.mark.parametrize("columns", [60, 100])
 @pytest.mark.parametrize(
-    "arguments", [("boards",), ("cores",), ("boards", "show", "rpi-pico2"), ("tables", "show", "cortex-m4"), ("inspect", "--sample", "kws")]
+    "arguments",
+    [
+        ("boards",),
+        ("cores",),
+        ("boards", "show", "rpi-pico2"),
+        ("tables", "show", "cortex-m4"),
+        ("tables", "show", "stm32u5"),
+        ("inspect", "--sample", "kws"),
+    ],
 )
 def test_lines_fit_the_terminal(columns, arguments):
     code, text = in_a_terminal(columns, *arguments)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from instsim.cost.board import load_board
 from instsim.cost.memory_resolution import Placement
@@ -209,6 +211,24 @@ def test_several_places_and_a_whole_memory() -> None:
     assert resolved(G0B1, placement=whole).system.paths == ()
     two = [Placement(0x0800_2000, 0x0800_3000, "sram"), Placement(0x0800_0000, 0x0800_1000, "sram")]
     assert path_of(resolved(G0B1, placement=two), "flash", Access.READ).ranges[1:] == ((0x0800_1000, 0x0800_2000), (0x0800_3000, 0x0808_0000))
+
+
+_BLOCK = 0x400
+_SPAN = 0x0800_0000, 0x2001_0000
+
+
+@given(st.sets(st.tuples(st.sampled_from(_SPAN), st.integers(0, 15)), max_size=12), st.data())
+def test_an_address_takes_the_path_of_where_it_was_placed_and_every_other_its_own(blocks, data) -> None:
+    """On the F746, whose flash and RAM have paths of their own, in blocks of 1 KiB."""
+    placed = {(base, block): data.draw(st.sampled_from(["flash", "sram1", "dtcm"])) for base, block in sorted(blocks)}
+    places = [Placement(base + _BLOCK * block, base + _BLOCK * (block + 1), memory) for (base, block), memory in placed.items()]
+    paths = resolved(F746, placement=places).system.paths
+    for base, own in zip(_SPAN, ("flash", "sram1"), strict=True):
+        for block in range(16):
+            address = base + _BLOCK * block + 100
+            memory = placed.get((base, block), own)
+            found = [path.memory for path in paths if path.access is Access.READ and any(start <= address < stop for start, stop in path.ranges)]
+            assert found == ([] if memory == "dtcm" else [memory])
 
 
 @pytest.mark.parametrize(
