@@ -121,7 +121,7 @@ def _single(values: BlockValues, first: int, second: int) -> None:
     registers, number, data = values.registers, first & 15, second >> 12
     size = 1 << (first >> 5 & 3)
     loads = bool(first & 0x10)
-    if size == 8 or (loads and data == _PC and size < 4):  # pld, pli
+    if size == 8 or first & 0x110 == 0x100 or (loads and data == _PC and size < 4):  # undefined, or pld, pli
         return
     base = registers[number]
     index: Value | None = None
@@ -349,7 +349,7 @@ def _multiply(values: BlockValues, first: int, second: int) -> None:
         registers[addend], registers[target] = values.multiply(left, right), values.unknown()
     else:
         registers[target] = values.unknown()
-        if kind in {12, 14}:  # smlal, umaal: the low word too
+        if kind in {12, 13, 14}:  # smlal, smlsld, umaal: the low word too
             registers[addend] = values.unknown()
 
 

@@ -41,8 +41,8 @@ class AccessComparison:
         self._executed: Counter[tuple[int, int]] = Counter()
         self._most = executions
         self._thumb = ThumbDecoder() if machine.isa is Isa.THUMB else None
-        self._seen: list[tuple[int, Access]] = []
-        self._predicted: dict[int, tuple[list[Access] | None, bool]] | None = None
+        self._seen: list[Access] = []
+        self._predicted: list[tuple[int, list[Access], bool, bool]] | None = None
         self._last: tuple[int, int] = (0, 0)
         self._it_state_at_end: dict[tuple[int, int], int] = {}
         uc = machine.engine.uc
@@ -50,11 +50,10 @@ class AccessComparison:
         uc.hook_add(unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE, self._access)
 
     def _access(self, uc: Any, kind: int, address: int, size: int, _value: int, _data: Any) -> None:
-        engine = self.machine.engine
         if self._predicted is not None:
-            pc, writes = engine.pc, kind == unicorn.UC_MEM_WRITE
-            self._seen += [(pc, (writes, address + part, min(size, 4))) for part in range(0, size, 4)]
-        engine.clear_it_state(uc)
+            writes = kind == unicorn.UC_MEM_WRITE
+            self._seen += [(writes, address + part, min(size, 4)) for part in range(0, size, 4)]
+        self.machine.engine.clear_it_state(uc)
 
     def _read(self, address: int, size: int) -> int | None:
         data = self.machine.memory.read(address, size)
@@ -78,34 +77,31 @@ class AccessComparison:
         numbers = {number for step in steps for number in (step.base, step.index) if number < 32}
         registers = {number: engine.read_register(engine.registers.general[number]) for number in numbers}
         predicated = {step.place for step in steps if step.predicated}
-        self._predicted = {}
+        self._predicted = []
         for place, writes, start, width, words in run_steps(steps, registers, self._read):
-            accesses, _ = self._predicted.setdefault(places[place], ([], place in predicated))
-            if start is None or accesses is None:
-                self._predicted[places[place]] = (None, place in predicated)
-            else:
-                accesses += [(writes, start + width * word & 0xFFFFFFFF, width) for word in range(words)]
+            accesses = [(writes, (start or 0) + width * word & 0xFFFFFFFF, width) for word in range(words)]
+            self._predicted.append((places[place], accesses, start is not None, place in predicated))
 
     def _finish(self) -> None:
+        """Walk over what was predicted and what happened: Unicorn does not say reliably which instruction an access belongs to."""
         predicted, seen = self._predicted, self._seen
         self._predicted, self._seen = None, []
         if predicted is None:
             return
-        happened: dict[int, list[Access]] = {}
-        for pc, access in seen:
-            happened.setdefault(pc, []).append(access)
-        for pc in sorted({*predicted, *happened}):
-            accesses, predicated = predicted.get(pc, ([], False))
-            found = happened.get(pc, [])
-            if predicated and not found:
+        position, pc = 0, self._last[0]
+        for pc, accesses, known, predicated in predicted:
+            found = seen[position : position + len(accesses)]
+            fits = found == accesses if known else [access[::2] for access in found] == [access[::2] for access in accesses]
+            if predicated and not fits:
                 self.skipped[pc] += 1
-            elif accesses is None:
-                self.unknown[pc] += 1
-            elif accesses == found:
-                self.exact[pc] += 1
-            else:
-                self.wrong[pc] += 1
+                continue
+            position += len(accesses)
+            (self.wrong if not fits else self.exact if known else self.unknown)[pc] += 1
+            if not fits:
                 self.examples.setdefault(pc, (accesses, found))
+        if position < len(seen):
+            self.wrong[pc] += 1
+            self.examples.setdefault(pc, ([], seen[position:]))
 
     @property
     def uses_registers(self) -> bool:
