@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import unicorn
 
-from instsim.emulate.machine import Machine
+from instsim.emulate.machine import Machine, StopReason
 from instsim.isa import Isa
-from instsim.isa.address_steps import NO_REGISTER, AddressStep, address_steps
+from instsim.isa.address_steps import FIRST_TEMPORARY, AddressStep, address_steps
 from instsim.isa.decode import decode
 from instsim.isa.thumb import ThumbDecoder
+from tests.emulate.bundled import chip, image_of
 from tests.isa.address_interpreter import run_steps
 
 Access = tuple[bool, int, int]
@@ -19,7 +21,7 @@ Access = tuple[bool, int, int]
 
 
 class AccessComparison:
-    """Compares every block of a machine that is run after this was made, the first `executions` times it executes.
+    """Compares every block that a machine runs between `start` and `stop`, the first `executions` times it executes.
 
     Attributes
     ----------
@@ -35,19 +37,38 @@ class AccessComparison:
         self.unknown: Counter[int] = Counter()
         self.wrong: Counter[int] = Counter()
         self.skipped: Counter[int] = Counter()
-        self.examples: dict[int, Any] = {}
+        self.examples: dict[int, tuple[list[Access], list[Access]]] = {}
+        self.executed: Counter[tuple[int, int]] = Counter()
         self.steps: dict[tuple[int, int], tuple[AddressStep, ...]] = {}
-        self._places: dict[tuple[int, int], list[int]] = {}
-        self._executed: Counter[tuple[int, int]] = Counter()
-        self._most = executions
+        self.places: dict[tuple[int, int], list[int]] = {}
+        self.most = executions
         self._thumb = ThumbDecoder() if machine.isa is Isa.THUMB else None
+        self._it_state_at_end: dict[tuple[int, int], int] = {}
+        self._handles: list[Any] = []
+        self._forget_block()
+
+    def _forget_block(self) -> None:
         self._seen: list[Access] = []
         self._predicted: list[tuple[int, list[Access], bool, bool]] | None = None
-        self._last: tuple[int, int] = (0, 0)
-        self._it_state_at_end: dict[tuple[int, int], int] = {}
-        uc = machine.engine.uc
-        uc.hook_add(unicorn.UC_HOOK_BLOCK, self._block)
-        uc.hook_add(unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE, self._access)
+        self._last = (0, 0)
+
+    def start(self) -> None:
+        """Look at what the machine runs from here on."""
+        uc = self.machine.engine.uc
+        self._forget_block()
+        self._handles = [
+            uc.hook_add(unicorn.UC_HOOK_BLOCK, self._block),
+            uc.hook_add(unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE, self._access),
+        ]
+        uc.ctl_flush_tb()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._finish()
+        uc = self.machine.engine.uc
+        for handle in self._handles:
+            uc.hook_del(handle)
+        uc.ctl_flush_tb()
 
     def _access(self, uc: Any, kind: int, address: int, size: int, _value: int, _data: Any) -> None:
         if self._predicted is not None:
@@ -64,17 +85,17 @@ class AccessComparison:
         machine = self.machine
         it_state = self._it_state_at_end.get(self._last, 0) if self._last[1] == address else 0
         self._last = (address, address + size)
-        if self._last not in self._places:
+        if self._last not in self.places:
             code = machine.memory.read(address, size) or b""
             self.steps[self._last] = address_steps(machine.isa, code, address, it_state)
-            self._places[self._last] = [instruction.address for instruction in decode(machine.isa, code, address, it_state)]
+            self.places[self._last] = [instruction.address for instruction in decode(machine.isa, code, address, it_state)]
             self._it_state_at_end[self._last] = self._thumb.it_state_after(code, address, it_state) if self._thumb else 0
-        self._executed[self._last] += 1
-        if self._executed[self._last] > self._most:
+        self.executed[self._last] += 1
+        if self.executed[self._last] > self.most:
             return
-        steps, places = self.steps[self._last], self._places[self._last]
+        steps, places = self.steps[self._last], self.places[self._last]
         engine = machine.engine
-        numbers = {number for step in steps for number in (step.base, step.index) if number < 32}
+        numbers = {number for step in steps for number in (step.base, step.index) if number < FIRST_TEMPORARY}
         registers = {number: engine.read_register(engine.registers.general[number]) for number in numbers}
         predicated = {step.place for step in steps if step.predicated}
         self._predicted = []
@@ -103,6 +124,28 @@ class AccessComparison:
             self.wrong[pc] += 1
             self.examples.setdefault(pc, ([], seen[position:]))
 
-    @property
-    def uses_registers(self) -> bool:
-        return any(step.base != NO_REGISTER for steps in self.steps.values() for step in steps)
+
+def compare_all_blocks(name: str, core: str, *, slice_cycles: int = 20_000, executions: int = 8) -> AccessComparison:
+    """Compare every block of a bundled firmware.
+
+    Looking at each access is slow, so a first run tells in which slices of time a block executes for the first time, and the second looks
+    at those alone.
+    """
+    machine = Machine(image_of(name, core), chip(core))
+    known = [0]
+    while True:
+        stop = machine.run(len(known) * slice_cycles)
+        known.append(len(machine.counters.addresses))
+        if stop.reason is not StopReason.BUDGET:
+            break
+    machine = Machine(image_of(name, core), chip(core))
+    comparison = AccessComparison(machine, executions)
+    looking = False
+    for number, (before, after) in enumerate(pairwise(known), start=1):
+        if looking != (after > before):
+            looking = not looking
+            (comparison.start if looking else comparison.stop)()
+        machine.run(number * slice_cycles)
+    if looking:
+        comparison.stop()
+    return comparison
