@@ -16,12 +16,14 @@ from instsim.cost.core_table import CoreTable, Cost
 from instsim.cost.cycle_estimate import DIVIDES, OPERANDS_UNKNOWN, CycleEstimate, EventCost
 from instsim.cost.exception_cost import with_exceptions
 from instsim.cost.pipelines import load_pipeline
+from instsim.cost.stall_cost import with_instruction_stalls, with_stalls
 from instsim.dynamics.divider import divider_cycles
 from instsim.dynamics.target_buffer import Outcome
 from instsim.errors import IncompleteError, UsageError
 from instsim.isa.decode import Decoder, make_decoder
 from instsim.isa.instruction import Flow, Isa
 from instsim.profile.block_profile import BlockProfile, FunctionSpan
+from instsim.profile.memory_use import MemoryUse
 
 __all__ = ["CostModel"]
 
@@ -56,7 +58,7 @@ class CostModel:
         self.core = core
         self._decoder: Decoder | None = None
 
-    def price(self, profile: BlockProfile, *, allow_unpriced: bool = False) -> CycleEstimate:
+    def price(self, profile: BlockProfile, *, allow_unpriced: bool = False, memory: MemoryUse | None = None) -> CycleEstimate:
         """Price every block in every row of a profile.
 
         Parameters
@@ -65,6 +67,8 @@ class CostModel:
             What ran.
         allow_unpriced : bool
             Charge one cycle, marked assumed, for an executed instruction that the core's table does not price, instead of refusing.
+        memory : MemoryUse, optional
+            One of the profile's accounts of stalls; without it memories are ideal.
 
         Returns
         -------
@@ -108,9 +112,13 @@ class CostModel:
             events=self._events(matrix, occurrences, weights, measured_divides, sum(crossing.accesses for crossing in crossing_costs)),
             warnings=warnings,
         )
+        if memory is not None:
+            estimate = with_stalls(estimate, profile, memory, _classes_at(matrix, memory.addresses))
         return with_exceptions(estimate, self.core, profile)
 
-    def charges_of(self, profile: BlockProfile, blocks: Integers, *, allow_unpriced: bool = False) -> ChargedInstructions:
+    def charges_of(
+        self, profile: BlockProfile, blocks: Integers, *, allow_unpriced: bool = False, memory: MemoryUse | None = None
+    ) -> ChargedInstructions:
         """Return what each instruction of some blocks was charged, over all rows of a profile.
 
         Parameters
@@ -120,6 +128,8 @@ class CostModel:
         blocks : ndarray of int64
             Indices of blocks of the profile.
         allow_unpriced : bool
+            As in `price`.
+        memory : MemoryUse, optional
             As in `price`.
 
         Raises
@@ -138,13 +148,14 @@ class CostModel:
         events = issue_of[matrix.event[chosen]] if matrix.events else matrix.event[chosen]
         occurrences[events != matrix.event[chosen]] = 0.0
         crossings = [crossing for crossing in self._crossings(matrix, profile) if crossing.block in blocks]
-        return ChargedInstructions(
+        charged = ChargedInstructions(
             address=np.concatenate([matrix.address[chosen], np.array([crossing.address for crossing in crossings], dtype=np.int64)]),
             event=np.concatenate([events, np.full(len(crossings), len(matrix.events), dtype=np.int64)]),
             occurrences=np.concatenate([occurrences, np.array([crossing.accesses for crossing in crossings], dtype=np.float64)]),
             cycles=np.concatenate([cycles, np.array([crossing.cycles.sum() for crossing in crossings], dtype=np.float64)]),
             events=(*matrix.events, load_pipeline(self.core.pipeline).crossing_event or "") if crossings else matrix.events,
         )
+        return charged if memory is None else with_instruction_stalls(charged, profile, blocks, memory)
 
     def static_cycles(self, isa: Isa, address: int, code: bytes) -> float:
         """Return the mean cycles of one execution of a block, for a running machine's timers.
@@ -270,6 +281,15 @@ class CostModel:
             suffix = OPERANDS_UNKNOWN if unknown else ""
             rows.extend(_event(name + suffix, cost, chosen, occurrences, weights, extra=extra))
         return tuple(sorted(rows, key=lambda row: (-row.cycles, row.name)))
+
+
+def _classes_at(matrix: ChargeMatrix, addresses: Integers) -> list[str]:
+    """Return the class of the instruction at, or before, each address."""
+    if not matrix.address.size:
+        return ["unknown"] * addresses.size
+    order = np.argsort(matrix.address, kind="stable")
+    places = np.maximum(np.searchsorted(matrix.address[order], addresses, side="right") - 1, 0)
+    return [matrix.classes[number] for number in matrix.class_id[order][places].tolist()]
 
 
 def _event(name: str, cost: Cost, chosen: npt.NDArray[np.bool_], occurrences: Floats, weights: Floats, *, extra: float = 0.0) -> list[EventCost]:

@@ -17,6 +17,7 @@ from instsim.profile.block_profile import (
 )
 from instsim.profile.file import is_profile, load_profile, save_profile
 from instsim.profile.functions import functions_of, owners
+from instsim.profile.memory_use import MemoryUse, PathUse
 from instsim.profile.symbol_sizes import symbol_sizes
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "FirmwareFacts",
     "FunctionSpan",
     "KernelRecord",
+    "MemoryUse",
+    "PathUse",
     "RunFacts",
     "SwapFacts",
     "SymbolSize",

@@ -34,6 +34,7 @@ from instsim.profile.block_profile import (
     SymbolSize,
     TensorShape,
 )
+from instsim.profile.memory_use import memory_arrays, memory_facts, memory_from
 
 __all__ = ["FORMAT_VERSION", "is_profile", "load_profile", "profile_bytes", "profile_from_bytes", "save_profile"]
 
@@ -64,6 +65,7 @@ def profile_bytes(profile: BlockProfile) -> bytes:
         arrays["crossing_counts"] = np.stack([use.counts for use in profile.crossings])
     if profile.buffer_outcomes is not None:
         arrays["buffer_outcomes"] = profile.buffer_outcomes
+    arrays |= memory_arrays(profile.memory)
     if profile.calls is not None:
         arrays |= {f"call_{field.name}": getattr(profile.calls, field.name) for field in fields(CallTree)}
     facts = {
@@ -74,6 +76,7 @@ def profile_bytes(profile: BlockProfile) -> bytes:
         "functions": [asdict(span) for span in profile.functions],
         "firmware": asdict(profile.firmware),
         "run": asdict(profile.run),
+        "memory": memory_facts(profile.memory),
     }
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
@@ -205,6 +208,7 @@ def _assemble(facts: dict[str, Any], arrays: dict[str, Any]) -> BlockProfile:
         calls=CallTree(**{field.name: arrays[f"call_{field.name}"].astype(np.int64) for field in fields(CallTree)})
         if "call_nodes" in arrays
         else None,
+        memory=memory_from(facts.get("memory", []), arrays),
     )
 
 
@@ -235,6 +239,8 @@ def _inconsistency(profile: BlockProfile) -> str:
         return "code behind the blocks that does not fit them"
     if any(use.counts.shape != shape[:1] for use in profile.crossings):
         return "accesses that do not fit the kernels"
+    if any(use.misses.shape[0] != shape[0] for use in profile.memory):
+        return "stalls that do not fit the kernels"
     if len(profile.code) != int(profile.sizes.sum()) or (blocks and int(profile.sizes.min()) <= 0):
         return "code that does not fit the blocks"
     if profile.calls is not None and not _is_tree(profile.calls, blocks):

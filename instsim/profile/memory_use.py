@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MemoryUse", "PathUse"]
+__all__ = ["MemoryUse", "PathUse", "memory_arrays", "memory_facts", "memory_from"]
 
 Counts = npt.NDArray[np.int64]
 Cycles = npt.NDArray[np.float64]
@@ -34,6 +35,8 @@ class PathUse:
         Those that met a line on its way.
     stall_cycles : ndarray of float64
         Cycles lost.
+    basis, source : str
+        What the path's figures rest on.
     """
 
     memory: str
@@ -43,6 +46,8 @@ class PathUse:
     misses: Counts
     read_ahead: Counts
     stall_cycles: Cycles
+    basis: str = "assumed"
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,12 @@ class MemoryUse:
         What the system was set to, and by whom.
     warnings : tuple of str
         What a reader should know.
+    board : str
+        Board it belongs to.
+    clock_hz : float
+        Core clock it holds at.
+    sampled : bool
+        Whether the stalls were projected from samples of the run.
     """
 
     system: str
@@ -77,3 +88,70 @@ class MemoryUse:
     paths: tuple[PathUse, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    board: str = ""
+    clock_hz: float = 0.0
+    sampled: bool = False
+
+    @property
+    def total_stall_cycles(self) -> float:
+        """Cycles lost in the region."""
+        return float(self.stall_cycles.sum())
+
+
+_PATH_COUNTS = ("accesses", "misses", "read_ahead")
+
+
+def memory_arrays(uses: tuple[MemoryUse, ...]) -> dict[str, npt.NDArray[np.generic]]:
+    """Return the arrays of a profile's memory uses, by the names they have in its file."""
+    arrays: dict[str, npt.NDArray[np.generic]] = {}
+    for number, use in enumerate(uses):
+        prefix = f"memory{number}_"
+        arrays |= {prefix + name: getattr(use, name) for name in ("addresses", "accesses", "stall_cycles", "misses")}
+        rows = use.misses.shape[0]
+        arrays[prefix + "path_counts"] = np.array(
+            [[getattr(path, name) for name in _PATH_COUNTS] for path in use.paths], np.int64
+        ).reshape(len(use.paths), len(_PATH_COUNTS), rows)
+        arrays[prefix + "path_stalls"] = np.array([path.stall_cycles for path in use.paths], np.float64).reshape(len(use.paths), rows)
+    return arrays
+
+
+def memory_facts(uses: tuple[MemoryUse, ...]) -> list[dict[str, Any]]:
+    """Return what of a profile's memory uses is no array."""
+    return [
+        {
+            **{name: getattr(use, name) for name in ("system", "warnings", "board", "clock_hz", "sampled")},
+            "settings": dict(use.settings),
+            "paths": [{name: getattr(path, name) for name in ("memory", "access", "cache", "basis", "source")} for path in use.paths],
+        }
+        for use in uses
+    ]
+
+
+def memory_from(facts: list[dict[str, Any]], arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[MemoryUse, ...]:
+    """Put together what `memory_arrays` and `memory_facts` took apart.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If it does not go together.
+    """
+    uses = []
+    for number, fact in enumerate(facts):
+        prefix = f"memory{number}_"
+        counts, stalls = arrays[prefix + "path_counts"].astype(np.int64), arrays[prefix + "path_stalls"].astype(np.float64)
+        paths = tuple(
+            PathUse(**row, **{name: counts[index, column] for column, name in enumerate(_PATH_COUNTS)}, stall_cycles=stalls[index])
+            for index, row in enumerate(fact["paths"])
+        )
+        use = MemoryUse(
+            addresses=arrays[prefix + "addresses"].astype(np.int64),
+            accesses=arrays[prefix + "accesses"].astype(np.int64),
+            stall_cycles=arrays[prefix + "stall_cycles"].astype(np.float64),
+            misses=arrays[prefix + "misses"].astype(np.int64),
+            **fact | {"paths": paths, "warnings": tuple(fact["warnings"])},
+        )
+        sites = use.addresses.size
+        if use.accesses.shape != (sites,) or use.stall_cycles.shape != use.misses.shape or use.misses.shape[1:] != (sites,):
+            raise ValueError("stalls that do not fit their sites")
+        uses.append(use)
+    return tuple(uses)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from instsim.cost import ChargedInstructions, CostModel, CycleEstimate
+from instsim.cost.stall_cost import STALL_PREFIX
 from instsim.cost.cycle_estimate import OPERANDS_UNKNOWN
 from instsim.errors import UsageError
 from instsim.image import FirmwareImage, demangle, load_image, resolve_function
@@ -19,6 +20,7 @@ from instsim.session.annotation import AnnotatedBlock, AnnotatedEvent, Annotated
 from instsim.session.choose import Target, choose_target
 from instsim.session.estimate import EstimatedEvent
 from instsim.session.estimating import price_warnings
+from instsim.session.memories import memory_use_of
 from instsim.session.facade import profile_for, saved_target, with_region
 from instsim.session.functions_that_ran import FunctionBlocks, find_by_address, find_by_name, functions_that_ran, without_clone
 from instsim.session.operator_choice import restrict_to_operator
@@ -79,7 +81,8 @@ def annotate(
     if not functions:
         raise UsageError(f"nothing ran in {chosen_operator or ran.run.region}", hint="choose another operator or region")
     model = CostModel(target.core)
-    priced = model.price(ran, allow_unpriced=request.allow_unpriced)
+    memory = memory_use_of(ran, target)
+    priced = model.price(ran, allow_unpriced=request.allow_unpriced, memory=memory)
     by_cost = tuple(sorted(functions, key=lambda found: (-float(priced.cycles[:, found.blocks].sum()), found.span.address)))
     if function is None:
         chosen = by_cost[0]
@@ -137,9 +140,10 @@ def annotate_function(
     Annotation
         Cycles of its instructions sum to those of the function in an estimate of the same profile.
     """
-    priced = priced or model.price(profile, allow_unpriced=True)
+    memory = memory_use_of(profile, target)
+    priced = priced or model.price(profile, allow_unpriced=True, memory=memory)
     lines = lines or SourceLines()
-    charges = model.charges_of(profile, function.blocks, allow_unpriced=True)
+    charges = model.charges_of(profile, function.blocks, allow_unpriced=True, memory=memory)
     by_address = _by_address(charges)
     executions, fallthroughs = profile.executions.sum(axis=0), profile.fallthroughs.sum(axis=0)
     cycles = priced.cycles.sum(axis=0)
@@ -241,6 +245,8 @@ def _events(blocks: Sequence[AnnotatedBlock], priced: CycleEstimate, total: floa
     for name, parts in cycles.items():
         # A divide whose operands are known and one whose are not stand apart in the estimate; either tells the basis.
         cost = costs.get(name) or costs.get(name + OPERANDS_UNKNOWN) or (exceptions if name == _EXCEPTIONS else None)
+        if cost is None and name.startswith(STALL_PREFIX):
+            cost = next((event for event in priced.events if event.name.startswith(name)), None)
         count, spent = math.fsum(counts[name]), math.fsum(parts)
         basis, source = (cost.basis, cost.source) if cost is not None else ("", "")
         rows.append(EstimatedEvent(name, round(count), spent / count if count else 0.0, spent, _share(spent, total), basis, source))

@@ -13,7 +13,9 @@ __all__ = [
     "EstimatedClass",
     "EstimatedEvent",
     "EstimatedFunction",
+    "EstimatedMemory",
     "EstimatedOperator",
+    "EstimatedPath",
     "Figure",
     "Provenance",
 ]
@@ -103,6 +105,8 @@ class EstimatedOperator:
         Name of the function that ran it, or its address.
     parent : int
         Index, among the operators, of the one that called it (control flow operators), or -1.
+    stall_cycles : float
+        Those of `cycles` that were spent waiting for memory; 0 where memory is taken as ideal.
     """
 
     name: str
@@ -123,17 +127,19 @@ class EstimatedOperator:
     energy_j: float
     kernel: str
     parent: int = -1
+    stall_cycles: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class EstimatedFunction:
-    """Exclusive cost of one function."""
+    """Exclusive cost of one function; `stall_cycles` of its cycles were spent waiting for memory."""
 
     name: str
     address: int
     cycles: float
     instructions: int
     share: float
+    stall_cycles: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +189,78 @@ class EstimatedEvent:
     share: float
     basis: str
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatedPath:
+    """What one kind of access to one memory cost.
+
+    Attributes
+    ----------
+    memory : str
+        Name of the board's memory.
+    access : {'fetch', 'read', 'write'}
+        Kind of access.
+    cache : str
+        Cache or line buffers in front, empty for none.
+    accesses : int
+        Words of data; for fetches, lines or words of code entered.
+    misses : int
+        Those that waited for the memory itself.
+    read_ahead : int
+        Those that met a line on its way.
+    hit_rate : float
+        Share of the accesses that did neither.
+    stall_cycles : float
+        Cycles lost.
+    share : float
+        Of the region's cycles.
+    basis, source : str
+        What its figures rest on.
+    """
+
+    memory: str
+    access: str
+    cache: str
+    accesses: int
+    misses: int
+    read_ahead: int
+    hit_rate: float
+    stall_cycles: float
+    share: float
+    basis: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatedMemory:
+    """What the chip's memories cost.
+
+    Attributes
+    ----------
+    system : str
+        The memory system and its operating point, in words.
+    settings : dict of str to str
+        What it was set to, and by whom.
+    stall_cycles : float
+        Cycles lost in the region.
+    share : float
+        Of the region's cycles.
+    flash_reads : int
+        Words of data read from flash.
+    paths : tuple of EstimatedPath
+        By stall cycles, descending.
+    sampled : bool
+        Whether the stalls were projected from samples of the run.
+    """
+
+    system: str
+    settings: dict[str, str]
+    stall_cycles: float
+    share: float
+    flash_reads: int
+    paths: tuple[EstimatedPath, ...]
+    sampled: bool = False
 
 
 @dataclass(frozen=True)
@@ -254,6 +332,8 @@ class Estimate:
         Everything a reader should know before trusting the figures.
     calls : tuple of EstimatedCall
         The call tree, where call stacks were kept; else empty. Exclusive cycles sum to the region's.
+    memory : EstimatedMemory or None
+        What the memories cost; None where they are taken as ideal.
     """
 
     firmware: FirmwareFacts
@@ -271,6 +351,7 @@ class Estimate:
     events: tuple[EstimatedEvent, ...]
     warnings: tuple[str, ...] = ()
     calls: tuple[EstimatedCall, ...] = ()
+    memory: EstimatedMemory | None = None
 
     @property
     def cycles_per_instruction(self) -> float:

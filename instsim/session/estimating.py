@@ -8,8 +8,9 @@ import numpy as np
 
 from instsim import __version__
 from instsim.cost import CostModel, CycleEstimate, energy_interval
-from instsim.profile import BlockProfile, owners
+from instsim.profile import BlockProfile, MemoryUse, owners
 from instsim.session.call_costs import priced_calls
+from instsim.cost.stall_cost import stalls_by_block
 from instsim.session.choose import Target
 from instsim.session.estimate import (
     Estimate,
@@ -20,10 +21,9 @@ from instsim.session.estimate import (
     Figure,
     Provenance,
 )
+from instsim.session.memories import IDEAL_MEMORY, estimated_memory, memory_use_of, memory_warnings
 
 __all__ = ["estimate_profile", "price_warnings"]
-
-_IDEAL_MEMORY = "ideal: no wait states"
 
 
 def estimate_profile(profile: BlockProfile, target: Target, *, allow_unpriced: bool = False, level: float = 0.9) -> Estimate:
@@ -51,7 +51,8 @@ def estimate_profile(profile: BlockProfile, target: Target, *, allow_unpriced: b
     IncompleteError
         If an instruction that ran has no price.
     """
-    priced = CostModel(target.core).price(profile, allow_unpriced=allow_unpriced)
+    memory = memory_use_of(profile, target)
+    priced = CostModel(target.core).price(profile, allow_unpriced=allow_unpriced, memory=memory)
     cycles = priced.total_cycles
     prior = target.board.energy_prior(target.clock_hz)
     low_j, high_j = energy_interval(prior, level)
@@ -72,7 +73,7 @@ def estimate_profile(profile: BlockProfile, target: Target, *, allow_unpriced: b
             clock_hz=target.clock_hz,
             supply_v=prior.supply_v,
             clock_source=target.clock_source,
-            memory=_IDEAL_MEMORY,
+            memory=IDEAL_MEMORY if memory is None else memory.system,
             cycles_by_basis={name: value / cycles if cycles else 0.0 for name, value in basis.items()},
         ),
         cycles=cycles,
@@ -80,8 +81,8 @@ def estimate_profile(profile: BlockProfile, target: Target, *, allow_unpriced: b
         latency=latency,
         energy=energy,
         power=power,
-        operators=_operators(profile, priced, target, energy.value),
-        functions=_functions(profile, priced),
+        operators=_operators(profile, priced, target, energy.value, memory),
+        functions=_functions(profile, priced, memory),
         classes=tuple(
             EstimatedClass(name, count, priced.class_cycles.get(name, 0.0), _share(priced.class_cycles.get(name, 0.0), cycles))
             for name, count in sorted(priced.class_instructions.items(), key=lambda item: (-priced.class_cycles.get(item[0], 0.0), item[0]))
@@ -89,6 +90,7 @@ def estimate_profile(profile: BlockProfile, target: Target, *, allow_unpriced: b
         events=tuple(EstimatedEvent(e.name, e.count, e.weight_cycles, e.cycles, _share(e.cycles, cycles), e.basis, e.source) for e in priced.events),
         warnings=price_warnings(profile, priced, target),
         calls=priced_calls(profile, priced),
+        memory=None if memory is None else estimated_memory(memory, cycles, target.board),
     )
 
 
@@ -96,9 +98,12 @@ def _share(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
-def _operators(profile: BlockProfile, priced: CycleEstimate, target: Target, energy_j: float) -> tuple[EstimatedOperator, ...]:
+def _operators(
+    profile: BlockProfile, priced: CycleEstimate, target: Target, energy_j: float, memory: MemoryUse | None
+) -> tuple[EstimatedOperator, ...]:
     if not profile.kernels:
         return ()
+    stalls = np.zeros(len(profile.kernels) + 1) if memory is None else memory.stall_cycles.sum(axis=1)
     cycles, instructions = priced.cycles.sum(axis=1), priced.instructions.sum(axis=1)
     total = float(cycles.sum())
     inclusive = cycles.astype(float).copy()
@@ -117,6 +122,7 @@ def _operators(profile: BlockProfile, priced: CycleEstimate, target: Target, ene
             "share": _share(own, total),
             "latency_s": own / target.clock_hz,
             "energy_j": energy_j * _share(own, total),
+            "stall_cycles": float(stalls[index]),
         }
         if index == 0:
             return EstimatedOperator("(dispatch)", -1, -1, -1, 1, (), (), 0, 0, cycles_per_mac=None, kernel="", **common)
@@ -141,28 +147,33 @@ def _operators(profile: BlockProfile, priced: CycleEstimate, target: Target, ene
     return (*(row(index) for index in range(1, len(profile.kernels) + 1)), row(0))
 
 
-def _functions(profile: BlockProfile, priced: CycleEstimate) -> tuple[EstimatedFunction, ...]:
+def _functions(profile: BlockProfile, priced: CycleEstimate, memory: MemoryUse | None) -> tuple[EstimatedFunction, ...]:
     owner = owners(profile.functions, profile.addresses)
     cycles, instructions = priced.cycles.sum(axis=0), priced.instructions.sum(axis=0)
     places = len(profile.functions) + 1
     by_cycles = np.bincount(owner + 1, weights=cycles, minlength=places)
     by_instructions = np.bincount(owner + 1, weights=instructions.astype(float), minlength=places)
+    lost = np.zeros(cycles.size) if memory is None else stalls_by_block(profile, memory).sum(axis=0)
+    by_stalls = np.bincount(owner + 1, weights=lost, minlength=places)
     total = float(cycles.sum())
-    rows = [
-        EstimatedFunction(span.name, span.address, float(by_cycles[i]), round(float(by_instructions[i])), _share(float(by_cycles[i]), total))
-        for i, span in enumerate(profile.functions, 1)
-        if by_instructions[i]
-    ]
+
+    def row(name: str, address: int, place: int) -> EstimatedFunction:
+        own = float(by_cycles[place])
+        return EstimatedFunction(name, address, own, round(float(by_instructions[place])), _share(own, total), float(by_stalls[place]))
+
+    rows = [row(span.name, span.address, place) for place, span in enumerate(profile.functions, 1) if by_instructions[place]]
     if by_instructions[0]:
-        rows.append(EstimatedFunction("(no symbol)", 0, float(by_cycles[0]), round(float(by_instructions[0])), _share(float(by_cycles[0]), total)))
+        rows.append(row("(no symbol)", 0, 0))
     return tuple(sorted(rows, key=lambda function: (-function.cycles, function.address)))
 
 
 def price_warnings(profile: BlockProfile, priced: CycleEstimate, target: Target) -> tuple[str, ...]:
     """Return what makes the price of a profile on a target doubtful, one sentence each."""
     warnings = [*target.warnings, *profile.run.warnings, *priced.warnings]
+    memory = memory_use_of(profile, target)
+    warnings += memory_warnings(profile, target, memory)
     waits = max((m.wait_states.count for m in target.board.memories if m.kind == "flash" and m.wait_states is not None), default=0)
-    if waits:
+    if waits and memory is None:
         warnings.append(
             f"memory is taken as ideal: the flash of {target.board.name} has {waits} wait states, "
             "so the board is slower, most where weights are read once"

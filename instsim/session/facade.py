@@ -15,6 +15,7 @@ from instsim.session.choose import Target, choose_target
 from instsim.session.estimate import BoardChoice, Estimate
 from instsim.session.estimating import estimate_profile
 from instsim.session.machines import machine_spec
+from instsim.session.memories import memory_simulation
 from instsim.session.model_file import check_model_options
 from instsim.session.regions import find_region, find_watch
 from instsim.session.remembered import remembered_profile
@@ -68,6 +69,7 @@ def _run(image: FirmwareImage, target: Target, request: Request) -> BlockProfile
     from instsim.emulate.run import RunOptions, profile_image  # noqa: PLC0415 -- loads Unicorn
 
     model = CostModel(target.core)
+    memories = memory_simulation(target, request)
     script = find_serial(image, request, target.machine_board)
     options = RunOptions(
         region=find_region(image, request, script),
@@ -82,10 +84,12 @@ def _run(image: FirmwareImage, target: Target, request: Request) -> BlockProfile
         watch=find_watch(image, request),
         budget_cycles=request.budget_cycles,
         block_cycles=partial(model.static_cycles, target.core.isa),
+        memory_timing=None if memories is None else memories.timing,
         on_progress=request.on_progress,
         call_stacks=request.call_stacks,
     )
-    return profile_image(image, machine_spec(target.machine_board, target.core, target.clock_hz), options)
+    ran = profile_image(image, machine_spec(target.machine_board, target.core, target.clock_hz), options)
+    return ran if memories is None else memories.attach(ran)
 
 
 def estimate(firmware: str | Path | FirmwareImage | BlockProfile, request: Request | None = None) -> Estimate:

@@ -82,6 +82,8 @@ class Request:
         Compare the outputs of `model` with those of the package ``tflite-micro``.
     allow_float : bool
         Let `model` compute with floating-point numbers.
+    memory : {'exact', 'sampled', 'ideal'}
+        How the board's memories (wait states, caches, prefetch) are followed: at every access, in samples of the run, or not at all.
     """
 
     board: str | None = None
@@ -118,6 +120,7 @@ class Request:
     save_outputs: str | None = None
     verify: bool = False
     allow_float: bool = False
+    memory: str = "exact"
 
     @property
     def uses_files(self) -> bool:
