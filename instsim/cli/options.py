@@ -165,6 +165,13 @@ def run_options(command: Command, *, budget: str = "20G") -> Command:
         ),
         click.option("--call-stacks", is_flag=True, help="Keep the call tree, for flame graphs and inclusive costs; slower."),
         click.option("--force", is_flag=True, help="Run an image on a board that it does not fit."),
+        click.option(
+            "--memory",
+            type=click.Choice(["exact", "sampled", "ideal"]),
+            default="exact",
+            show_default=True,
+            help="Follow the board's wait states and caches at every access, in samples of the run, or not at all.",
+        ),
         click.option("--cache/--no-cache", "use_cache", default=True, help="Whether an image that did not change may be left unrun."),
     )
 

@@ -72,11 +72,9 @@ def with_stalls(estimate: CycleEstimate, profile: BlockProfile, use: MemoryUse, 
         events.append(EventCost(f"{STALL_PREFIX}crossing", 0, 0.0, rest, first.basis if first else "assumed", first.source if first else ""))
     merged: dict[str, EventCost] = {}
     for event in events:
-        have = merged.get(event.name)
-        if have is not None:
-            count, cycles = have.count + event.count, have.cycles + event.cycles
-            event = replace(have, count=count, cycles=cycles, weight_cycles=cycles / max(1, count))
-        merged[event.name] = event
+        have = merged.setdefault(event.name, replace(event, count=0, cycles=0.0))
+        count, cycles = have.count + event.count, have.cycles + event.cycles
+        merged[event.name] = replace(have, count=count, cycles=cycles, weight_cycles=cycles / max(1, count))
     class_cycles = dict(estimate.class_cycles)
     for name, cycles in zip(classes, use.stall_cycles.sum(axis=0).tolist(), strict=True):
         class_cycles[name] = class_cycles.get(name, 0.0) + cycles
@@ -88,7 +86,9 @@ def with_stalls(estimate: CycleEstimate, profile: BlockProfile, use: MemoryUse, 
     )
 
 
-def with_instruction_stalls(charged: ChargedInstructions, profile: BlockProfile, blocks: npt.NDArray[np.int64], use: MemoryUse) -> ChargedInstructions:
+def with_instruction_stalls(
+    charged: ChargedInstructions, profile: BlockProfile, blocks: npt.NDArray[np.int64], use: MemoryUse
+) -> ChargedInstructions:
     """Add the stalls at the instructions of some blocks to what else they were charged; occurrences are misses.
 
     Parameters

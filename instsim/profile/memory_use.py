@@ -108,9 +108,9 @@ def memory_arrays(uses: tuple[MemoryUse, ...]) -> dict[str, npt.NDArray[np.gener
         prefix = f"memory{number}_"
         arrays |= {prefix + name: getattr(use, name) for name in ("addresses", "accesses", "stall_cycles", "misses")}
         rows = use.misses.shape[0]
-        arrays[prefix + "path_counts"] = np.array(
-            [[getattr(path, name) for name in _PATH_COUNTS] for path in use.paths], np.int64
-        ).reshape(len(use.paths), len(_PATH_COUNTS), rows)
+        arrays[prefix + "path_counts"] = np.array([[getattr(path, name) for name in _PATH_COUNTS] for path in use.paths], np.int64).reshape(
+            len(use.paths), len(_PATH_COUNTS), rows
+        )
         arrays[prefix + "path_stalls"] = np.array([path.stall_cycles for path in use.paths], np.float64).reshape(len(use.paths), rows)
     return arrays
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from instsim.cost import ChargedInstructions, CostModel, CycleEstimate
-from instsim.cost.stall_cost import STALL_PREFIX
 from instsim.cost.cycle_estimate import OPERANDS_UNKNOWN
+from instsim.cost.stall_cost import STALL_PREFIX
 from instsim.errors import UsageError
 from instsim.image import FirmwareImage, demangle, load_image, resolve_function
 from instsim.image.source_lines import SourceLines, read_source_lines
@@ -20,9 +20,9 @@ from instsim.session.annotation import AnnotatedBlock, AnnotatedEvent, Annotated
 from instsim.session.choose import Target, choose_target
 from instsim.session.estimate import EstimatedEvent
 from instsim.session.estimating import price_warnings
-from instsim.session.memories import memory_use_of
 from instsim.session.facade import profile_for, saved_target, with_region
 from instsim.session.functions_that_ran import FunctionBlocks, find_by_address, find_by_name, functions_that_ran, without_clone
+from instsim.session.memories import memory_use_of
 from instsim.session.operator_choice import restrict_to_operator
 from instsim.session.request import Request
 from instsim.session.settings import find_settings

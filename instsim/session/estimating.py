@@ -8,9 +8,9 @@ import numpy as np
 
 from instsim import __version__
 from instsim.cost import CostModel, CycleEstimate, energy_interval
+from instsim.cost.stall_cost import stalls_by_block
 from instsim.profile import BlockProfile, MemoryUse, owners
 from instsim.session.call_costs import priced_calls
-from instsim.cost.stall_cost import stalls_by_block
 from instsim.session.choose import Target
 from instsim.session.estimate import (
     Estimate,

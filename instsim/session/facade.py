@@ -112,7 +112,8 @@ def estimate(firmware: str | Path | FirmwareImage | BlockProfile, request: Reque
     if isinstance(firmware, (str, Path)) and is_profile(Path(firmware)):
         firmware = load_profile(Path(firmware))
     if isinstance(firmware, BlockProfile):
-        return _priced(firmware, saved_target(firmware, request, settings), request, settings)
+        saved = replace(firmware, memory=()) if request.memory == "ideal" else firmware
+        return _priced(saved, saved_target(firmware, request, settings), request, settings)
     image = firmware if isinstance(firmware, FirmwareImage) else _load(firmware, request, settings)
     target = choose_target(image, request, settings)
     ran = profile_for(image, target, with_region(request, settings))

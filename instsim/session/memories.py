@@ -17,7 +17,16 @@ from instsim.session.choose import Target
 from instsim.session.estimate import EstimatedMemory, EstimatedPath
 from instsim.session.request import Request
 
-__all__ = ["IDEAL_MEMORY", "MEMORY_CHOICES", "MemorySimulation", "Variant", "estimated_memory", "memory_simulation", "memory_use_of", "memory_warnings"]
+__all__ = [
+    "IDEAL_MEMORY",
+    "MEMORY_CHOICES",
+    "MemorySimulation",
+    "Variant",
+    "estimated_memory",
+    "memory_simulation",
+    "memory_use_of",
+    "memory_warnings",
+]
 
 IDEAL_MEMORY = "ideal: no wait states"
 MEMORY_CHOICES = ("exact", "sampled", "ideal")
@@ -100,9 +109,7 @@ class MemorySimulation:
             paths = tuple(replace(path, basis=ground.basis, source=ground.source) for path, ground in zip(use.paths, grounds, strict=True))
             settings = {name: setting.text for name, setting in resolved.settings.items()}
             uses.append(
-                replace(
-                    use, paths=paths, settings=settings, warnings=resolved.warnings, board=self._target.board.name, clock_hz=variant.clock_hz
-                )
+                replace(use, paths=paths, settings=settings, warnings=resolved.warnings, board=self._target.board.name, clock_hz=variant.clock_hz)
             )
         return replace(profile, memory=tuple(uses))
 
@@ -129,12 +136,12 @@ def memory_simulation(target: Target, request: Request, variants: Sequence[Varia
     if request.memory == "ideal" or not _has_system(target.board) or target.machine_board is not target.board:
         return None
     own = Variant(target.clock_hz, clock_overridden=target.clock_hz != target.board.clock_hz)
-    table = load_memory(target.board.memory_system or "")
+    table = load_memory(target.board.memory_system)
     return MemorySimulation(target, table, [own, *variants], _SAMPLING if request.memory == "sampled" else None)
 
 
 def _has_system(board: Board) -> bool:
-    return board.memory_system is not None
+    return bool(board.memory_system)
 
 
 def memory_use_of(profile: BlockProfile, target: Target) -> MemoryUse | None:
@@ -151,10 +158,8 @@ def memory_warnings(profile: BlockProfile, target: Target, use: MemoryUse | None
         return use.warnings
     if profile.memory and _has_system(target.board):
         have = profile.memory[0]
-        return (
-            f"the profile followed the memories of {have.board} at {have.clock_hz / 1e6:g} MHz: those of {target.board.name} at "
-            f"{target.clock_hz / 1e6:g} MHz need another run of the image",
-        )
+        asked = f"{target.board.name} at {target.clock_hz / 1e6:g} MHz"
+        return (f"the profile followed the memories of {have.board} at {have.clock_hz / 1e6:g} MHz: those of {asked} need another run",)
     return ()
 
 
