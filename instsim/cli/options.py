@@ -168,9 +168,7 @@ def run_options(command: Command, *, budget: str = "20G") -> Command:
         click.option(
             "--memory",
             type=click.Choice(["exact", "sampled", "ideal"]),
-            default="exact",
-            show_default=True,
-            help="Follow the board's wait states and caches at every access, in samples of the run, or not at all.",
+            help="Follow wait states and caches at every access, in samples of the run, or not at all. Default: the settings file, else exact.",
         ),
         click.option("--cache/--no-cache", "use_cache", default=True, help="Whether an image that did not change may be left unrun."),
     )

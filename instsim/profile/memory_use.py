@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,8 @@ class MemoryUse:
         What the system was set to, and by whom.
     warnings : tuple of str
         What a reader should know.
+    table : str
+        Name and digest of the table that the system was made from.
     board : str
         Board it belongs to.
     clock_hz : float
@@ -88,6 +90,7 @@ class MemoryUse:
     paths: tuple[PathUse, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    table: str = ""
     board: str = ""
     clock_hz: float = 0.0
     sampled: bool = False
@@ -96,6 +99,21 @@ class MemoryUse:
     def total_stall_cycles(self) -> float:
         """Cycles lost in the region."""
         return float(self.stall_cycles.sum())
+
+    def rows(self, chosen: Sequence[int]) -> MemoryUse:
+        """Return the account of some rows of the profile alone."""
+        index = list(chosen)
+        paths = tuple(
+            replace(
+                path,
+                accesses=path.accesses[index],
+                misses=path.misses[index],
+                read_ahead=path.read_ahead[index],
+                stall_cycles=path.stall_cycles[index],
+            )
+            for path in self.paths
+        )
+        return replace(self, stall_cycles=self.stall_cycles[index], misses=self.misses[index], paths=paths)
 
 
 _PATH_COUNTS = ("accesses", "misses", "read_ahead")
@@ -119,7 +137,7 @@ def memory_facts(uses: tuple[MemoryUse, ...]) -> list[dict[str, Any]]:
     """Return what of a profile's memory uses is no array."""
     return [
         {
-            **{name: getattr(use, name) for name in ("system", "warnings", "board", "clock_hz", "sampled")},
+            **{name: getattr(use, name) for name in ("system", "warnings", "table", "board", "clock_hz", "sampled")},
             "settings": dict(use.settings),
             "paths": [{name: getattr(path, name) for name in ("memory", "access", "cache", "basis", "source")} for path in use.paths],
         }

@@ -20,7 +20,7 @@ from instsim.session.annotation import AnnotatedBlock, AnnotatedEvent, Annotated
 from instsim.session.choose import Target, choose_target
 from instsim.session.estimate import EstimatedEvent
 from instsim.session.estimating import price_warnings
-from instsim.session.facade import profile_for, saved_target, with_region
+from instsim.session.facade import profile_for, saved_target, with_settings
 from instsim.session.functions_that_ran import FunctionBlocks, find_by_address, find_by_name, functions_that_ran, without_clone
 from instsim.session.memories import memory_use_of
 from instsim.session.operator_choice import restrict_to_operator
@@ -73,7 +73,7 @@ def annotate(
         # A name that does not exist is said before anything is run.
         symbol = resolve_function(image, function) if function is not None else None
         target = choose_target(image, request, settings)
-        ran = profile_for(image, target, with_region(request, settings))
+        ran = profile_for(image, target, with_settings(request, settings))
     chosen_operator = ""
     if operator is not None:
         ran, chosen_operator = restrict_to_operator(ran, operator)

@@ -73,7 +73,7 @@ def estimate_profile(profile: BlockProfile, target: Target, *, allow_unpriced: b
             clock_hz=target.clock_hz,
             supply_v=prior.supply_v,
             clock_source=target.clock_source,
-            memory=IDEAL_MEMORY if memory is None else memory.system,
+            memory=IDEAL_MEMORY if memory is None else memory.table,
             cycles_by_basis={name: value / cycles if cycles else 0.0 for name, value in basis.items()},
         ),
         cycles=cycles,

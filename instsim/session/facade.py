@@ -24,7 +24,7 @@ from instsim.session.settings import Settings, find_settings
 from instsim.session.surroundings import checked_patterns, find_entry, find_peeks, find_pokes, find_serial, find_stubs
 from instsim.session.svd import register_resets
 
-__all__ = ["estimate", "profile", "profile_for", "saved_target", "with_region"]
+__all__ = ["estimate", "profile", "profile_for", "saved_target", "with_settings"]
 
 _RUN_OPTIONS = (
     *("region", "start", "end", "dispatchers", "kernels", "serial", "input_file", "expect", "entry", "stubs", "pokes", "peeks", "svd"),
@@ -50,7 +50,7 @@ def profile(firmware: str | Path | FirmwareImage, request: Request | None = None
     request = request or Request()
     settings = find_settings(request.settings_folder)
     image = firmware if isinstance(firmware, FirmwareImage) else _load(firmware, request, settings)
-    return profile_for(image, choose_target(image, request, settings), with_region(request, settings))
+    return profile_for(image, choose_target(image, request, settings), with_settings(request, settings))
 
 
 def profile_for(image: FirmwareImage, target: Target, request: Request) -> BlockProfile:
@@ -112,11 +112,11 @@ def estimate(firmware: str | Path | FirmwareImage | BlockProfile, request: Reque
     if isinstance(firmware, (str, Path)) and is_profile(Path(firmware)):
         firmware = load_profile(Path(firmware))
     if isinstance(firmware, BlockProfile):
-        saved = replace(firmware, memory=()) if request.memory == "ideal" else firmware
+        saved = replace(firmware, memory=()) if (request.memory or settings.memory) == "ideal" else firmware
         return _priced(saved, saved_target(firmware, request, settings), request, settings)
     image = firmware if isinstance(firmware, FirmwareImage) else _load(firmware, request, settings)
     target = choose_target(image, request, settings)
-    ran = profile_for(image, target, with_region(request, settings))
+    ran = profile_for(image, target, with_settings(request, settings))
     return _priced(ran, target, request, settings)
 
 
@@ -141,10 +141,11 @@ def _load(path: str | Path, request: Request, settings: Settings) -> FirmwareIma
         raise
 
 
-def with_region(request: Request, settings: Settings) -> Request:
-    """Return the request with the settings' region, unless it names one itself."""
+def with_settings(request: Request, settings: Settings) -> Request:
+    """Return the request with the settings' region and way to follow memories, unless it names them itself."""
     unset = request.region is None and request.start is None and request.end is None and request.model is None
-    return replace(request, region=settings.region) if unset and settings.region is not None else request
+    region = settings.region if unset and settings.region is not None else request.region
+    return replace(request, region=region, memory=request.memory or settings.memory)
 
 
 def saved_target(saved: BlockProfile, request: Request, settings: Settings) -> Target:

@@ -11,7 +11,7 @@ from instsim.image import FirmwareImage, load_image
 from instsim.profile import BlockProfile, TensorShape, functions_of, is_profile
 from instsim.session.board_fit import fit_problems
 from instsim.session.choose import Target, choose_target
-from instsim.session.facade import profile_for, with_region
+from instsim.session.facade import profile_for, with_settings
 from instsim.session.inspection import (
     InspectedMemory,
     InspectedModel,
@@ -52,7 +52,7 @@ def inspect_image(firmware: str | Path | FirmwareImage, request: Request | None 
     image = firmware if isinstance(firmware, FirmwareImage) else load_image(firmware, base=request.base)
     settings = find_settings(request.settings_folder)
     target = choose_target(image, replace(request, force=True), settings)
-    request = with_region(request, settings)
+    request = with_settings(request, settings)
     problems = fit_problems(image, target.board)
     ran, run_problem = None, "not run, as asked for"
     region = _region(image, request)

@@ -109,7 +109,15 @@ class MemorySimulation:
             paths = tuple(replace(path, basis=ground.basis, source=ground.source) for path, ground in zip(use.paths, grounds, strict=True))
             settings = {name: setting.text for name, setting in resolved.settings.items()}
             uses.append(
-                replace(use, paths=paths, settings=settings, warnings=resolved.warnings, board=self._target.board.name, clock_hz=variant.clock_hz)
+                replace(
+                    use,
+                    paths=paths,
+                    settings=settings,
+                    warnings=resolved.warnings,
+                    table=f"{self._table.name} ({resolved.table_digest[:12]})",
+                    board=self._target.board.name,
+                    clock_hz=variant.clock_hz,
+                )
             )
         return replace(profile, memory=tuple(uses))
 
@@ -131,13 +139,14 @@ def memory_simulation(target: Target, request: Request, variants: Sequence[Varia
     UsageError
         If `memory` is no choice, or the clock is outside the table of the board's memory.
     """
-    if request.memory not in MEMORY_CHOICES:
-        raise UsageError(f"no such way to follow memories: {request.memory!r}", hint=f"one of {', '.join(MEMORY_CHOICES)}")
-    if request.memory == "ideal" or not _has_system(target.board) or target.machine_board is not target.board:
+    chosen = request.memory or MEMORY_CHOICES[0]
+    if chosen not in MEMORY_CHOICES:
+        raise UsageError(f"no such way to follow memories: {chosen!r}", hint=f"one of {', '.join(MEMORY_CHOICES)}")
+    if chosen == "ideal" or not _has_system(target.board) or target.machine_board is not target.board:
         return None
     own = Variant(target.clock_hz, clock_overridden=target.clock_hz != target.board.clock_hz)
     table = load_memory(target.board.memory_system)
-    return MemorySimulation(target, table, [own, *variants], _SAMPLING if request.memory == "sampled" else None)
+    return MemorySimulation(target, table, [own, *variants], _SAMPLING if chosen == "sampled" else None)
 
 
 def _has_system(board: Board) -> bool:

@@ -85,6 +85,7 @@ def _row(profile: BlockProfile, row: int) -> BlockProfile:
         fallthroughs=profile.fallthroughs[rows],
         buffer_outcomes=None if outcomes is None else outcomes[:, rows],
         run=run,
+        memory=tuple(use.rows([row]) for use in profile.memory),
         crossings=tuple(replace(use, counts=use.counts[rows]) for use in profile.crossings),
         kernels=(),
     )

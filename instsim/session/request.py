@@ -82,8 +82,9 @@ class Request:
         Compare the outputs of `model` with those of the package ``tflite-micro``.
     allow_float : bool
         Let `model` compute with floating-point numbers.
-    memory : {'exact', 'sampled', 'ideal'}
-        How the board's memories (wait states, caches, prefetch) are followed: at every access, in samples of the run, or not at all.
+    memory : {'exact', 'sampled', 'ideal'} or None
+        How the board's memories (wait states, caches, prefetch) are followed: at every access, in samples of the run, or not at all. None: as the
+        settings say, else exactly.
     """
 
     board: str | None = None
@@ -120,7 +121,7 @@ class Request:
     save_outputs: str | None = None
     verify: bool = False
     allow_float: bool = False
-    memory: str = "exact"
+    memory: str | None = None
 
     @property
     def uses_files(self) -> bool:

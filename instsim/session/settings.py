@@ -12,7 +12,7 @@ from instsim.errors import TableError
 
 __all__ = ["Settings", "find_settings"]
 
-_KEYS: dict[str, type | tuple[type, ...]] = {"board": str, "core": str, "clock_hz": (int, float), "region": str, "calibration": str}
+_KEYS: dict[str, type | tuple[type, ...]] = {"board": str, "core": str, "clock_hz": (int, float), "region": str, "calibration": str, "memory": str}
 _MOST_FOLDERS = 64
 
 
@@ -22,7 +22,7 @@ class Settings:
 
     Attributes
     ----------
-    board, core, region : str or None
+    board, core, region, memory : str or None
         As the options of the command line; a board or core file's path is relative to the settings file.
     clock_hz : float or None
         Core clock.
@@ -37,6 +37,7 @@ class Settings:
     clock_hz: float | None = None
     region: str | None = None
     calibration: str | None = None
+    memory: str | None = None
     path: str = ""
 
 

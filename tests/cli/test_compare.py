@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-BOARD = ("--board", "nucleo-l4r5zi", "--region", "kws_invoke")
+BOARD = ("--board", "nucleo-l4r5zi", "--region", "kws_invoke", "--memory", "ideal")
 
 
 @pytest.fixture

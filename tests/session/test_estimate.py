@@ -129,10 +129,12 @@ def test_a_guess_is_marked() -> None:
 
 
 def test_clock_scales_latency_and_nothing_else() -> None:
-    fast, slow = (estimate(SMALL, Request(board=L4, clock_hz=clock)) for clock in (120e6, 60e6))
+    fast, slow = (estimate(SMALL, Request(board=L4, clock_hz=clock, memory="ideal")) for clock in (120e6, 60e6))
     assert slow.latency.value == pytest.approx(2 * fast.latency.value)
     assert slow.cycles == fast.cycles
-    assert any("above" in warning for warning in estimate(SMALL, Request(board=L4, clock_hz=240e6)).warnings)
+    assert any("above" in warning for warning in estimate(SMALL, Request(board=L4, clock_hz=240e6, memory="ideal")).warnings)
+    with pytest.raises(UsageError, match="outside the wait-state table"):
+        estimate(SMALL, Request(board=L4, clock_hz=240e6))
 
 
 @pytest.mark.parametrize(
