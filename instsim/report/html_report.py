@@ -53,7 +53,7 @@ def render_html(estimate: Estimate) -> str:
         _functions(estimate),
         _events(estimate),
         f'<div class="pair">\n{_classes(estimate)}\n{_memory(estimate)}\n</div>',
-        *(section(part.title, definitions(part.pairs)) for part in swap_parts(estimate.run)),
+        *(section(part.title, definitions(part.pairs)) for part in swap_parts(estimate.firmware, estimate.run)),
         _provenance(estimate),
         f"<footer>{text(closing)}</footer>",
     ]
@@ -256,7 +256,7 @@ def _classes(estimate: Estimate) -> str:
 def _memory(estimate: Estimate) -> str:
     run = estimate.run
     drawing = ""
-    if run.arena_used_bytes is not None and run.arena_size_bytes:
+    if run.arena_used_bytes is not None and run.arena_size_bytes and run.swap is None:
         share = run.arena_used_bytes / run.arena_size_bytes
         drawing = f'<p class="note">Tensor arena in use</p>{bar(share, 1.0, percent(share))}'
     return section("Memory", definitions(memory_facts(estimate).pairs), drawing)

@@ -16,7 +16,7 @@ def subject_text(firmware: FirmwareFacts, run: RunFacts) -> str:
     return firmware.name if run.swap is None else f"{run.swap.model} in {firmware.name}"
 
 
-def swap_parts(run: RunFacts) -> list[Facts]:
+def swap_parts(firmware: FirmwareFacts, run: RunFacts) -> list[Facts]:
     """Return what is known of the model and of the one it replaced; nothing if the firmware ran its own."""
     swap = run.swap
     if swap is None:
@@ -27,6 +27,7 @@ def swap_parts(run: RunFacts) -> list[Facts]:
     pairs = [
         ("ran", f"{swap.model}, {format_bytes(swap.model_bytes)}, sha256 {swap.model_sha256[:_DIGEST_CHARACTERS]}"),
         ("in place of", f"the firmware's own, {format_bytes(swap.own_model_bytes)}, sha256 {swap.own_model_sha256[:_DIGEST_CHARACTERS]}"),
+        ("flash with it", format_bytes(firmware.flash_bytes - swap.own_model_bytes + swap.model_bytes) if firmware.flash_bytes else "not known"),
         ("arena needed", f"{need}{own_arena}"),
         ("set-up", f"{format_count(swap.set_up_instructions)} instructions from reset"),
         ("input", swap.inputs),

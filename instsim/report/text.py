@@ -254,7 +254,7 @@ def memory_facts(estimate: Estimate) -> Facts:
     stack = format_bytes(run.stack_high_water_bytes) if run.stack_high_water_bytes is not None else "not found"
     if run.arena_used_bytes is None:
         arena = "not found"
-    elif run.arena_size_bytes:
+    elif run.arena_size_bytes and run.swap is None:
         arena = f"{format_bytes(run.arena_used_bytes)} of {format_bytes(run.arena_size_bytes)}"
     else:
         arena = format_bytes(run.arena_used_bytes)
@@ -291,7 +291,7 @@ def estimate_parts(estimate: Estimate, *, top: int = 15, verbose: bool = False) 
     parts += [_operators(estimate), *_functions(estimate, top), *_classes(estimate, top)]
     if verbose:
         parts += event_parts(estimate.events)
-    parts += [*swap_parts(estimate.run), memory_facts(estimate), *provenance_parts(estimate, verbose=verbose)]
+    parts += [*swap_parts(estimate.firmware, estimate.run), memory_facts(estimate), *provenance_parts(estimate, verbose=verbose)]
     if warnings:
         parts.append(Lines(warnings, title="Warnings", style="warning", bullet="! "))
     return tuple(parts)
