@@ -122,7 +122,9 @@ class MemorySimulation:
         return replace(profile, memory=tuple(uses))
 
 
-def memory_simulation(target: Target, request: Request, variants: Sequence[Variant] = ()) -> MemorySimulation | None:
+def memory_simulation(
+    target: Target, request: Request, variants: Sequence[Variant] = (), placement: Sequence[Placement] = ()
+) -> MemorySimulation | None:
     """Return what to simulate beside a run, None for ideal memories.
 
     Parameters
@@ -133,6 +135,8 @@ def memory_simulation(target: Target, request: Request, variants: Sequence[Varia
         Its `memory`.
     variants : sequence of Variant
         Further systems, behind the board's own.
+    placement : sequence of Placement
+        Addresses of the board's own system that are priced as if they lay in another memory.
 
     Raises
     ------
@@ -144,7 +148,7 @@ def memory_simulation(target: Target, request: Request, variants: Sequence[Varia
         raise UsageError(f"no such way to follow memories: {chosen!r}", hint=f"one of {', '.join(MEMORY_CHOICES)}")
     if chosen == "ideal" or not _has_system(target.board) or target.machine_board is not target.board:
         return None
-    own = Variant(target.clock_hz, clock_overridden=target.clock_hz != target.board.clock_hz)
+    own = Variant(target.clock_hz, clock_overridden=target.clock_hz != target.board.clock_hz, placement=tuple(placement))
     table = load_memory(target.board.memory_system)
     return MemorySimulation(target, table, [own, *variants], _SAMPLING if chosen == "sampled" else None)
 

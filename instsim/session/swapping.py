@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import Any
 import numpy as np
 
 from instsim.cost import CostModel
+from instsim.cost.memory_resolution import Placement
+from instsim.emulate.spec import MemoryTiming
 from instsim.errors import InputError
 from instsim.image import FirmwareImage
 from instsim.model import ModelDescription
 from instsim.profile import BlockProfile, SwapFacts
 from instsim.session.choose import Target
 from instsim.session.machines import machine_spec
+from instsim.session.memories import MemorySimulation, memory_simulation
 from instsim.session.model_file import check_model_options, model_name, read_model_file
 from instsim.session.request import Request
 from instsim.session.svd import register_resets
@@ -25,13 +29,20 @@ from instsim.swap.facts import RunnerFacts
 from instsim.swap.fitting import fit_warnings
 from instsim.swap.result import SwapResult
 from instsim.swap.runner import ModelRunner
+from instsim.swap.spare import Spare
 from instsim.swap.tensors import tensor_array
 from instsim.units import format_bytes
 
 __all__ = ["make_runner", "swapped_profile"]
 
 
-def make_runner(image: FirmwareImage, target: Target, request: Request, facts: RunnerFacts | None = None) -> ModelRunner:
+def make_runner(
+    image: FirmwareImage,
+    target: Target,
+    request: Request,
+    facts: RunnerFacts | None = None,
+    on_memory: Callable[[MemorySimulation], None] | None = None,
+) -> ModelRunner:
     """Return a runner of many models: the firmware on the target's chip.
 
     Parameters
@@ -44,12 +55,25 @@ def make_runner(image: FirmwareImage, target: Target, request: Request, facts: R
         Budget and reset values.
     facts : RunnerFacts, optional
         What was learned of this image before.
+    on_memory : callable, optional
+        ``on_memory(simulation)`` is called before each model with the memory systems that its profile counts, unless the request wants ideal
+        memories. Without it memories are ideal: a machine with caches is slower by a factor of ten, and a new one for each model.
 
     Raises
     ------
     SwapError
         If the firmware cannot be a runner.
     """
+
+    def timing(spare: Spare) -> MemoryTiming:
+        places = ((spare.model, spare.model_stands_for), (spare.arena, spare.arena_stands_for))
+        placement = [Placement(memory.address, memory.address + memory.size, name) for memory, name in places]
+        simulation = memory_simulation(target, request, placement=placement)
+        assert simulation is not None
+        assert on_memory is not None
+        on_memory(simulation)
+        return simulation.timing
+
     return ModelRunner(
         image,
         machine_spec(target.machine_board, target.core, target.clock_hz),
@@ -57,6 +81,7 @@ def make_runner(image: FirmwareImage, target: Target, request: Request, facts: R
         block_cycles=partial(CostModel(target.core).static_cycles, target.core.isa),
         register_resets=register_resets(Path(request.svd)) if request.svd is not None else {},
         budget_cycles=request.budget_cycles,
+        memory_timing=None if on_memory is None or memory_simulation(target, request) is None else timing,
     )
 
 
@@ -75,7 +100,8 @@ def swapped_profile(image: FirmwareImage, target: Target, request: Request) -> B
     check_model_options(request)
     assert request.model is not None
     model = read_model_file(request.model)
-    runner = make_runner(image, target, request)
+    simulations: list[MemorySimulation] = []
+    runner = make_runner(image, target, request, on_memory=simulations.append)
     description = runner.check(model, allow_float=request.allow_float)
     inputs = None if request.input_file is None else _read_inputs(Path(request.input_file), description)
     result = runner.run(model, inputs, name=model_name(request.model), allow_float=request.allow_float, find_arena_need=True)
@@ -88,7 +114,8 @@ def swapped_profile(image: FirmwareImage, target: Target, request: Request) -> B
     if request.save_outputs is not None:
         _save_outputs(Path(request.save_outputs), result)
     warnings = (*result.profile.run.warnings, *_warnings(swap, result), *fit_warnings(image, runner, swap))
-    return replace(result.profile, run=replace(result.profile.run, swap=swap, warnings=warnings))
+    profile = simulations[-1].attach(result.profile) if simulations else result.profile
+    return replace(profile, run=replace(profile.run, swap=swap, warnings=warnings))
 
 
 def _read_inputs(path: Path, description: ModelDescription) -> list[Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from instsim.emulate.arena import Arena
 from instsim.emulate.memory import PAGE, Memory
+from instsim.swap.spare import CONGRUENCE_BYTES
 
 __all__ = ["MovedArena", "is_arena_ready", "move_arena", "used_bytes"]
 
@@ -48,14 +49,14 @@ def move_arena(memory: Memory, arena: Arena, address: int, room: int, size_bytes
     arena : Arena
         As it was learned.
     address, room : int
-        Spare RAM. The arena keeps its place within a page, at both ends.
+        Spare RAM. The arena keeps the low bits of its address.
     size_bytes : int or None
         Of the arena; None for as much as there is.
     """
     fields = _read(memory, arena)
     assert fields is not None
     head, tail, _, used_tail, _ = fields
-    base = address + head % PAGE
+    base = address + head % CONGRUENCE_BYTES
     top = base + size_bytes if size_bytes is not None else (address + room - _GUARD_BYTES) // PAGE * PAGE + tail % PAGE
     words = (base, top, base, top - (tail - used_tail), base)
     memory.write(arena.fields, struct.pack("<5I" if arena.has_temp else "<4I", *words[: 5 if arena.has_temp else 4]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -13,7 +13,7 @@ from instsim.emulate.missing_code import MissingCode
 from instsim.emulate.observed import IssuedInstructions, firmware_facts, observed_profile
 from instsim.emulate.observer import Observer
 from instsim.emulate.region import KernelWatch, RegionRequest, RegionRule
-from instsim.emulate.spec import BlockCycles, MachineSpec
+from instsim.emulate.spec import BlockCycles, MachineSpec, MemoryTiming
 from instsim.emulate.stops import Stop, StopReason
 from instsim.errors import SwapError
 from instsim.image import FirmwareImage, short_name
@@ -24,7 +24,7 @@ from instsim.swap.checks import check_model, tensor_bytes
 from instsim.swap.facts import Drive, RunnerFacts
 from instsim.swap.learning import learn_runner
 from instsim.swap.result import SwapResult
-from instsim.swap.spare import add_spare
+from instsim.swap.spare import Spare, add_spare
 from instsim.swap.stage import SetUp, Stage
 from instsim.swap.tensors import DEFAULT_SEED, InputData, find_eval_tensor_function, input_bytes, seeded_inputs, tensor_data
 
@@ -54,6 +54,9 @@ class ModelRunner:
         Reset values by address, for registers that no device models.
     budget_cycles : int
         Most cycles of one set-up, and of one inference.
+    memory_timing : callable, optional
+        ``memory_timing(spare)`` gives what the chip's memories cost, spare ones included, which keep the timing of those they stand for. Each model
+        then has a new machine, with cold caches, and the arena just the size it needs; without it memories are ideal.
 
     Attributes
     ----------
@@ -77,13 +80,16 @@ class ModelRunner:
         block_cycles: BlockCycles | None = None,
         register_resets: Mapping[int, int] | None = None,
         budget_cycles: int = DEFAULT_BUDGET_CYCLES,
+        memory_timing: Callable[[Spare], MemoryTiming] | None = None,
     ) -> None:
         self._image, self.spec, self._budget_cycles = image, spec, budget_cycles
         self._block_cycles, self._register_resets = block_cycles, register_resets
+        self._memory_timing: Callable[[Spare], MemoryTiming] | None = None
         if facts is not None and facts.image_sha256 == image.sha256:
             self._build(facts)
         else:
             self._learn()
+        self._memory_timing = memory_timing
 
     def _learn(self) -> None:
         """Learn the runner; of several ways to start an inference the first is taken that does with the firmware's own model."""
@@ -105,10 +111,11 @@ class ModelRunner:
             details=() if failure is None else (failure.message, *failure.details),
         )
 
-    def _build(self, facts: RunnerFacts) -> None:
+    def _build(self, facts: RunnerFacts, *, timed: bool = False) -> None:
         self.facts = facts
         full_spec, spare = add_spare(self.spec, facts)
-        self._machine = self._make_machine(full_spec)
+        timing = self._memory_timing(spare) if timed and self._memory_timing is not None else None
+        self._machine = self._make_machine(full_spec, timing)
         self._stage = Stage(self._machine, facts, spare)
         self._issued = IssuedInstructions(self._machine)
         self._firmware = firmware_facts(self._image)
@@ -120,11 +127,12 @@ class ModelRunner:
             "block_cycles": self._block_cycles,
             "register_resets": self._register_resets,
             "budget_cycles": self._budget_cycles,
+            "memory_timing": self._memory_timing,
         }
         return partial(ModelRunner, **options), (self._image, self.spec)  # type: ignore[arg-type]
 
-    def _make_machine(self, spec: MachineSpec) -> Machine:
-        machine = Machine(self._image, spec, block_cycles=self._block_cycles, register_resets=self._register_resets)
+    def _make_machine(self, spec: MachineSpec, timing: MemoryTiming | None = None) -> Machine:
+        machine = Machine(self._image, spec, block_cycles=self._block_cycles, register_resets=self._register_resets, memory_timing=timing)
         MissingCode(machine, {})
         return machine
 
@@ -168,9 +176,16 @@ class ModelRunner:
         """
         description = self.check(model, allow_float=allow_float)
         given = None if inputs is None else input_bytes(description.inputs, inputs)
-        memory = self._machine.memory
+        timed = self._memory_timing is not None
+        if timed:
+            self._build(self.facts)
         self._stage.place(model)
-        set_up = self._stage.set_up(description, self._budget_cycles)
+        need = self._arena_need(description) if find_arena_need or timed else None
+        if timed:
+            self._build(self.facts, timed=True)
+            self._stage.place(model)
+        memory = self._machine.memory
+        set_up = self._stage.set_up(description, self._budget_cycles, need if timed else None)
         set_up_instructions = self._issued.total()
         self._refuse_failure(set_up, description)
         data = seeded_inputs(description.inputs, seed) if given is None else given
@@ -185,13 +200,13 @@ class ModelRunner:
             model_bytes=len(model),
             own_model_sha256=self.facts.own_model_sha256,
             own_model_bytes=len(self.facts.own_model),
-            arena_need_bytes=self._arena_need(description, profile.run.arena_used_bytes or 0) if find_arena_need else None,
+            arena_need_bytes=need,
             set_up_instructions=set_up_instructions,
             inputs="given" if given is not None else f"random, seed {seed}",
             outputs_sha256=tuple(sha256(output).hexdigest() for output in outputs),
         )
         profile = replace(profile, run=replace(profile.run, swap=swap))
-        return SwapResult(profile, description, data, outputs, swap.arena_need_bytes, set_up_instructions, text)
+        return SwapResult(profile, description, data, outputs, need, set_up_instructions, text)
 
     # -- the inference -----------------------------------------------------------------------------------------------------------
 
@@ -273,8 +288,10 @@ class ModelRunner:
 
     # -- the arena ---------------------------------------------------------------------------------------------------------------
 
-    def _arena_need(self, description: ModelDescription, used: int) -> int:
+    def _arena_need(self, description: ModelDescription) -> int:
         """Return the smallest arena in which the set-up succeeds."""
+        self._refuse_failure(self._stage.set_up(description, self._budget_cycles), description)
+        used = used_bytes(self._machine.memory, self.facts.arena)
 
         def passes(units: int) -> bool:
             outcome = self._stage.set_up(description, self._budget_cycles, units * _ARENA_GRAIN_BYTES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from instsim.emulate.memory import PAGE
 from instsim.emulate.spec import MachineSpec, MemoryKind, MemorySpec
@@ -10,27 +10,35 @@ from instsim.errors import SwapError
 from instsim.swap.checks import ARENA_ROOM_BYTES, LARGEST_MODEL_BYTES
 from instsim.swap.facts import RunnerFacts
 
-__all__ = ["MODEL_ROOM_BYTES", "Spare", "add_spare"]
+__all__ = ["CONGRUENCE_BYTES", "MODEL_ROOM_BYTES", "Spare", "add_spare"]
 
-MODEL_ROOM_BYTES = LARGEST_MODEL_BYTES + 4 * PAGE
+CONGRUENCE_BYTES = 1 << 16
+"""Spare addresses equal those that they stand for modulo this: lines of a cache fall into the same sets."""
+
+MODEL_ROOM_BYTES = LARGEST_MODEL_BYTES + 2 * CONGRUENCE_BYTES
 _GRAIN = 1 << 24
 _LOWEST, _HIGHEST = 0x01000000, 0xDF000000
 """Addresses above are the core's own on Cortex-M; below, vector tables and ROMs."""
 
 
+@dataclass(frozen=True, slots=True)
 class Spare:
     """Where the spare memories lie.
 
-    Parameters
+    Attributes
     ----------
     model : MemorySpec
         For the model: flash, or RAM for a runner that has it in RAM.
     arena : MemorySpec
         For the tensor arena.
+    model_stands_for, arena_stands_for : str
+        Memories of the chip that hold the firmware's own.
     """
 
-    def __init__(self, model: MemorySpec, arena: MemorySpec) -> None:
-        self.model, self.arena = model, arena
+    model: MemorySpec
+    arena: MemorySpec
+    model_stands_for: str
+    arena_stands_for: str
 
     @property
     def landing(self) -> int:
@@ -53,8 +61,18 @@ def add_spare(spec: MachineSpec, facts: RunnerFacts) -> tuple[MachineSpec, Spare
     taken.append((model_at, model_at + MODEL_ROOM_BYTES))
     arena_at = _gap(spec, taken, facts.arena.address, ARENA_ROOM_BYTES)
     kind = MemoryKind.RAM if facts.is_in_ram else MemoryKind.FLASH
-    spare = Spare(MemorySpec("spare-model", kind, model_at, MODEL_ROOM_BYTES), MemorySpec("spare-arena", MemoryKind.RAM, arena_at, ARENA_ROOM_BYTES))
+    spare = Spare(
+        MemorySpec("spare-model", kind, model_at, MODEL_ROOM_BYTES),
+        MemorySpec("spare-arena", MemoryKind.RAM, arena_at, ARENA_ROOM_BYTES),
+        _holder(spec, facts.model_address),
+        _holder(spec, facts.arena.address),
+    )
     return replace(spec, memories=(*spec.memories, spare.model, spare.arena)), spare
+
+
+def _holder(spec: MachineSpec, address: int) -> str:
+    """Return the name of the memory at an address."""
+    return next((m.name for m in spec.memories for start in (m.address, *m.aliases) if start <= address < start + m.size), "")
 
 
 def _gap(spec: MachineSpec, taken: list[tuple[int, int]], near: int, size: int) -> int:

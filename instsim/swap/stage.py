@@ -18,11 +18,9 @@ from instsim.swap.error_text import ErrorText
 from instsim.swap.facts import Drive, RunnerFacts
 from instsim.swap.guest import Guest
 from instsim.swap.redirect import blank_model, redirected_model
-from instsim.swap.spare import Spare
+from instsim.swap.spare import CONGRUENCE_BYTES, Spare
 
 __all__ = ["SetUp", "Stage"]
-
-_PAGE_MASK = 0xFFF
 
 
 @dataclass
@@ -65,7 +63,7 @@ class Stage:
         self.hooks = InstructionHooks(machine.engine)
         self.guest = Guest(machine, self.hooks, spare.landing)
         self.text = ErrorText(machine, self.hooks)
-        self.model_address = spare.model.address + (facts.model_address & _PAGE_MASK)
+        self.model_address = spare.model.address + facts.model_address % CONGRUENCE_BYTES
         self._model = b""
         self._redirected = b""
         self._registers: list[int] | None = None

@@ -17,10 +17,12 @@ from instsim.errors import InputError, SwapError, UsageError
 from instsim.report.html_report import render_html
 from instsim.report.text import render_text
 from instsim.resources import firmware_elf
+from tests.swap.swapping import noise
 
 RUNNER = firmware_elf() / "elf" / "dispatch-s28-cortex-m4.elf"
 SMALL = firmware_elf() / "elf" / "kws-small-cortex-m4.elf"
 MODEL = firmware_elf() / "models" / "kws.tflite"
+SMALL_MODEL = firmware_elf() / "models" / "small.tflite"
 BOARD = "nucleo-l4r5zi"
 
 
@@ -155,3 +157,15 @@ def test_bad_models_end_with_a_message(contents: bytes | None, message: str, tmp
 def test_firmware_without_an_interpreter_ends_with_a_message(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["estimate", str(SMALL), "--board", BOARD, "--model", str(MODEL)]) == 1
     assert "hint" in capsys.readouterr().err
+
+
+def test_spare_memory_costs_what_the_chips_own_does(tmp_path: Path) -> None:
+    """The firmware's own model, swapped for itself, has the stalls that it has in place; what the application ran before has left other lines."""
+    (tmp_path / "in.bin").write_bytes(noise(4711, 192))
+    own = instsim.estimate(RUNNER, board=BOARD, memory="exact")
+    swapped = instsim.estimate(RUNNER, board=BOARD, memory="exact", model=SMALL_MODEL, input_file=tmp_path / "in.bin")
+    assert own.memory is not None
+    assert swapped.memory is not None
+    assert swapped.memory.stall_cycles == pytest.approx(own.memory.stall_cycles, rel=0.02)
+    assert swapped.cycles - swapped.memory.stall_cycles == own.cycles - own.memory.stall_cycles
+    assert {path.memory for path in swapped.memory.paths} == {path.memory for path in own.memory.paths}
