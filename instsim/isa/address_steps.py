@@ -94,7 +94,8 @@ class AddressStep(NamedTuple):
     known : bool
         False for an access whose address cannot be computed beforehand (it needs a forgotten register).
     predicated : bool
-        The instruction stands inside an IT block: an access that may not happen. What such an instruction computes is taken as if it ran.
+        The instruction stands inside an IT block: an access that may not happen. What such an instruction computes is taken as if it ran, but
+        a constant does not replace a computed value (``p ? p->field : 0``).
     """
 
     place: int

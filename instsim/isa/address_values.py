@@ -46,13 +46,14 @@ class BlockValues:
         Whether it stands in an IT block.
     """
 
-    __slots__ = ("_events", "_stored", "_unknown", "place", "predicated", "registers")
+    __slots__ = ("_events", "_kept_from", "_stored", "_unknown", "place", "predicated", "registers")
 
     def __init__(self, count: int) -> None:
         self.registers: list[Value] = [(number, 0) for number in range(count)]
         self.place = 0
         self.predicated = False
         self._events: list[_Event] = []
+        self._kept_from = FIRST_RESULT
         self._unknown: set[int] = set()
         self._stored: dict[tuple[int, int, int, int, int], Value] = {}
 
@@ -210,6 +211,21 @@ class BlockValues:
         if factor & factor - 1 == 0:
             return self.shift_left(first, (NO_REGISTER, factor.bit_length() - 1))
         return self._result(Operation.MULTIPLY, first[0], self._plain(second)), first[1] * factor & _MASK
+
+    def start_conditional(self, *, single: bool) -> None:
+        """Begin an IT block, of a single instruction or of several."""
+        self.predicated = True
+        self._kept_from = 0 if single else FIRST_RESULT + len(self._events)
+
+    def set_constant(self, target: int, constant: int) -> None:
+        """Move a constant to a register, unless conditionally over a value that is none and may as well be the one in force.
+
+        Compilers write ``p ? p->field : 0`` and limits that way: the constant is the case that leads to no access, or seldom. A value from
+        before an IT block of several instructions is none to keep, since another of them may replace it too.
+        """
+        number = self.registers[target][0]
+        if not self.predicated or number == NO_REGISTER or number < self._kept_from:
+            self.registers[target] = NO_REGISTER, constant
 
     # -- accesses ----------------------------------------------------------------------------------------------------------------
 

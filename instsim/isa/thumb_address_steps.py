@@ -47,7 +47,7 @@ def thumb_address_steps(code: bytes, address: int, it_state: int) -> tuple[Addre
             position += 1
         if half >> 8 == 0xBF and half & 15:
             it_state = half & 0xFF
-            values.predicated = True
+            values.start_conditional(single=half & 15 == 8)
         elif it_state:
             it_state = it_state & 0xE0 | it_state << 1 & 0x1F if it_state & 7 else 0
             values.predicated = it_state != 0
@@ -81,7 +81,7 @@ def _add_or_subtract(values: BlockValues, half: int) -> None:
 
 
 def _move_constant(values: BlockValues, half: int) -> None:
-    values.registers[half >> 8 & 7] = NO_REGISTER, half & 0xFF
+    values.set_constant(half >> 8 & 7, half & 0xFF)
 
 
 def _add_constant(values: BlockValues, half: int) -> None:

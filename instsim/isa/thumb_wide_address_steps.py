@@ -246,8 +246,11 @@ def _constant_or_control(values: BlockValues, first: int, second: int) -> None:
     if first & 0x200:
         _plain_constant(values, first, second)
     elif target != _PC:
-        constant = NO_REGISTER, _expanded((first & 0x400) << 1 | second >> 4 & 0x700 | second & 0xFF)
-        registers[target] = _combined(values, first >> 5 & 15, first & 15, registers[first & 15], constant)
+        constant = _expanded((first & 0x400) << 1 | second >> 4 & 0x700 | second & 0xFF)
+        if first & 0x01EF == 0x004F:
+            values.set_constant(target, constant)  # mov
+        else:
+            registers[target] = _combined(values, first >> 5 & 15, first & 15, registers[first & 15], (NO_REGISTER, constant))
 
 
 def _expanded(encoded: int) -> int:
@@ -277,7 +280,7 @@ def _plain_constant(values: BlockValues, first: int, second: int) -> None:
         case 0x0A:
             registers[target] = _moved(_base(values, number), -constant)
         case 0x04:
-            registers[target] = NO_REGISTER, number << 12 | constant
+            values.set_constant(target, number << 12 | constant)
         case 0x0C:
             kept = values.logic(Operation.AND, registers[target], (NO_REGISTER, 0xFFFF))
             registers[target] = values.logic(Operation.OR, kept, (NO_REGISTER, (number << 12 | constant) << 16))

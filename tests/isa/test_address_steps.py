@@ -210,6 +210,14 @@ def test_it_blocks_are_marked_also_where_the_block_starts_inside_one() -> None:
     assert [step.predicated for step in address_steps(Isa.THUMB, block[4:], PLACE, 0x08)] == [True, False]
 
 
+def test_a_conditional_constant_does_not_hide_a_pointer() -> None:
+    # cmp r3,#0; itte ne; ldrne r1,[r3,#4]; addne r1,#4; moveq r1,#4; ldr r1,[r1]
+    code = bytes.fromhex("002b1abf5968043104210968")
+    assert accesses_of(Isa.THUMB, code) == "R4@30610 R4@530614"
+    # it lt; movlt r1,#0; ldr r1,[r1]
+    assert accesses_of(Isa.THUMB, bytes.fromhex("b8bf00210968")) == "R4@10204"
+
+
 def test_an_incomplete_instruction_is_left_out() -> None:
     assert len(address_steps(Isa.THUMB, bytes.fromhex("0a6891f8"), PLACE)) == 1
     assert len(address_steps(Isa.RV32, bytes.fromhex("88450385"), PLACE)) == 1
