@@ -10,6 +10,7 @@
     │   ├── ModelError               a .tflite model
     │   ├── SwapError                a model that cannot run in this firmware
     │   ├── ProfileError             a saved profile
+    │   ├── PredictorError           a predictor's file
     │   ├── BudgetFileError          budgets, or a baseline
     │   └── RunError                 the firmware, while it ran
     ├── IncompleteError          3   an answer exists, but part of it is missing
@@ -28,6 +29,7 @@ __all__ = [
     "InputError",
     "InstsimError",
     "ModelError",
+    "PredictorError",
     "ProfileError",
     "RunError",
     "SwapError",
@@ -101,6 +103,10 @@ class SwapError(InputError):
     def __init__(self, reason: str, message: str, *, hint: str = "", details: tuple[str, ...] = ()) -> None:
         super().__init__(message, hint=hint, details=details)
         self.reason = reason
+
+
+class PredictorError(InputError):
+    """A predictor's file cannot be read."""
 
 
 class ProfileError(InputError):

@@ -25,7 +25,7 @@ from typing import Any
 from firmware_samples.catalogue import all_recipes
 from firmware_samples.manifest import KEPT_FIELDS, read_manifest, write_manifest
 from firmware_samples.recipe import CORES, Core, Recipe
-from firmware_samples.tflite_writer import write_tflite
+from instsim.model.tflite_writer import write_tflite
 from firmware_samples.toolchain import COMPILE_FLAGS, compiler_version, link_image, run_in_qemu
 
 _FIRMWARE = Path(__file__).resolve().parent.parent / "firmware_elf"

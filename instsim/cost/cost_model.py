@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from instsim.isa.instruction import Flow, Isa
 from instsim.profile.block_profile import BlockProfile, FunctionSpan
 from instsim.profile.memory_use import MemoryUse
 
-__all__ = ["CostModel"]
+__all__ = ["CostModel", "charge_executions", "event_cycles"]
 
 _UNPRICED = Cost(1.0, "assumed", "judgement one cycle for an instruction that the core's table does not price")
 _SHOWN = 8
@@ -84,7 +84,7 @@ class CostModel:
         """
         matrix = self._charges(profile)
         warnings = _check_priced(matrix, profile, self.core, allow_unpriced=allow_unpriced)
-        met = _met(profile, matrix)
+        met = charge_executions(profile, matrix)
         totals = met.sum(axis=1)
         weights, measured_divides = self._weights(matrix, profile)
         element_cycles = weights * matrix.count
@@ -141,7 +141,7 @@ class CostModel:
         _check_priced(matrix, profile, self.core, allow_unpriced=allow_unpriced)
         chosen = np.flatnonzero(np.isin(matrix.block, blocks))
         weights, _ = self._weights(matrix, profile)
-        occurrences = (matrix.count * _met(profile, matrix).sum(axis=1)[matrix.when, matrix.block])[chosen]
+        occurrences = (matrix.count * charge_executions(profile, matrix).sum(axis=1)[matrix.when, matrix.block])[chosen]
         cycles = weights[chosen] * occurrences
         # The words that an instruction of several registers moves belong to its issue.
         issue_of = np.array([_issue_of(name, matrix.events) for name in matrix.events], dtype=np.int64)
@@ -210,19 +210,9 @@ class CostModel:
             )
         return load_charges(self.core, profile)
 
-    def _cost(self, event: str) -> Cost:
-        if event.startswith(CLASS_PREFIX):
-            return self.core.classes.get(event[len(CLASS_PREFIX) :], _UNPRICED)
-        if event.startswith(REGISTERS_PREFIX):
-            return self.core.classes[event[len(REGISTERS_PREFIX) :]]
-        return self.core.events[event]
-
     def _weights(self, matrix: ChargeMatrix, profile: BlockProfile) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Return cycles of each charge's event, and which of them are divides whose operands were recorded."""
-        by_event = np.array(
-            [self._cost(event).per_register if event.startswith(REGISTERS_PREFIX) else self._cost(event).cycles for event in matrix.events],
-            dtype=np.float64,
-        )
+        by_event = event_cycles(self.core, matrix.events)
         weights = by_event[matrix.event] if matrix.events else np.zeros(0)
         recorded = np.zeros(matrix.event.size, dtype=bool)
         divider = self.core.divider
@@ -266,7 +256,7 @@ class CostModel:
         for number, name in enumerate(matrix.events):
             if name.startswith(REGISTERS_PREFIX):
                 continue
-            cost = self._cost(name)
+            cost = _cost(self.core, name)
             chosen = matrix.event == number
             if divider is not None and (chosen & measured_divides).any():
                 divide = Cost(0.0, divider.basis, divider.source)
@@ -292,6 +282,26 @@ def _classes_at(matrix: ChargeMatrix, addresses: Integers) -> list[str]:
     return [matrix.classes[number] for number in matrix.class_id[order][places].tolist()]
 
 
+def event_cycles(core: CoreTable, events: Sequence[str]) -> Floats:
+    """Return the cycles of one occurrence of each event of a `ChargeMatrix`, shape (events,); one cycle for a class without a price.
+
+    Raises
+    ------
+    KeyError
+        If the core knows no such event.
+    """
+    costs = [(_cost(core, event), event.startswith(REGISTERS_PREFIX)) for event in events]
+    return np.array([cost.per_register if by_register else cost.cycles for cost, by_register in costs], dtype=np.float64)
+
+
+def _cost(core: CoreTable, event: str) -> Cost:
+    if event.startswith(CLASS_PREFIX):
+        return core.classes.get(event[len(CLASS_PREFIX) :], _UNPRICED)
+    if event.startswith(REGISTERS_PREFIX):
+        return core.classes[event[len(REGISTERS_PREFIX) :]]
+    return core.events[event]
+
+
 def _event(name: str, cost: Cost, chosen: npt.NDArray[np.bool_], occurrences: Floats, weights: Floats, *, extra: float = 0.0) -> list[EventCost]:
     """Return the row of one event, or nothing if it did not happen."""
     count = float(occurrences[chosen].sum())
@@ -305,7 +315,7 @@ def _issue_of(event: str, events: tuple[str, ...]) -> int:
     return events.index(CLASS_PREFIX + event[len(REGISTERS_PREFIX) :] if event.startswith(REGISTERS_PREFIX) else event)
 
 
-def _met(profile: BlockProfile, matrix: ChargeMatrix) -> Floats:
+def charge_executions(profile: BlockProfile, matrix: ChargeMatrix) -> Floats:
     """Return executions of each block that meet a charge, for every `When`; shape (whens, rows, blocks)."""
     executions = profile.executions
     fallthroughs = np.where(matrix.always_jumps, 0, profile.fallthroughs)

@@ -7,7 +7,7 @@ from firmware_samples.dispatch_networks import draw_control_flow, draw_small
 from firmware_samples.int8_reference import run_operator, run_subgraph
 from firmware_samples.kws_network import draw_kws
 from firmware_samples.manifest import read_manifest
-from firmware_samples.network import Network, Operator, Tensor
+from instsim.model.network import Network, Operator, Tensor
 from kws_reference import kws_scores
 
 from instsim import resources

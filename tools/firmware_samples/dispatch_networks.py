@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from firmware_samples.drawing import Drawing
-from firmware_samples.network import Array, Network, Subgraph, Tensor
+from instsim.model.network import Array, Network, Subgraph, Tensor
 from firmware_samples.noise import Noise
 
 __all__ = ["draw_control_flow", "draw_small"]

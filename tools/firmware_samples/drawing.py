@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_samples.int8_reference import accumulate, run_operator
-from firmware_samples.network import Array, Network, Operator, Subgraph, Tensor
+from instsim.model.network import Array, Network, Operator, Subgraph, Tensor
 from firmware_samples.noise import Noise
 
 __all__ = ["Drawing"]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from firmware_samples.network import Array, Network, Operator, Tensor
+from instsim.model.network import Array, Network, Operator, Tensor
 
 __all__ = ["accumulate", "run_operator", "run_subgraph"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from firmware_samples.drawing import Drawing
-from firmware_samples.network import Network, Tensor
+from instsim.model.network import Network, Tensor
 from firmware_samples.noise import Noise
 
 __all__ = ["draw_kws"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from firmware_samples.network import Network
+from instsim.model.network import Network
 
 __all__ = ["CORES", "Core", "Recipe"]
 

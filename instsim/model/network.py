@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 __all__ = ["Array", "Network", "Operator", "Subgraph", "Tensor"]
 
-Array = npt.NDArray[np.int8] | npt.NDArray[np.int32] | npt.NDArray[np.bool_]
+Array = npt.NDArray[np.int8] | npt.NDArray[np.int32] | npt.NDArray[np.bool_] | npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Tensor:
         Its name in the model file.
     shape : tuple of int
         Dimensions.
-    dtype : {'int8', 'int32', 'bool'}
+    dtype : {'int8', 'int32', 'bool', 'float32'}
         Element type.
     scales : tuple of float
         One for the tensor or one for each channel; empty without quantisation.

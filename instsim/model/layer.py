@@ -1,0 +1,186 @@
+"""One layer of a network by its dimensions, and a network as layers: what prediction needs to know of a model, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+__all__ = ["ELEMENT_BYTES", "PARAMETRIC_KINDS", "ArenaTensor", "Layer", "LayerNetwork", "chain", "output_bytes", "same_padding"]
+
+ELEMENT_BYTES = {"int8": 1, "uint8": 1, "bool": 1, "int4": 1, "int16": 2, "float16": 2, "int32": 4, "uint32": 4, "float32": 4, "int64": 8, "float64": 8}
+"""Bytes of one element in the arena, by type. TensorFlow Lite Micro unpacks four-bit values to bytes."""
+
+PARAMETRIC_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+"""Operators with weights."""
+
+
+class Layer(NamedTuple):
+    """One operator by its dimensions. A named tuple, so that hundred thousands of them a second can be made, hashed and put into arrays.
+
+    Attributes
+    ----------
+    kind : str
+        Built-in operator name (``CONV_2D``).
+    height, width, channels : int
+        Of the first input: shapes of fewer than four dimensions are filled with ones in front. For FULLY_CONNECTED `channels` is the length
+        of one row and `batch` the number of rows; height and width are 1.
+    out_height, out_width, out_channels : int
+        Of the first output, the same way.
+    batch : int
+        Outermost dimension of the first input.
+    kernel_height, kernel_width, stride_height, stride_width, dilation_height, dilation_width : int
+        Of the window, 1 for operators that have none.
+    same_padding : bool
+        Padding ``SAME`` instead of ``VALID``.
+    depth_multiplier : int
+        Of DEPTHWISE_CONV_2D.
+    activation : int
+        Fused activation as in TensorFlow Lite's schema: 0 none, 1 ReLU, 3 ReLU6.
+    has_bias : bool
+        Whether the optional bias is there.
+    per_channel : bool
+        Whether the weights of a FULLY_CONNECTED have one scale for each output channel (those of convolutions are taken to).
+    operands : int
+        Number of inputs that are no constants.
+    is_broadcast : bool
+        Whether two operands of an element-wise operator differ in shape.
+    dtype, weights_dtype : str
+        Element type of the first input and of the weights.
+    inputs : tuple of int
+        Which earlier layers' outputs it reads, -1 for the network's input; empty for the layer before. Matters for the arena only.
+    """
+
+    kind: str
+    height: int = 1
+    width: int = 1
+    channels: int = 1
+    out_height: int = 1
+    out_width: int = 1
+    out_channels: int = 1
+    batch: int = 1
+    kernel_height: int = 1
+    kernel_width: int = 1
+    stride_height: int = 1
+    stride_width: int = 1
+    dilation_height: int = 1
+    dilation_width: int = 1
+    same_padding: bool = False
+    depth_multiplier: int = 1
+    activation: int = 0
+    has_bias: bool = True
+    per_channel: bool = False
+    operands: int = 1
+    is_broadcast: bool = False
+    dtype: str = "int8"
+    weights_dtype: str = "int8"
+    inputs: tuple[int, ...] = ()
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates without padding skipped, by the rules of `instsim.model.macs`."""
+        if self.kind == "CONV_2D":
+            return self.output_elements * self.kernel_height * self.kernel_width * self.channels
+        if self.kind == "DEPTHWISE_CONV_2D":
+            return self.output_elements * self.kernel_height * self.kernel_width
+        return self.output_elements * self.channels if self.kind == "FULLY_CONNECTED" else 0
+
+    @property
+    def output_elements(self) -> int:
+        """Elements of the output."""
+        return self.batch * self.out_height * self.out_width * self.out_channels
+
+    @property
+    def input_elements(self) -> int:
+        """Elements of the first input."""
+        return self.batch * self.height * self.width * self.channels
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of weights and bias in flash; 32-bit biases beside 8-bit activations, 64-bit ones beside 16-bit activations."""
+        if self.kind not in PARAMETRIC_KINDS:
+            return 0
+        taps = self.kernel_height * self.kernel_width * (1 if self.kind == "DEPTHWISE_CONV_2D" else self.channels)
+        count = taps * self.out_channels
+        weights = -(-count // 2) if self.weights_dtype == "int4" else count * ELEMENT_BYTES.get(self.weights_dtype, 1)
+        return weights + (self.out_channels * (8 if self.dtype == "int16" else 4) if self.has_bias else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ArenaTensor:
+    """A tensor that needs room in the arena.
+
+    Attributes
+    ----------
+    size_bytes : int
+        Without alignment.
+    first, last : int
+        Operators (from 1; 0 is the start of the inference) during which it lives, both included.
+    """
+
+    size_bytes: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class LayerNetwork:
+    """A network as layers.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+        In order of execution.
+    tensors : tuple of ArenaTensor
+        What the arena's planner places, in the file's order.
+    constant_bytes : int
+        Bytes of all constants: what the weights take in flash.
+    file_bytes : int or None
+        Size of the model's file, which is what lies in flash when it is compiled in as it is; None if there is no file.
+    name : str
+        Where it came from.
+    remarks : tuple of str
+        What of the file the layers do not show.
+    """
+
+    layers: tuple[Layer, ...]
+    tensors: tuple[ArenaTensor, ...]
+    constant_bytes: int
+    file_bytes: int | None = None
+    name: str = ""
+    remarks: tuple[str, ...] = ()
+
+
+def output_bytes(layer: Layer) -> int:
+    """Return the bytes of a layer's output."""
+    return layer.output_elements * ELEMENT_BYTES.get(layer.dtype, 1)
+
+
+def same_padding(size: int, kernel: int, stride: int, *, same: bool, dilation: int = 1) -> int:
+    """Return the output size of a window along one axis, as TensorFlow defines ``SAME`` and ``VALID``."""
+    if same:
+        return -(-size // stride)
+    return max(0, (size - ((kernel - 1) * dilation + 1)) // stride + 1)
+
+
+def chain(layers: Sequence[Layer], name: str = "") -> LayerNetwork:
+    """Make a network of layers that nobody has written to a file.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        In order of execution. A layer without `Layer.inputs` reads the output of the one before it.
+    name : str
+        For reports.
+    """
+    if not layers:
+        return LayerNetwork((), (), 0, None, name)
+    first = layers[0]
+    last_use = [0] * (len(layers) + 1)
+    for place, layer in enumerate(layers):
+        for source in layer.inputs or (place - 1,):
+            last_use[source + 1] = place + 1
+    last_use[-1] = len(layers)
+    sizes = [first.input_elements * ELEMENT_BYTES.get(first.dtype, 1), *(output_bytes(layer) for layer in layers)]
+    tensors = tuple(ArenaTensor(size, place, max(last, place)) for place, (size, last) in enumerate(zip(sizes, last_use, strict=True)))
+    return LayerNetwork(tuple(layers), tensors, sum(layer.weight_bytes for layer in layers), None, name)

@@ -1,0 +1,142 @@
+"""All samples of one operator to its model: paths, classes, formulas."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from instsim.cost.core_table import CoreTable
+from instsim.isa.instruction import Isa
+from instsim.model.layer import Layer
+from instsim.predict.class_fitting import Observations, fit_classes
+from instsim.predict.classes import CountClasses, count_classes
+from instsim.predict.gates import Gate
+from instsim.predict.paths import assign_paths, find_paths
+from instsim.predict.predictor import ClassRecord, KindModel, PathModel
+from instsim.predict.quantities import Quantities
+from instsim.predict.samples import Sample, join_samples
+from instsim.predict.vocabulary import conditions_of, terms_of
+
+__all__ = ["DOMAIN_QUANTITIES", "FittedKind", "fit_kind"]
+
+DOMAIN_QUANTITIES = ("N", "H", "W", "C", "OH", "OW", "OC", "KH", "KW", "SH", "SW", "M", "ACT", "IN", "BIAS", "PCH")
+"""Quantities whose range among the taught layers is the domain."""
+
+_LARGEST_KEYS = 12
+"""Operand classes kept of each divide: the commonest."""
+
+
+@dataclass(frozen=True)
+class FittedKind:
+    """A model and what it was fitted on.
+
+    Attributes
+    ----------
+    model : KindModel
+        The model, without errors on fresh layers.
+    cycles : ndarray of float64, shape (samples,)
+        What each sample took on the first core.
+    """
+
+    model: KindModel
+    cycles: npt.NDArray[np.float64]
+
+
+def fit_kind(kind: str, isa: Isa, samples: Sequence[Sample], cores: Sequence[CoreTable]) -> FittedKind:
+    """Fit the model of one operator.
+
+    Parameters
+    ----------
+    kind : str
+        Its name.
+    isa : Isa
+        Instruction set of the runner.
+    samples : sequence of Sample
+        What layers executed; a layer may be there more than once, with other data.
+    cores : sequence of CoreTable
+        To price for. Weights of classes are those on the first.
+
+    Raises
+    ------
+    IncompleteError
+        If the first core does not price an instruction that ran.
+    """
+    profile = join_samples(isa, samples)
+    classes = count_classes(profile, cores)
+    prices = classes.prices(cores[0])
+    cycles = classes.counts @ prices
+    layers = [sample.layer for sample in samples]
+    numbers: dict[Layer, int] = {}
+    groups = np.array([numbers.setdefault(layer, len(numbers)) for layer in layers], np.int64)
+    quantities = Quantities(layers)
+    condition_names = conditions_of(kind)
+    conditions = np.stack([quantities.literal(name) for name in condition_names], axis=1)
+    found = find_paths(profile.executions > 0, profile.sizes, conditions, condition_names)
+    chosen = assign_paths(found, quantities)
+    vocabulary = _Vocabulary(quantities, terms_of(kind), conditions, condition_names)
+    paths = []
+    for number, gates in enumerate(found):
+        rows = np.flatnonzero(chosen == number)
+        paths.append(_fit_path(gates, rows, groups, classes, prices, cycles, vocabulary))
+    model = KindModel(
+        kind=kind,
+        paths=tuple(paths),
+        operands={address: _commonest(keys) for address, keys in classes.operands.items()},
+        domain={name: (int(quantities.quantity(name).min()), int(quantities.quantity(name).max())) for name in DOMAIN_QUANTITIES},
+        error=None,
+        code_sha256=hashlib.sha256(profile.code).hexdigest(),
+    )
+    return FittedKind(model, cycles)
+
+
+@dataclass(frozen=True)
+class _Vocabulary:
+    quantities: Quantities
+    terms: Sequence[str]
+    conditions: npt.NDArray[np.bool_]
+    condition_names: Sequence[str]
+
+
+def _fit_path(
+    gates: tuple[Gate, ...],
+    rows: npt.NDArray[np.int64],
+    groups: npt.NDArray[np.int64],
+    classes: CountClasses,
+    prices: npt.NDArray[np.float64],
+    cycles: npt.NDArray[np.float64],
+    vocabulary: _Vocabulary,
+) -> PathModel:
+    counts, members = np.unique(classes.counts[rows], axis=1, return_inverse=True)
+    members = members.ravel()
+    merged_prices = np.bincount(members, prices, counts.shape[1])
+    ran = np.flatnonzero(counts.any(axis=0))
+    weights = (np.abs(merged_prices) * counts / cycles[rows, None]).max(axis=0)
+    terms = np.stack([vocabulary.quantities.term(name)[rows] for name in vocabulary.terms], axis=1)
+    seen = Observations(groups[rows], counts[:, ran], weights[ran], terms, vocabulary.terms, vocabulary.conditions[rows], vocabulary.condition_names)
+    formulas = fit_classes(seen)
+    records = []
+    for place, formula in zip(ran.tolist(), formulas, strict=True):
+        same = np.flatnonzero(members == place).tolist()
+        addresses = sorted({address for number in same for address in classes.addresses[number]})
+        events = {core: _summed([rows_[number] for number in same]) for core, rows_ in classes.events.items()}
+        records.append(ClassRecord(tuple(addresses), formula, events))
+    inexact = np.array([not formula.is_exact for formula in formulas], bool)
+    share = float((np.abs(merged_prices[ran][inexact]) * counts[:, ran[inexact]] / cycles[rows, None]).sum(axis=1).max()) if inexact.any() else 0.0
+    return PathModel(gates, tuple(records), rows.size, share)
+
+
+def _summed(events: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for row in events:
+        for name, count in row.items():
+            total[name] = total.get(name, 0.0) + count
+    return {name: count for name, count in sorted(total.items()) if count}
+
+
+def _commonest(keys: Mapping[int, int]) -> dict[int, int]:
+    chosen = sorted(keys.items(), key=lambda item: (-item[1], item[0]))[:_LARGEST_KEYS]
+    return dict(sorted(chosen))

@@ -1,0 +1,238 @@
+"""A predictor's file: JSON, one class of counts a line, so that it can be read and its versions compared."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from instsim.errors import PredictorError
+from instsim.isa.instruction import Isa
+from instsim.predict.formula import Formula, Piece
+from instsim.predict.gates import Gate
+from instsim.predict.predictor import ClassRecord, ErrorFound, KindModel, PathModel, Predictor, Teacher
+from instsim.predict.quantities import Quantities
+
+__all__ = ["FORMAT_VERSION", "load_predictor", "predictor_from", "predictor_text", "save_predictor"]
+
+FORMAT_VERSION = 1
+"""Raised when files of before cannot be read any more."""
+
+_FORMAT = "instsim predictor"
+_LARGEST_FILE = 64 << 20
+_HINT = "`instsim predictor train` writes such files"
+_DIGITS = 7
+
+
+def save_predictor(predictor: Predictor, path: Path) -> None:
+    """Write a predictor; an interrupted write leaves the old file, or none.
+
+    Raises
+    ------
+    PredictorError
+        If the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        temporary.write_text(predictor_text(predictor), encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise PredictorError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_predictor(path: Path) -> Predictor:
+    """Read a predictor.
+
+    Raises
+    ------
+    PredictorError
+        If the file is missing, is none, is damaged, or is of another version.
+    """
+    try:
+        with path.open("rb") as file:
+            contents = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise PredictorError(f"predictor {path}: {error.strerror or error}", hint=_HINT) from error
+    if len(contents) > _LARGEST_FILE:
+        raise PredictorError(f"predictor {path}: larger than {_LARGEST_FILE:,} bytes", hint=_HINT)
+    return predictor_from(contents, str(path))
+
+
+def predictor_from(contents: bytes, where: str) -> Predictor:
+    """Read a predictor from the bytes of its file; errors as for `load_predictor`."""
+    try:
+        document = json.loads(contents)
+    except (ValueError, RecursionError) as error:
+        raise PredictorError(f"{where} is no predictor: {error}", hint=_HINT) from error
+    if not isinstance(document, dict) or document.get("format") != _FORMAT:
+        raise PredictorError(f"{where} is no predictor", hint=_HINT)
+    if document.get("version") != FORMAT_VERSION:
+        raise PredictorError(f"{where} is a predictor of version {document.get('version')!r}, and this instsim reads version {FORMAT_VERSION}", hint="train it again")
+    try:
+        return _Reading(document).predictor()
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise PredictorError(f"{where} is damaged: {type(error).__name__} {error}", hint=_HINT) from error
+
+
+# -- writing ---------------------------------------------------------------------------------------------------------------------
+
+
+def predictor_text(predictor: Predictor) -> str:
+    """Return a predictor as the text of its file."""
+    names = sorted({name for kind in predictor.kinds.values() for path in kind.paths for record in path.classes for row in record.events.values() for name in row})
+    numbers = {name: place for place, name in enumerate(names)}
+    head = {
+        "format": _FORMAT,
+        "version": FORMAT_VERSION,
+        "name": predictor.name,
+        "instsim": predictor.instsim_version,
+        "isa": str(predictor.isa),
+        "cores": list(predictor.cores),
+        "teacher": asdict(predictor.teacher),
+        "events": names,
+    }
+    lines = [f"{_key(name)}{_json(value)}," for name, value in head.items()]
+    lines.append('"kinds": [')
+    kinds = [_kind_lines(kind, predictor.cores, numbers) for _, kind in sorted(predictor.kinds.items())]
+    lines += [line for place, kind in enumerate(kinds) for line in (*kind[:-1], kind[-1] + ("," if place + 1 < len(kinds) else ""))]
+    return "\n".join(["{", *lines, "]", "}", ""])
+
+
+def _kind_lines(kind: KindModel, cores: Sequence[str], numbers: Mapping[str, int]) -> list[str]:
+    lines = [
+        f"{{{_key('kind')}{_json(kind.kind)},",
+        f"{_key('error')}{_json(None if kind.error is None else {name: _number(value) for name, value in asdict(kind.error).items()})},",
+        f"{_key('domain')}{_json({name: list(span) for name, span in kind.domain.items()})},",
+        f"{_key('code_sha256')}{_json(kind.code_sha256)},",
+        f"{_key('operands')}{_json({f'{address:#x}': [[key, count] for key, count in keys.items()] for address, keys in kind.operands.items()})},",
+        f"{_key('persistent')}{_json(_formula(kind.persistent_bytes))},",
+        f"{_key('scratch')}{_json(_formula(kind.scratch_bytes))},",
+        f"{_key('paths')}[",
+    ]
+    for place, path in enumerate(kind.paths):
+        gates = [[gate.is_negated, *gate.literals] for gate in path.gates]
+        lines.append(f"{{{_key('if')}{_json(gates)}, {_key('layers')}{path.samples}, {_key('inexact')}{_number(path.inexact_share)}, {_key('classes')}[")
+        records = [_json(_record(record, cores, numbers)) for record in path.classes]
+        lines += [record + "," for record in records[:-1]] + records[-1:]
+        lines.append("]}" + ("," if place + 1 < len(kind.paths) else ""))
+    return [*lines, "]}"]
+
+
+def _record(record: ClassRecord, cores: Sequence[str], numbers: Mapping[str, int]) -> list[Any]:
+    """Return addresses, formula and, by core, numbers of events with their counts; cores with equal events share one entry."""
+    events: list[list[Any]] = []
+    for place, core in enumerate(cores):
+        row = [number for name, count in record.events[core].items() for number in (numbers[name], _number(count))]
+        same = next((entry for entry in events if entry[1:] == row), None)
+        if same is not None:
+            same[0].append(place)
+        else:
+            events.append([[place], *row])
+    return [[f"{address:x}" for address in record.addresses], _formula(record.formula), events]
+
+
+def _formula(formula: Formula) -> list[Any]:
+    pieces = [[list(gate), *([_number(value), term] for value, term in terms)] for gate, terms in formula.pieces]
+    return ["=" if formula.is_exact else "~", *pieces]
+
+
+def _number(value: float) -> float | int:
+    rounded = float(f"{value:.{_DIGITS}g}")
+    return int(rounded) if rounded.is_integer() and abs(rounded) < 1e15 else rounded
+
+
+def _key(name: str) -> str:
+    return f'"{name}": '
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------------------
+
+
+class _Reading:
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._document = document
+        self._cores: tuple[str, ...] = tuple(_text(core) for core in document["cores"])
+        self._events = [_text(name) for name in document["events"]]
+        self._probe = Quantities(())
+
+    def predictor(self) -> Predictor:
+        document = self._document
+        teacher = document["teacher"]
+        kinds = [self._kind(kind) for kind in document["kinds"]]
+        return Predictor(
+            _text(document["name"]),
+            Isa(document["isa"]),
+            self._cores,
+            Teacher(
+                _text(teacher["name"]),
+                _text(teacher["sha256"]),
+                tuple(_text(text) for text in teacher["compilers"]),
+                _text(teacher["executed_on"]),
+                _text(teacher["kernels"]),
+                {_text(name): _text(value) for name, value in teacher["provenance"].items()},
+            ),
+            {kind.kind: kind for kind in kinds},
+            _text(document["instsim"]),
+        )
+
+    def _kind(self, kind: Mapping[str, Any]) -> KindModel:
+        error = kind["error"]
+        return KindModel(
+            _text(kind["kind"]),
+            tuple(self._path(path) for path in kind["paths"]),
+            {int(address, 16): {int(key): int(count) for key, count in keys} for address, keys in kind["operands"].items()},
+            {_text(name): (int(low), int(high)) for name, (low, high) in kind["domain"].items()},
+            None if error is None else ErrorFound(**{name: int(value) if name == "layers" else _finite(value) for name, value in error.items()}),
+            _text(kind["code_sha256"]),
+            self._formula(kind["persistent"]),
+            self._formula(kind["scratch"]),
+        )
+
+    def _path(self, path: Mapping[str, Any]) -> PathModel:
+        gates = []
+        for negated, *literals in path["if"]:
+            for literal in literals:
+                self._probe.literal(_text(literal))
+            gates.append(Gate(tuple(literals), bool(negated)))
+        return PathModel(tuple(gates), tuple(self._record(record) for record in path["classes"]), int(path["layers"]), _finite(path["inexact"]))
+
+    def _record(self, record: Sequence[Any]) -> ClassRecord:
+        addresses, formula, entries = record
+        events: dict[str, Mapping[str, float]] = {}
+        for places, *row in entries:
+            counts = {self._events[number]: _finite(count) for number, count in zip(row[::2], row[1::2], strict=True)}
+            events |= {self._cores[place]: counts for place in places}
+        return ClassRecord(tuple(int(address, 16) for address in addresses), self._formula(formula), events)
+
+    def _formula(self, formula: Sequence[Any]) -> Formula:
+        mark, *pieces = formula
+        read = []
+        for gate, *terms in pieces:
+            for literal in gate:
+                self._probe.literal(_text(literal))
+            for _, term in terms:
+                self._probe.term(_text(term))
+            read.append(Piece(tuple(gate), tuple((_finite(value), term) for value, term in terms)))
+        return Formula(tuple(read), {"=": True, "~": False}[mark])
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _finite(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)

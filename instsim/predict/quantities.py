@@ -1,0 +1,201 @@
+"""What loops of kernels count: quantities of a layer's dimensions, products of them, and conditions on them, for many layers at once.
+
+A *quantity* is a name (``OH``: output rows). An *atom* is a quantity, or what loops over blocks of it count: ``C/4`` (whole fours), ``C%4`` (the
+rest), ``C%16/4``, ``[C>=16]``, ``[C%4==2]`` (one or nothing). A *term* is a product of atoms, ``VY*VX*C*OC``; the empty product is ``1``. A
+*literal* is a condition, ``C%4==0``, or its opposite, ``!C%4==0``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from instsim.errors import PredictorError
+from instsim.model.layer import Layer
+
+__all__ = ["QUANTITIES", "Quantities"]
+
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+_FIRST, _LAST = 1, 21
+"""Places of the whole numbers in a `Layer`."""
+
+_COLUMNS = {name: place - _FIRST for place, name in enumerate(Layer._fields) if _FIRST <= place < _LAST}
+
+_PLAIN = {
+    "N": "batch", "H": "height", "W": "width", "C": "channels", "OH": "out_height", "OW": "out_width", "OC": "out_channels",
+    "KH": "kernel_height", "KW": "kernel_width", "SH": "stride_height", "SW": "stride_width", "M": "depth_multiplier",
+    "ACT": "activation", "BIAS": "has_bias", "PCH": "per_channel", "IN": "operands", "SAME": "same_padding",
+}  # fmt: skip
+
+_ATOM = re.compile(r"([A-Z]+)(?:%([1-9]\d{0,5}))?(?:/([1-9]\d{0,5}))?\Z")
+_INDICATOR = re.compile(r"\[([A-Z0-9%/]+)(==|>=)(\d{1,9})\]\Z")
+_LITERAL = re.compile(r"(!?)([A-Z0-9%/*]+)(==|>=)(\d{1,9})\Z")
+
+
+def _axis(size: Integers, out: Integers, kernel: Integers, stride: Integers, same: Integers) -> dict[str, Integers]:
+    """Count along one axis, over all output places: taps before, inside and behind the input, and places whose window is clipped."""
+    total = np.where(same != 0, np.maximum((out - 1) * stride + kernel - size, 0), 0)
+    before = total // 2
+    behind = (out - 1) * stride + kernel - size - before
+    clipped_before = np.minimum(out, -(-before // stride))
+    clipped_behind = np.minimum(out, np.maximum(-(-behind // stride), 0))
+    taps_before = clipped_before * before - stride * (clipped_before * (clipped_before - 1) // 2)
+    taps_behind = clipped_behind * behind - stride * (clipped_behind * (clipped_behind - 1) // 2)
+    return {
+        "V": out * kernel - taps_before - taps_behind,
+        "N": taps_before,
+        "P": taps_behind,
+        "E": clipped_before,
+        "F": clipped_behind,
+        "G": np.minimum(out, clipped_before + clipped_behind),
+        "PAD": before,
+    }
+
+
+_DERIVED: Mapping[str, Callable[[Quantities], Integers]] = MappingProxyType(
+    {
+        "T": lambda q: q.quantity("KH") * q.quantity("KW"),
+        "K": lambda q: q.quantity("KH") * q.quantity("KW") * q.quantity("C"),
+        "P": lambda q: q.quantity("OH") * q.quantity("OW"),
+        "S": lambda q: q.quantity("SH") * q.quantity("SW"),
+        "L": lambda q: q.quantity("N") * q.quantity("H") * q.quantity("W") * q.quantity("C"),
+        "R": lambda q: q.quantity("N") * q.quantity("H") * q.quantity("W"),
+        "Q": lambda q: q.quantity("N") * q.quantity("OH") * q.quantity("OW") * q.quantity("OC"),
+        "WC": lambda q: q.quantity("W") * q.quantity("C"),
+        "OWC": lambda q: q.quantity("OW") * q.quantity("OC"),
+        "SWC": lambda q: q.quantity("SW") * q.quantity("C"),
+        "MB": lambda q: -(-q.quantity("M") // 4),
+        "PADMAX": lambda q: np.maximum(q.quantity("PADY"), q.quantity("PADX")),
+        "EDGES": lambda q: q.quantity("GY") + q.quantity("GX"),
+        "VV": lambda q: q.quantity("VY") * q.quantity("VX") - q.quantity("P"),
+    }
+)
+
+QUANTITIES: Mapping[str, str] = MappingProxyType(
+    {
+        **{name: field.replace("_", " ") for name, field in _PLAIN.items()},
+        "T": "KH*KW", "K": "KH*KW*C", "P": "OH*OW", "S": "SH*SW", "L": "elements of the first input", "R": "rows of the first input",
+        "Q": "elements of the output", "WC": "W*C", "OWC": "OW*OC", "SWC": "SW*C", "MB": "blocks of four in the depth multiplier",
+        "PADMAX": "larger padding of the two axes", "EDGES": "output rows and columns whose window is clipped", "VV": "VY*VX - P",
+        **{
+            f"{name}{axis}": f"{what} ({'rows' if axis == 'Y' else 'columns'})"
+            for axis in "YX"
+            for name, what in (
+                ("V", "taps inside the input, summed over outputs"), ("N", "taps before the input"), ("P", "taps behind the input"),
+                ("E", "outputs whose window is clipped before"), ("F", "outputs whose window is clipped behind"),
+                ("G", "outputs whose window is clipped"), ("PAD", "padding before"),
+            )
+        },
+    }
+)  # fmt: skip
+"""Every quantity that terms may name, with what it is."""
+
+
+class Quantities:
+    """The quantities of a sequence of layers of one kind, each computed when it is first asked for.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        Of any kind.
+    """
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._columns = np.array([layer[_FIRST:_LAST] for layer in layers], dtype=np.int64).reshape(len(layers), _LAST - _FIRST)
+        self.count = len(layers)
+        self._known: dict[str, Integers] = {}
+        self._conditions: dict[str, Flags] = {}
+
+    def take(self, rows: Integers) -> Quantities:
+        """Return the quantities of some of the layers."""
+        part = Quantities(())
+        part._columns = self._columns[rows]
+        part.count = rows.size
+        return part
+
+    def quantity(self, name: str) -> Integers:
+        """Return one quantity, shape (layers,)."""
+        found = self._known.get(name)
+        if found is None:
+            found = self._known[name] = self._compute(name)
+        return found
+
+    def _compute(self, name: str) -> Integers:
+        if name in _PLAIN:
+            column: Integers = self._columns[:, _COLUMNS[_PLAIN[name]]]
+            return column
+        if name in _DERIVED:
+            return _DERIVED[name](self)
+        if name[:-1] in ("V", "N", "P", "E", "F", "G", "PAD") and name[-1] in "YX":
+            axis = "YX".index(name[-1])
+            parts = _axis(*(self.quantity(("H", "OH", "KH", "SH")[i] if axis == 0 else ("W", "OW", "KW", "SW")[i]) for i in range(4)), self.quantity("SAME"))
+            for part, values in parts.items():
+                self._known[part + name[-1]] = values
+            return self._known[name]
+        raise PredictorError(f"there is no quantity {name!r}", hint=f"known are {', '.join(QUANTITIES)}")
+
+    def atom(self, text: str) -> Integers:
+        """Return one atom, shape (layers,).
+
+        Raises
+        ------
+        PredictorError
+            If the text is no atom.
+        """
+        found = self._known.get(text)
+        if found is None:
+            found = self._known[text] = self._atom(text)
+        return found
+
+    def _atom(self, text: str) -> Integers:
+        if text == "1":
+            return np.ones(self.count, np.int64)
+        indicator = _INDICATOR.match(text)
+        if indicator is not None:
+            left, relation, right = self.atom(indicator[1]), indicator[2], int(indicator[3])
+            return ((left == right) if relation == "==" else (left >= right)).astype(np.int64)
+        plain = _ATOM.match(text)
+        if plain is None:
+            raise PredictorError(f"{text!r} is no term: names, '%' and '/' with numbers, conditions in brackets")
+        values = self.quantity(plain[1])
+        if plain[2] is not None:
+            values = values % int(plain[2])
+        return values // int(plain[3]) if plain[3] is not None else values
+
+    def term(self, text: str) -> Integers:
+        """Return a product of atoms, shape (layers,)."""
+        product = self._known.get(text)
+        if product is None:
+            first, *rest = text.split("*")
+            product = self.atom(first)
+            for atom in rest:
+                product = product * self.atom(atom)
+            self._known[text] = product
+        return product
+
+    def literal(self, text: str) -> Flags:
+        """Return whether a condition holds, shape (layers,)."""
+        found = self._conditions.get(text)
+        if found is None:
+            matched = _LITERAL.match(text)
+            if matched is None:
+                raise PredictorError(f"{text!r} is no condition: a term, '==' or '>=', a number")
+            left, right = self.term(matched[2]), int(matched[4])
+            found = (left == right) if matched[3] == "==" else (left >= right)
+            if matched[1]:
+                found = ~found
+            self._conditions[text] = found
+        return found
+
+    def gate(self, literals: Sequence[str]) -> Flags:
+        """Return whether all of some conditions hold, shape (layers,)."""
+        holds = np.ones(self.count, bool)
+        for text in literals:
+            holds &= self.literal(text)
+        return holds
