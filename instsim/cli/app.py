@@ -13,6 +13,8 @@ __all__ = ["app"]
 
 _COMMANDS = {
     "estimate": ("instsim.cli.estimate", "Latency, energy and cycles of a firmware."),
+    "predict": ("instsim.cli.predict", "Latency, energy and memory of a model without a firmware."),
+    "predictor": ("instsim.cli.predictor", "Teach, show and check predictors."),
     "annotate": ("instsim.cli.annotate", "A function's instructions with what each costs."),
     "profile": ("instsim.cli.profile", "Run a firmware and save what ran."),
     "calibrate": ("instsim.cli.calibrate", "Fit a board to a few runs measured on it."),

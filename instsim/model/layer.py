@@ -8,7 +8,19 @@ from typing import NamedTuple
 
 __all__ = ["ELEMENT_BYTES", "PARAMETRIC_KINDS", "ArenaTensor", "Layer", "LayerNetwork", "chain", "output_bytes", "same_padding"]
 
-ELEMENT_BYTES = {"int8": 1, "uint8": 1, "bool": 1, "int4": 1, "int16": 2, "float16": 2, "int32": 4, "uint32": 4, "float32": 4, "int64": 8, "float64": 8}
+ELEMENT_BYTES = {
+    "int8": 1,
+    "uint8": 1,
+    "bool": 1,
+    "int4": 1,
+    "int16": 2,
+    "float16": 2,
+    "int32": 4,
+    "uint32": 4,
+    "float32": 4,
+    "int64": 8,
+    "float64": 8,
+}
 """Bytes of one element in the arena, by type. TensorFlow Lite Micro unpacks four-bit values to bytes."""
 
 PARAMETRIC_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")

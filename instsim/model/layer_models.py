@@ -74,7 +74,7 @@ class _Drawing:
         return Network("layers", "layers drawn at random by instsim", seed, (subgraph,))
 
     def _add(
-        self, shape: tuple[int, ...], scales: tuple[float, ...], zero_point: int = 0, data: Array | None = None, dtype: str = "int8", axis: int = 0
+        self, shape: tuple[int, ...], scales: tuple[float, ...], zero_point: int = 0, data: Array | None = None, *, dtype: str = "int8", axis: int = 0
     ) -> int:
         self._tensors.append(Tensor(f"t{len(self._tensors)}", shape, dtype, scales, zero_point, axis, data))
         return len(self._tensors) - 1
@@ -120,12 +120,14 @@ class _Drawing:
         return Operator(layer.kind, (*taken, *constants), (self._add(shape, scales, zero_point),), options)
 
     def _integers(self, values: Sequence[int]) -> int:
-        return self._add((len(values),), (), 0, np.array(values, np.int32), "int32")
+        return self._add((len(values),), (), 0, np.array(values, np.int32), dtype="int32")
 
     def _paddings(self, layer: Layer) -> int:
         rows, columns = layer.out_height - layer.height, layer.out_width - layer.width
-        pairs = np.array([[0, 0], [rows // 2, rows - rows // 2], [columns // 2, columns - columns // 2], [0, layer.out_channels - layer.channels]], np.int32)
-        return self._add((4, 2), (), 0, pairs, "int32")
+        pairs = np.array(
+            [[0, 0], [rows // 2, rows - rows // 2], [columns // 2, columns - columns // 2], [0, layer.out_channels - layer.channels]], np.int32
+        )
+        return self._add((4, 2), (), 0, pairs, dtype="int32")
 
     def _weighted(self, layer: Layer, source: int) -> Operator:
         scale = self._tensors[source].scales[0]
@@ -144,7 +146,7 @@ class _Drawing:
         inputs = [source, self._add(shape, weight_scales, 0, weights, axis=axis)]
         if layer.has_bias:
             bias = draw.integers(-2000, 2000, layer.out_channels).astype(np.int32)
-            inputs.append(self._add((layer.out_channels,), tuple(scale * value for value in weight_scales), 0, bias, "int32"))
+            inputs.append(self._add((layer.out_channels,), tuple(scale * value for value in weight_scales), 0, bias, dtype="int32"))
         out_scale = scale * 0.01 * math.sqrt(depth) * _INT8_SPREAD**2 / 50
         zero_point = -128 if layer.activation else int(draw.integers(-20, 20))
         out_shape = (layer.batch, layer.out_channels)

@@ -134,7 +134,7 @@ class _Fitting:
         """Return the combination of terms that a class is in some samples; `simple`: of the simplest terms only."""
         known = self._known()
         favourites = tuple(sorted(column for column, _ in self._used.most_common(_FAVOURITES))) if triple else ()
-        counts, others = self.seen.counts[rows, number], self.seen.counts[np.ix_(rows, known)]
+        counts, others = self.seen.counts[rows, number], self.seen.counts[rows][:, known]
         every = self.seen.terms.shape[1]
         for terms in dict.fromkeys((min(_SIMPLE_TERMS, every), min(_SIMPLE_TERMS, every) if simple else every)):
             found = self._table(rows, terms).solve(counts, others, tuple(column for column in favourites if column < terms))
@@ -225,7 +225,7 @@ class _Fitting:
         if not counts.any():
             return _NONE
         terms = self.seen.terms[rows] if self.seen.weights[number] > _WORTH_CONDITIONS else self.seen.terms[rows][:, :40]
-        share = fit_share(counts, self.seen.counts[np.ix_(rows, known)], terms)
+        share = fit_share(counts, self.seen.counts[rows][:, known], terms)
         pieces: list[Piece] = []
         for factor, column in share:
             pieces += [Piece((), ((factor, self.seen.term_names[column]),))] if column >= 0 else scaled(exact[known[-1 - column]].pieces, factor)

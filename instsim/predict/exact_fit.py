@@ -78,7 +78,7 @@ class TermTable:
         samples, terms = columns.shape
         self._columns = columns
         generator = np.random.default_rng(samples)
-        self._factors = generator.integers(0, 1 << 63, samples, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+        self._factors: Hashes = np.asarray(generator.integers(0, 1 << 63, samples, dtype=np.uint64)) * np.uint64(2) + np.uint64(1)
         every = self._hash(columns)
         # Terms that no sample tells apart are one: the simplest stands for all of them.
         _, first = np.unique(every, return_index=True)
@@ -94,13 +94,13 @@ class TermTable:
 
     def _hash(self, columns: Integers) -> Hashes:
         with np.errstate(over="ignore"):
-            hashes: Hashes = (columns.astype(np.uint64) * self._factors[:, None]).sum(axis=0, dtype=np.uint64)
+            hashes: Hashes = (columns.astype(np.uint64) * self._factors.reshape(-1, 1)).sum(axis=0, dtype=np.uint64)
         return hashes
 
     def _multiples(self, coefficients: Sequence[int]) -> _Multiples:
         factors = np.array([*coefficients, *(-value for value in coefficients)], np.int64)
         with np.errstate(over="ignore"):
-            hashes = (factors.astype(np.uint64)[:, None] * self._hashes[None, :]).ravel()
+            hashes: Hashes = np.multiply.outer(factors.astype(np.uint64), self._hashes).ravel()
         columns = np.tile(self.kept, factors.size)
         order = np.argsort(hashes, kind="stable")
         return _Multiples(hashes[order], columns[order], np.repeat(factors, self.kept.size)[order])
@@ -124,7 +124,9 @@ class TermTable:
         bits_known = np.log2(known.shape[1] + 1.0) + 1.0
         target = self._hash(counts[:, None])
         found: list[tuple[tuple[int, int], ...]] = [()] if not counts.any() else []
-        found += [((int(self._single.coefficients[entry]), int(self._single.columns[entry])),) for _, entry in zip(*self._single.find(target), strict=True)]
+        found += [
+            ((int(self._single.coefficients[entry]), int(self._single.columns[entry])),) for _, entry in zip(*self._single.find(target), strict=True)
+        ]
         if not found:
             found += self._with_known(target, known)
             found += self._two(target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +13,12 @@ import numpy.typing as npt
 from instsim.cost.core_table import CoreTable
 from instsim.isa.instruction import Isa
 from instsim.model.layer import Layer
+from instsim.predict.arena_fitting import fit_arena
 from instsim.predict.class_fitting import Observations, fit_classes
 from instsim.predict.classes import CountClasses, count_classes
 from instsim.predict.gates import Gate
 from instsim.predict.paths import assign_paths, find_paths
-from instsim.predict.predictor import ClassRecord, KindModel, PathModel
+from instsim.predict.predictor import DISPATCH, ClassRecord, KindModel, PathModel
 from instsim.predict.quantities import Quantities
 from instsim.predict.samples import Sample, join_samples
 from instsim.predict.vocabulary import conditions_of, terms_of
@@ -67,8 +69,9 @@ def fit_kind(kind: str, isa: Isa, samples: Sequence[Sample], cores: Sequence[Cor
     """
     profile = join_samples(isa, samples)
     classes = count_classes(profile, cores)
-    prices = classes.prices(cores[0])
-    cycles = classes.counts @ prices
+    # A class may be worth nothing on one core and much on another.
+    prices = np.stack([classes.prices(core) for core in cores if core.name in classes.events])
+    cycles = classes.counts @ prices.T
     layers = [sample.layer for sample in samples]
     numbers: dict[Layer, int] = {}
     groups = np.array([numbers.setdefault(layer, len(numbers)) for layer in layers], np.int64)
@@ -81,7 +84,8 @@ def fit_kind(kind: str, isa: Isa, samples: Sequence[Sample], cores: Sequence[Cor
     paths = []
     for number, gates in enumerate(found):
         rows = np.flatnonzero(chosen == number)
-        paths.append(_fit_path(gates, rows, groups, classes, prices, cycles, vocabulary))
+        paths.append(_fit_path(gates, rows, _Counted(groups, classes, prices, cycles), vocabulary))
+    persistent, scratch = fit_arena(samples, all_kept=kind == DISPATCH)
     model = KindModel(
         kind=kind,
         paths=tuple(paths),
@@ -89,8 +93,19 @@ def fit_kind(kind: str, isa: Isa, samples: Sequence[Sample], cores: Sequence[Cor
         domain={name: (int(quantities.quantity(name).min()), int(quantities.quantity(name).max())) for name in DOMAIN_QUANTITIES},
         error=None,
         code_sha256=hashlib.sha256(profile.code).hexdigest(),
+        persistent_bytes=persistent,
+        scratch_bytes=scratch,
     )
-    return FittedKind(model, cycles)
+    return FittedKind(model, cycles[:, 0])
+
+
+class _Counted(NamedTuple):
+    """What all samples of an operator counted: which are of one layer, classes, and by core their prices and the cycles."""
+
+    groups: npt.NDArray[np.int64]
+    classes: CountClasses
+    prices: npt.NDArray[np.float64]
+    cycles: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -101,20 +116,14 @@ class _Vocabulary:
     condition_names: Sequence[str]
 
 
-def _fit_path(
-    gates: tuple[Gate, ...],
-    rows: npt.NDArray[np.int64],
-    groups: npt.NDArray[np.int64],
-    classes: CountClasses,
-    prices: npt.NDArray[np.float64],
-    cycles: npt.NDArray[np.float64],
-    vocabulary: _Vocabulary,
-) -> PathModel:
+def _fit_path(gates: tuple[Gate, ...], rows: npt.NDArray[np.int64], counted: _Counted, vocabulary: _Vocabulary) -> PathModel:
+    groups, classes, prices, cycles = counted
     counts, members = np.unique(classes.counts[rows], axis=1, return_inverse=True)
     members = members.ravel()
-    merged_prices = np.bincount(members, prices, counts.shape[1])
+    merged_prices = np.stack([np.bincount(members, row, counts.shape[1]) for row in prices])
     ran = np.flatnonzero(counts.any(axis=0))
-    weights = (np.abs(merged_prices) * counts / cycles[rows, None]).max(axis=0)
+    shares = [np.abs(row) * counts / cycles[rows, core, None] for core, row in enumerate(merged_prices)]
+    weights = np.max([share.max(axis=0) for share in shares], axis=0)
     terms = np.stack([vocabulary.quantities.term(name)[rows] for name in vocabulary.terms], axis=1)
     seen = Observations(groups[rows], counts[:, ran], weights[ran], terms, vocabulary.terms, vocabulary.conditions[rows], vocabulary.condition_names)
     formulas = fit_classes(seen)
@@ -125,7 +134,7 @@ def _fit_path(
         events = {core: _summed([rows_[number] for number in same]) for core, rows_ in classes.events.items()}
         records.append(ClassRecord(tuple(addresses), formula, events))
     inexact = np.array([not formula.is_exact for formula in formulas], bool)
-    share = float((np.abs(merged_prices[ran][inexact]) * counts[:, ran[inexact]] / cycles[rows, None]).sum(axis=1).max()) if inexact.any() else 0.0
+    share = float(shares[0][:, ran[inexact]].sum(axis=1).max()) if inexact.any() else 0.0
     return PathModel(gates, tuple(records), rows.size, share)
 
 

@@ -42,11 +42,11 @@ def find_paths(ran: Flags, sizes: npt.NDArray[np.int64], conditions: Flags, name
     tuple of tuple of Gate
         For each path the gates that must all be open; together they cover every layer, and no layer twice.
     """
-    return tuple(_divided(ran, sizes, conditions, names, (), 0))
+    return tuple(_divided(ran, sizes, conditions, names, ()))
 
 
-def _divided(ran: Flags, sizes: npt.NDArray[np.int64], conditions: Flags, names: Sequence[str], path: Path, depth: int) -> list[Path]:
-    if depth == _MOST_SPLITS or ran.shape[0] < 2 * _FEWEST_SAMPLES:
+def _divided(ran: Flags, sizes: npt.NDArray[np.int64], conditions: Flags, names: Sequence[str], path: Path) -> list[Path]:
+    if len(path) == _MOST_SPLITS or ran.shape[0] < 2 * _FEWEST_SAMPLES:
         return [path]
     varies = np.flatnonzero(ran.any(axis=0) & ~ran.all(axis=0))
     groups: dict[bytes, int] = {}
@@ -65,8 +65,8 @@ def _divided(ran: Flags, sizes: npt.NDArray[np.int64], conditions: Flags, names:
             continue
         opposite = Gate(gate.literals, not gate.is_negated)
         return [
-            *_divided(ran[inside], sizes, conditions[inside], names, (*path, gate), depth + 1),
-            *_divided(ran[~inside], sizes, conditions[~inside], names, (*path, opposite), depth + 1),
+            *_divided(ran[inside], sizes, conditions[inside], names, (*path, gate)),
+            *_divided(ran[~inside], sizes, conditions[~inside], names, (*path, opposite)),
         ]
     return [path]
 

@@ -9,7 +9,7 @@ from instsim.isa.instruction import Isa
 from instsim.predict.formula import Formula
 from instsim.predict.gates import Gate
 
-__all__ = ["DISPATCH", "ClassRecord", "ErrorFound", "KindModel", "PathModel", "Predictor", "Teacher"]
+__all__ = ["DISPATCH", "ClassRecord", "ErrorFound", "KindModel", "PathModel", "TaughtPredictor", "Teacher"]
 
 DISPATCH = "(dispatch)"
 """Name under which the interpreter's own work is predicted: its only dimension is the number of operators."""
@@ -109,8 +109,8 @@ class KindModel:
     domain: Mapping[str, tuple[int, int]]
     error: ErrorFound | None
     code_sha256: str
-    persistent_bytes: Formula = Formula(())
-    scratch_bytes: Formula = Formula(())
+    persistent_bytes: Formula = field(default_factory=lambda: Formula(()))
+    scratch_bytes: Formula = field(default_factory=lambda: Formula(()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class Teacher:
 
 
 @dataclass(frozen=True, slots=True)
-class Predictor:
+class TaughtPredictor:
     """A predictor as a value; `instsim.predict.predicting` uses it.
 
     Attributes

@@ -14,7 +14,7 @@ from instsim.errors import PredictorError
 from instsim.isa.instruction import Isa
 from instsim.predict.formula import Formula, Piece
 from instsim.predict.gates import Gate
-from instsim.predict.predictor import ClassRecord, ErrorFound, KindModel, PathModel, Predictor, Teacher
+from instsim.predict.predictor import ClassRecord, ErrorFound, KindModel, PathModel, TaughtPredictor, Teacher
 from instsim.predict.quantities import Quantities
 
 __all__ = ["FORMAT_VERSION", "load_predictor", "predictor_from", "predictor_text", "save_predictor"]
@@ -28,7 +28,7 @@ _HINT = "`instsim predictor train` writes such files"
 _DIGITS = 7
 
 
-def save_predictor(predictor: Predictor, path: Path) -> None:
+def save_predictor(predictor: TaughtPredictor, path: Path) -> None:
     """Write a predictor; an interrupted write leaves the old file, or none.
 
     Raises
@@ -46,7 +46,7 @@ def save_predictor(predictor: Predictor, path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def load_predictor(path: Path) -> Predictor:
+def load_predictor(path: Path) -> TaughtPredictor:
     """Read a predictor.
 
     Raises
@@ -64,7 +64,7 @@ def load_predictor(path: Path) -> Predictor:
     return predictor_from(contents, str(path))
 
 
-def predictor_from(contents: bytes, where: str) -> Predictor:
+def predictor_from(contents: bytes, where: str) -> TaughtPredictor:
     """Read a predictor from the bytes of its file; errors as for `load_predictor`."""
     try:
         document = json.loads(contents)
@@ -73,7 +73,9 @@ def predictor_from(contents: bytes, where: str) -> Predictor:
     if not isinstance(document, dict) or document.get("format") != _FORMAT:
         raise PredictorError(f"{where} is no predictor", hint=_HINT)
     if document.get("version") != FORMAT_VERSION:
-        raise PredictorError(f"{where} is a predictor of version {document.get('version')!r}, and this instsim reads version {FORMAT_VERSION}", hint="train it again")
+        raise PredictorError(
+            f"{where} is a predictor of version {document.get('version')!r}, and this instsim reads version {FORMAT_VERSION}", hint="train it again"
+        )
     try:
         return _Reading(document).predictor()
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
@@ -83,9 +85,18 @@ def predictor_from(contents: bytes, where: str) -> Predictor:
 # -- writing ---------------------------------------------------------------------------------------------------------------------
 
 
-def predictor_text(predictor: Predictor) -> str:
+def predictor_text(predictor: TaughtPredictor) -> str:
     """Return a predictor as the text of its file."""
-    names = sorted({name for kind in predictor.kinds.values() for path in kind.paths for record in path.classes for row in record.events.values() for name in row})
+    names = sorted(
+        {
+            name
+            for kind in predictor.kinds.values()
+            for path in kind.paths
+            for record in path.classes
+            for row in record.events.values()
+            for name in row
+        }
+    )
     numbers = {name: place for place, name in enumerate(names)}
     head = {
         "format": _FORMAT,
@@ -117,7 +128,9 @@ def _kind_lines(kind: KindModel, cores: Sequence[str], numbers: Mapping[str, int
     ]
     for place, path in enumerate(kind.paths):
         gates = [[gate.is_negated, *gate.literals] for gate in path.gates]
-        lines.append(f"{{{_key('if')}{_json(gates)}, {_key('layers')}{path.samples}, {_key('inexact')}{_number(path.inexact_share)}, {_key('classes')}[")
+        lines.append(
+            f"{{{_key('if')}{_json(gates)}, {_key('layers')}{path.samples}, {_key('inexact')}{_number(path.inexact_share)}, {_key('classes')}["
+        )
         records = [_json(_record(record, cores, numbers)) for record in path.classes]
         lines += [record + "," for record in records[:-1]] + records[-1:]
         lines.append("]}" + ("," if place + 1 < len(kind.paths) else ""))
@@ -165,11 +178,11 @@ class _Reading:
         self._events = [_text(name) for name in document["events"]]
         self._probe = Quantities(())
 
-    def predictor(self) -> Predictor:
+    def predictor(self) -> TaughtPredictor:
         document = self._document
         teacher = document["teacher"]
         kinds = [self._kind(kind) for kind in document["kinds"]]
-        return Predictor(
+        return TaughtPredictor(
             _text(document["name"]),
             Isa(document["isa"]),
             self._cores,
@@ -192,7 +205,7 @@ class _Reading:
             tuple(self._path(path) for path in kind["paths"]),
             {int(address, 16): {int(key): int(count) for key, count in keys} for address, keys in kind["operands"].items()},
             {_text(name): (int(low), int(high)) for name, (low, high) in kind["domain"].items()},
-            None if error is None else ErrorFound(**{name: int(value) if name == "layers" else _finite(value) for name, value in error.items()}),
+            None if error is None else _error(error),
             _text(kind["code_sha256"]),
             self._formula(kind["persistent"]),
             self._formula(kind["scratch"]),
@@ -224,6 +237,11 @@ class _Reading:
                 self._probe.term(_text(term))
             read.append(Piece(tuple(gate), tuple((_finite(value), term) for value, term in terms)))
         return Formula(tuple(read), {"=": True, "~": False}[mark])
+
+
+def _error(error: Mapping[str, Any]) -> ErrorFound:
+    names = ("mean", "p95", "largest", "bias", "within_1", "within_5")
+    return ErrorFound(int(error["layers"]), *(_finite(error[name]) for name in names))
 
 
 def _text(value: object) -> str:

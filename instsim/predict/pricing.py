@@ -15,7 +15,7 @@ from instsim.predict.classes import priced_events
 from instsim.predict.formula import Piece, evaluate, scaled
 from instsim.predict.gates import Gate
 from instsim.predict.paths import assign_paths
-from instsim.predict.predictor import KindModel, Predictor
+from instsim.predict.predictor import KindModel, TaughtPredictor
 from instsim.predict.quantities import Quantities
 
 __all__ = ["PricedKind", "price_kind", "price_predictor"]
@@ -70,11 +70,15 @@ def price_kind(kind: KindModel, core: CoreTable) -> PricedKind:
         for record in path.classes:
             events = record.events.get(core.name)
             if events is None:
-                raise UsageError(f"the predictor of {kind.kind} was not priced for {core.name}", hint="`instsim predictor show` lists the cores it has")
+                raise UsageError(
+                    f"the predictor of {kind.kind} was not priced for {core.name}", hint="`instsim predictor show` lists the cores it has"
+                )
             try:
                 price = priced_events(core, events, kind.operands)
             except KeyError as error:
-                raise UsageError(f"the table of {core.name} has no event {error}, which the predictor of {kind.kind} needs", hint="train it again") from error
+                raise UsageError(
+                    f"the table of {core.name} has no event {error}, which the predictor of {kind.kind} needs", hint="train it again"
+                ) from error
             for gate, terms in scaled(record.formula.pieces, price):
                 row = sums.setdefault(gate, {})
                 for coefficient, term in terms:
@@ -83,6 +87,6 @@ def price_kind(kind: KindModel, core: CoreTable) -> PricedKind:
     return PricedKind(tuple(path.gates for path in kind.paths), tuple(pieces))
 
 
-def price_predictor(predictor: Predictor, core: CoreTable) -> Mapping[str, PricedKind]:
+def price_predictor(predictor: TaughtPredictor, core: CoreTable) -> Mapping[str, PricedKind]:
     """Price all operators of a predictor for a core; errors as for `price_kind`."""
     return {name: price_kind(kind, core) for name, kind in predictor.kinds.items()}

@@ -38,8 +38,9 @@ _INDICATOR = re.compile(r"\[([A-Z0-9%/]+)(==|>=)(\d{1,9})\]\Z")
 _LITERAL = re.compile(r"(!?)([A-Z0-9%/*]+)(==|>=)(\d{1,9})\Z")
 
 
-def _axis(size: Integers, out: Integers, kernel: Integers, stride: Integers, same: Integers) -> dict[str, Integers]:
+def _axis(size: Integers, out: Integers, window: tuple[Integers, Integers], same: Integers) -> dict[str, Integers]:
     """Count along one axis, over all output places: taps before, inside and behind the input, and places whose window is clipped."""
+    kernel, stride = window
     total = np.where(same != 0, np.maximum((out - 1) * stride + kernel - size, 0), 0)
     before = total // 2
     behind = (out - 1) * stride + kernel - size - before
@@ -133,8 +134,9 @@ class Quantities:
         if name in _DERIVED:
             return _DERIVED[name](self)
         if name[:-1] in ("V", "N", "P", "E", "F", "G", "PAD") and name[-1] in "YX":
-            axis = "YX".index(name[-1])
-            parts = _axis(*(self.quantity(("H", "OH", "KH", "SH")[i] if axis == 0 else ("W", "OW", "KW", "SW")[i]) for i in range(4)), self.quantity("SAME"))
+            down = name[-1] == "Y"
+            size, out, kernel, stride = (self.quantity(part) for part in (("H", "OH", "KH", "SH") if down else ("W", "OW", "KW", "SW")))
+            parts = _axis(size, out, (kernel, stride), self.quantity("SAME"))
             for part, values in parts.items():
                 self._known[part + name[-1]] = values
             return self._known[name]

@@ -108,9 +108,7 @@ def join_samples(isa: Isa, samples: Sequence[Sample]) -> BlockProfile:
             for key, count in zip(use.keys.tolist(), use.counts.tolist(), strict=True):
                 counts[key] = counts.get(key, 0) + count
     pairs = np.array(ordered, np.int64).reshape(-1, 2)
-    joined = to_basic_blocks(
-        isa, TranslationBlocks(pairs[:, 0], pairs[:, 1], executions, fallthroughs, outcomes if followed else None), code.read
-    )
+    joined = to_basic_blocks(isa, TranslationBlocks(pairs[:, 0], pairs[:, 1], executions, fallthroughs, outcomes if followed else None), code.read)
     return BlockProfile(
         isa=isa,
         addresses=joined.addresses,

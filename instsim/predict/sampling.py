@@ -13,7 +13,7 @@ MOST_MACS = 1_500_000
 
 _MOST_ELEMENTS = 60_000
 _MOST_WEIGHTS = 120_000
-_LARGEST_SIDE = 48
+_LARGEST_SIDE = 96
 _POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
 
 
@@ -57,7 +57,7 @@ def _draw(kind: str, generator: np.random.Generator) -> Layer:
         )
     height, width = _sides(generator)
     channels = _count(generator, 256)
-    if kind == "CONV_2D" or kind == "DEPTHWISE_CONV_2D" or kind in _POOLS:
+    if kind in ("CONV_2D", "DEPTHWISE_CONV_2D", *_POOLS):
         return _windowed(kind, (height, width, channels), generator)
     if kind == "SOFTMAX":
         classes = _count(generator, 256)
@@ -140,7 +140,7 @@ def _sides(generator: np.random.Generator) -> tuple[int, int]:
 
 
 def _window(generator: np.random.Generator) -> tuple[int, int]:
-    return int(generator.integers(1, 8)), int(generator.integers(1, 8))
+    return int(generator.integers(1, 11)), int(generator.integers(1, 11))
 
 
 def _activation(generator: np.random.Generator) -> int:

@@ -18,8 +18,8 @@ from instsim.predict.paths import assign_paths
 from instsim.predict.predictor import DISPATCH, ErrorFound, KindModel
 from instsim.predict.pricing import PricedKind, price_kind
 from instsim.predict.quantities import Quantities
-from instsim.predict.sampling import draw_layer
 from instsim.predict.samples import Sample
+from instsim.predict.sampling import draw_layer
 
 __all__ = ["RunLayer", "TrainingPlan", "TrainingStep", "error_found", "train_kind"]
 
@@ -27,6 +27,9 @@ RunLayer = Callable[[Layer, int], Sample | None]
 """Runs a layer with weights and inputs from a seed; None if the runner refuses it."""
 
 Floats = npt.NDArray[np.float64]
+
+_GAIN = 0.8
+"""What the mean error must shrink by for further layers to be worth it: what is left otherwise depends on data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class TrainingPlan:
     repeats : int
         How many of these are run again with other data: what differs then depends on data, and no formula is sought for it.
     step : int
-        Fresh layers run between two fits; they are predicted before they are taught.
+        Fewest fresh layers run between two fits, else half as many as there were; they are predicted before they are taught.
     most : int
         Most layers of an operator.
     tested : int
@@ -93,6 +96,7 @@ def train_kind(
     isa: Isa,
     cores: Sequence[CoreTable],
     run_layer: RunLayer,
+    *,
     plan: TrainingPlan,
     on_step: Callable[[TrainingStep], None] | None = None,
 ) -> KindModel | None:
@@ -122,7 +126,7 @@ def train_kind(
     KindModel or None
         None if the runner took none of the layers.
     """
-    return _Teaching(kind, isa, cores, run_layer, plan, on_step).taught()
+    return _Teaching(kind, isa, cores, run_layer, plan=plan, on_step=on_step).taught()
 
 
 class _Teaching:
@@ -132,6 +136,7 @@ class _Teaching:
         isa: Isa,
         cores: Sequence[CoreTable],
         run_layer: RunLayer,
+        *,
         plan: TrainingPlan,
         on_step: Callable[[TrainingStep], None] | None,
     ) -> None:
@@ -148,13 +153,14 @@ class _Teaching:
         if not self._samples:
             return None
         self._teach([sample.layer for sample in self._samples[: plan.repeats]])
-        good = 0
+        good = without_gain = 0
+        best = float("inf")
         fresh = float("nan")
         while True:
             fitted = fit_kind(self._kind, self._isa, self._samples, self._cores)
             self._priced = [*self._priced[-1:], price_kind(fitted.model, self._cores[0])]
             spent = len(self._samples) >= plan.most or time.monotonic() - start > plan.seconds
-            if good >= 2 or spent or self._kind == DISPATCH:
+            if good >= 2 or without_gain >= 2 or spent or self._kind == DISPATCH:
                 break
             self._step(fitted, fresh)
             added = self._teach(self._probes(fitted))
@@ -162,6 +168,8 @@ class _Teaching:
             if not errors.size:
                 break
             fresh = float(np.abs(errors).mean())
+            without_gain = 0 if fresh < _GAIN * best else without_gain + 1
+            best = min(best, fresh)
             good = good + 1 if (np.abs(errors) <= plan.tolerance).mean() >= plan.share else 0
         tests = self._run_all([self._draw() for _ in range(plan.tested)])
         errors = self._errors(tests)
@@ -203,7 +211,8 @@ class _Teaching:
     def _probes(self, fitted: FittedKind) -> list[Layer]:
         """Return fresh layers: of each path in turn, first those about which the last two fits disagree, then any."""
         plan = self._plan
-        pool = [self._draw() for _ in range(8 * plan.step)]
+        step = max(plan.step, len(self._samples) // 2)
+        pool = [self._draw() for _ in range(8 * step)]
         quantities = Quantities(pool)
         paths = [path.gates for path in fitted.model.paths]
         chosen = assign_paths(paths, quantities)
@@ -218,14 +227,14 @@ class _Teaching:
             doubtful = by_doubt[doubt[by_doubt] > plan.tolerance / 4].tolist()
             queues.append([place for pair in zip(doubtful, members.tolist(), strict=False) for place in pair] + members.tolist())
         probes: dict[int, None] = {}
-        while len(probes) < plan.step and any(queues):
+        while len(probes) < step and any(queues):
             for queue in queues:
                 while queue:
                     place = queue.pop(0)
                     if place not in probes:
                         probes[place] = None
                         break
-        return [pool[place] for place in probes][: plan.step]
+        return [pool[place] for place in probes]
 
     def _step(self, fitted: FittedKind, fresh: float, *, is_done: bool = False) -> None:
         if self._on_step is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from itertools import product
 
+from instsim.predict.predictor import DISPATCH
+
 __all__ = ["conditions_of", "terms_of"]
 
 _WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D")
@@ -40,6 +42,8 @@ _PLACES = (
 @cache
 def terms_of(kind: str) -> tuple[str, ...]:
     """Return the terms that counts of an operator are made of, the simplest first."""
+    if kind == DISPATCH:
+        return ("1", "H")
     if kind not in _WINDOWED:
         return _unique(_flat_terms(kind))
     depths = {"CONV_2D": ("", "OC", "C", "C*OC"), "DEPTHWISE_CONV_2D": ("", "C", "OC")}.get(kind, ("", "C"))
@@ -58,7 +62,9 @@ def terms_of(kind: str) -> tuple[str, ...]:
         taps = _digits("T", (2, 4))
         terms += [_join(pixel, channel, tap) for pixel, channel, tap in product(("", "P"), ("", *_digits("C")), taps)]
         terms += [_join(row, atom) for row, atom in product(_ROWS, ("OW/2", "OW%2", "OW/4", "OW%4", "[OW>=4]"))]
-        terms += [_join(row, column, atom) for row, column, atom in product(("OH", "VY", "OH*KH"), ("OW/2", "OW%2", "OW/4", "OW%4"), ("C", "OC", "KW*C"))]
+        terms += [
+            _join(row, column, atom) for row, column, atom in product(("OH", "VY", "OH*KH"), ("OW/2", "OW%2", "OW/4", "OW%4"), ("C", "OC", "KW*C"))
+        ]
     return _unique(terms)
 
 
@@ -68,9 +74,41 @@ def _flat_terms(kind: str) -> list[str]:
         return ["BIAS", "N", *(_join(rows, output, depth) for rows, output, depth in product(("", "N"), outputs, depths))]
     if kind == "SOFTMAX":
         return [_join(rows, atom) for rows, atom in product(("", "R"), ("", *_digits("C")))]
-    elements = ["1", "N", "H", "W", "C", "R", "N*H", "H*W", "H*C", "W*C", "H*W*C", "IN", *_digits("L"), *_digits("C"), *_digits("WC"), *(f"R*{atom}" for atom in _digits("C"))]
+    elements = [
+        "1",
+        "N",
+        "H",
+        "W",
+        "C",
+        "R",
+        "N*H",
+        "H*W",
+        "H*C",
+        "W*C",
+        "H*W*C",
+        "IN",
+        *_digits("L"),
+        *_digits("C"),
+        *_digits("WC"),
+        *(f"R*{atom}" for atom in _digits("C")),
+    ]
     if kind in ("PAD", "CONCATENATION", "MEAN"):
-        elements += ["Q", *_digits("Q"), "OH", "OW", "P", "OH*W", "OH*OW*C", "H*OW", "N*OH", "R*IN", "IN*C", "L*IN", *_digits("OWC"), *(f"H*{a}" for a in _digits("WC"))]
+        elements += [
+            "Q",
+            *_digits("Q"),
+            "OH",
+            "OW",
+            "P",
+            "OH*W",
+            "OH*OW*C",
+            "H*OW",
+            "N*OH",
+            "R*IN",
+            "IN*C",
+            "L*IN",
+            *_digits("OWC"),
+            *(f"H*{a}" for a in _digits("WC")),
+        ]
         elements += [f"R*IN*{atom}" for atom in _digits("C")] + [f"P*{atom}" for atom in _digits("C")] + [f"H*{atom}" for atom in ("OWC", "OW")]
     return elements
 
@@ -78,6 +116,8 @@ def _flat_terms(kind: str) -> list[str]:
 @cache
 def conditions_of(kind: str) -> tuple[str, ...]:
     """Return the conditions that may decide a kernel's path, the likeliest first."""
+    if kind == DISPATCH:
+        return ("H==1",)
     if kind not in _WINDOWED:
         names = ["C", "L"] + (["OC"] if kind == "FULLY_CONNECTED" else [])
         more = ["N==1", "BIAS==1", "PCH==1", "ACT==0"] if kind == "FULLY_CONNECTED" else ["R==1", "H==1", "W==1", "ACT==0"]

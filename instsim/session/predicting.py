@@ -1,0 +1,355 @@
+"""Predictions of networks that nobody has built a firmware for yet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+from instsim import __version__
+from instsim.cost import energy_interval
+from instsim.errors import ModelError, UsageError
+from instsim.model.layer import Layer, LayerNetwork, chain
+from instsim.model.layer_reading import read_layers
+from instsim.predict.networks import DomainFlag, NetworkCosts, cost_networks, domain_reason
+from instsim.predict.predictor import TaughtPredictor
+from instsim.predict.predictor_file import load_predictor
+from instsim.predict.pricing import PricedKind, price_predictor
+from instsim.profile import FirmwareFacts, RunFacts
+from instsim.resources import cost_tables
+from instsim.session.calibrated import calibrated
+from instsim.session.choose import Target, choose_target
+from instsim.session.estimate import Estimate, EstimatedOperator, Figure, Provenance
+from instsim.session.model_file import read_model_file
+from instsim.session.request import Request
+from instsim.session.settings import Settings, find_settings
+
+__all__ = ["Model", "PredictedNetwork", "PredictedOperator", "Predictions", "Predictor", "find_predictor", "load_named", "shipped_predictors"]
+
+Model = str | Path | bytes | LayerNetwork | Sequence[Layer]
+"""A file, its bytes, or layers."""
+
+Floats = npt.NDArray[np.float64]
+
+_GRID = 24
+"""Operating points at which a calibration is evaluated when there are many networks; between them it is interpolated."""
+
+_IDEAL_MEMORY = "ideal: no wait states"
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedOperator:
+    """One operator of a predicted network.
+
+    Attributes
+    ----------
+    layer : Layer
+        Its dimensions.
+    cycles, latency_s, energy_j : float
+        Shares of the network's; nan if the predictor does not know the operator.
+    flag : DomainFlag
+        How it lies to what was taught.
+    reason : str
+        Why it is not inside.
+    """
+
+    layer: Layer
+    cycles: float
+    latency_s: float
+    energy_j: float
+    flag: DomainFlag
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedNetwork:
+    """One predicted network.
+
+    Attributes
+    ----------
+    name : str
+        Of its file, if there is one.
+    cycles : float
+        Of one inference.
+    predictor_error : float
+        Half the interval of the predictor's own error, relative, at the level of the figures.
+    latency, energy : Figure
+        With intervals of the predictor's error and the board's calibration together.
+    macs, arena_bytes, constant_bytes : int
+        Multiply-accumulates; tensor arena; constants.
+    file_bytes : int or None
+        Size of the model's file.
+    operators : tuple of PredictedOperator
+        In order of execution.
+    dispatch_cycles : float
+        The interpreter's own part of the cycles.
+    flag : DomainFlag
+        The worst of the operators'.
+    warnings : tuple of str
+        What a reader should know.
+    """
+
+    name: str
+    cycles: float
+    predictor_error: float
+    latency: Figure
+    energy: Figure
+    macs: int
+    arena_bytes: int
+    constant_bytes: int
+    file_bytes: int | None
+    operators: tuple[PredictedOperator, ...]
+    dispatch_cycles: float
+    flag: DomainFlag
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Predictions(Sequence[PredictedNetwork]):
+    """Predictions of networks: arrays over all of them, and one value for each on demand.
+
+    Attributes
+    ----------
+    costs : NetworkCosts
+        Cycles, MACs, arenas, domain flags.
+    latency_s, latency_low_s, latency_high_s : ndarray of float64, shape (networks,)
+        Latency and its interval.
+    energy_j, energy_low_j, energy_high_j : ndarray of float64, shape (networks,)
+        Energy and its interval.
+    """
+
+    costs: NetworkCosts
+    latency_s: Floats
+    latency_low_s: Floats
+    latency_high_s: Floats
+    energy_j: Floats
+    energy_low_j: Floats
+    energy_high_j: Floats
+    _networks: tuple[LayerNetwork, ...]
+    _predictor: Predictor
+    _warnings: tuple[str, ...]
+    _words: tuple[Figure, Figure]
+
+    @property
+    def cycles(self) -> Floats:
+        """Cycles of one inference of each network; nan where an operator is unknown."""
+        return self.costs.cycles
+
+    def __len__(self) -> int:
+        return len(self._networks)
+
+    def __iter__(self) -> Iterator[PredictedNetwork]:
+        return (self.network(number) for number in range(len(self)))
+
+    def __getitem__(self, number: int) -> PredictedNetwork:  # type: ignore[override]
+        if not -len(self) <= number < len(self):
+            raise IndexError(number)
+        return self.network(number % len(self))
+
+    def network(self, number: int) -> PredictedNetwork:
+        """Return one network with its operators."""
+        costs, network = self.costs, self._networks[number]
+        cycles = float(costs.cycles[number])
+        latency, energy = self._words
+        level = latency.level
+        places = costs.places[costs.offsets[number] : costs.offsets[number + 1]]
+        latency_s, energy_j = float(self.latency_s[number]), float(self.energy_j[number])
+        operators = []
+        for layer, place in zip(network.layers, places.tolist(), strict=True):
+            own = float(costs.layer_costs.cycles[place])
+            flag = DomainFlag(int(costs.layer_costs.flags[place]))
+            reason = domain_reason(self._predictor.taught, layer) if flag else ""
+            share = own / cycles if cycles else 0.0
+            operators.append(PredictedOperator(layer, own, share * latency_s, share * energy_j, flag, reason))
+        return PredictedNetwork(
+            network.name,
+            cycles,
+            NormalDist().inv_cdf(0.5 + level / 2) * float(costs.sd[number]),
+            _figure(latency, latency_s, self.latency_low_s[number], self.latency_high_s[number]),
+            _figure(energy, energy_j, self.energy_low_j[number], self.energy_high_j[number]),
+            int(costs.macs[number]),
+            int(costs.arena_bytes[number]),
+            int(costs.constant_bytes[number]),
+            network.file_bytes,
+            tuple(operators),
+            float(costs.dispatch_cycles[number]),
+            DomainFlag(int(costs.flags[number])),
+            (*network.remarks, *self._warnings),
+        )
+
+
+def _figure(words: Figure, value: float, low: float, high: float) -> Figure:
+    known = math.isfinite(low) and math.isfinite(high)
+    return Figure(value, words.unit, words.basis, float(low) if known else None, float(high) if known else None, words.level, words.source)
+
+
+def shipped_predictors() -> Mapping[str, Path]:
+    """Return the files of the predictors that come with instsim, by name."""
+    return {path.stem: path for path in sorted((cost_tables() / "predictors").glob("*.json"))}
+
+
+def load_named(name: str | Path) -> TaughtPredictor:
+    """Load a predictor from a file, or one that comes with instsim by its name; errors as for `find_predictor`."""
+    shipped = shipped_predictors()
+    path = Path(name)
+    if path.is_file() or path.suffix or len(path.parts) > 1:
+        return load_predictor(path)
+    if str(name) not in shipped:
+        raise UsageError(f"no predictor is named {str(name)!r}", hint=f"there are {', '.join(shipped) or 'none'}; or give a file")
+    return load_predictor(shipped[str(name)])
+
+
+def find_predictor(name: str | Path | None, target: Target) -> TaughtPredictor:
+    """Load a predictor: a file, one that comes with instsim by its name, or the one that suits a core best.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name, or none for the core.
+    PredictorError
+        If the file cannot be read.
+    """
+    if name is not None:
+        return load_named(name)
+    shipped = shipped_predictors()
+    suitable = [found for found in map(load_predictor, shipped.values()) if target.core.name in found.cores]
+    if not suitable:
+        hint = "teach one on a firmware: `instsim predictor train runner.elf --board BOARD -o FILE`"
+        raise UsageError(f"no predictor comes with instsim for the core {target.core.name}", hint=hint)
+    # First one taught on this very core, then the kernels that whoever asks for speed would link.
+    return min(suitable, key=lambda found: (found.cores.index(target.core.name), "cmsis" not in found.name, found.name))
+
+
+class Predictor:
+    """Predicts latency, energy and memory of networks on a board.
+
+    Parameters
+    ----------
+    taught : TaughtPredictor, str, Path or None
+        A predictor, its file, or the name of one that comes with instsim; None: the one that suits the board best.
+    request : Request, optional
+        Board, core, clock, calibration and level of the intervals.
+
+    Raises
+    ------
+    UsageError
+        If there is no board, or the predictor has no prices for its core.
+    PredictorError
+        If the file cannot be read.
+    """
+
+    def __init__(self, taught: TaughtPredictor | str | Path | None = None, request: Request | None = None) -> None:
+        self._request = request or Request()
+        self._settings: Settings = find_settings(self._request.settings_folder)
+        if self._request.board is None and self._settings.board is None:
+            raise UsageError("a prediction is for a board, and none was named", hint="name one with --board; `instsim boards` lists them")
+        self.target = choose_target(None, self._request, self._settings)
+        self.taught = taught if isinstance(taught, TaughtPredictor) else find_predictor(taught, self.target)
+        if self.target.core.name not in self.taught.cores:
+            raise UsageError(
+                f"the predictor {self.taught.name} has no prices for {self.target.core.name}",
+                hint=f"it has them for {', '.join(self.taught.cores)}; `instsim predictor train` teaches another",
+            )
+        self._priced: Mapping[str, PricedKind] = price_predictor(self.taught, self.target.core)
+
+    def predict(self, models: Sequence[Model]) -> Predictions:
+        """Predict networks, all at once.
+
+        Parameters
+        ----------
+        models : sequence
+            Each a path, the bytes of a ``.tflite`` file, a `LayerNetwork`, or a sequence of `Layer` in order of execution.
+
+        Raises
+        ------
+        ModelError
+            If a file is not a model, is damaged, or leaves a shape open.
+        """
+        networks = tuple(_network(model) for model in models)
+        costs = cost_networks(self.taught, self._priced, networks)
+        latency, energy, warnings = self._figures(costs)
+        return Predictions(costs, *latency[:3], *energy[:3], networks, self, warnings, (latency[3], energy[3]))
+
+    def _figures(self, costs: NetworkCosts) -> tuple[tuple[Floats, Floats, Floats, Figure], tuple[Floats, Floats, Floats, Figure], tuple[str, ...]]:
+        known = costs.cycles[np.isfinite(costs.cycles) & (costs.cycles > 0)]
+        if not known.size:
+            known = np.ones(1)
+        grid = np.unique(known)
+        if grid.size > _GRID:
+            grid = np.geomspace(grid[0], grid[-1], _GRID)
+        estimates = [calibrated(self._nominal(float(cycles)), self.target, self._request, self._settings) for cycles in grid]
+        half = NormalDist().inv_cdf(0.5 + self._request.level / 2) * costs.sd
+        latency = _spread(grid, [estimate.latency for estimate in estimates], costs.cycles, half)
+        energy = _spread(grid, [estimate.energy for estimate in estimates], costs.cycles, half)
+        warnings = tuple(dict.fromkeys((*self.target.warnings, *(warning for estimate in estimates for warning in estimate.warnings))))
+        return latency, energy, warnings
+
+    def _nominal(self, cycles: float) -> Estimate:
+        """Return the estimate that a region of so many cycles would have."""
+        target, level = self.target, self._request.level
+        prior = target.board.energy_prior(target.clock_hz)
+        low_j, high_j = energy_interval(prior, level)
+        clock_hz = target.clock_hz
+        operator = EstimatedOperator("network", 0, 0, 0, 1, (), (), 0, 0, cycles, 0, cycles, 1.0, None, 0.0, 0.0, "")
+        teacher = self.taught.teacher
+        return Estimate(
+            firmware=FirmwareFacts(teacher.name, "", teacher.sha256, teacher.compilers),
+            run=RunFacts("one inference", "invoke", "region-done"),
+            board=target.choice,
+            provenance=Provenance(
+                __version__,
+                target.core.name,
+                target.core.title,
+                target.core.digest,
+                target.board.digest,
+                clock_hz,
+                prior.supply_v,
+                target.clock_source,
+                _IDEAL_MEMORY,
+                {},
+            ),
+            cycles=cycles,
+            instructions=0,
+            latency=Figure(cycles / clock_hz, "s", "nominal", level=level, source="cycles over clock"),
+            energy=Figure(
+                cycles * prior.joules_per_cycle, "J", "nominal", cycles * low_j, cycles * high_j, level, f"{prior.derivation} ({prior.basis})"
+            ),
+            power=Figure(prior.joules_per_cycle * clock_hz, "W", "nominal", low_j * clock_hz, high_j * clock_hz, level),
+            operators=(operator,),
+            functions=(),
+            classes=(),
+            events=(),
+        )
+
+
+def _network(model: Model) -> LayerNetwork:
+    if isinstance(model, LayerNetwork):
+        return model
+    if isinstance(model, bytes):
+        return read_layers(model)
+    if isinstance(model, (str, Path)):
+        return read_layers(read_model_file(str(model)), Path(model).name)
+    layers = tuple(model)
+    if not all(isinstance(layer, Layer) for layer in layers):
+        raise ModelError("a network is given as a path, as bytes, or as layers", hint="instsim.Layer describes one")
+    return chain(layers)
+
+
+def _spread(grid: Floats, figures: Sequence[Figure], cycles: Floats, half: Floats) -> tuple[Floats, Floats, Floats, Figure]:
+    """Interpolate a figure over the cycles, and widen its interval by the predictor's own error."""
+    at = np.log(np.where(cycles > 0, cycles, np.nan))
+    points = np.log(grid)
+    value = np.exp(np.interp(at, points, np.log([figure.value for figure in figures])))
+    value[~np.isfinite(at)] = np.nan
+    lows = [figure.low for figure in figures]
+    highs = [figure.high for figure in figures]
+    if any(low is None or low <= 0 for low in lows) or any(high is None for high in highs):
+        return value, value * np.exp(-half), value * np.exp(half), figures[0]
+    below = np.interp(at, points, np.log([figure.value / (figure.low or 1.0) for figure in figures]))
+    above = np.interp(at, points, np.log([(figure.high or 1.0) / figure.value for figure in figures]))
+    return value, value * np.exp(-np.copysign(np.hypot(below, half), below)), value * np.exp(np.hypot(above, half)), figures[0]
