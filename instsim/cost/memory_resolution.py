@@ -142,6 +142,7 @@ def resolve(
         caches=tuple(cache for name, cache in caches.items() if cache is not None and name in used),
         paths=paths,
         fetch_lead_cycles=table.fetch_lead.cycles,
+        fetch_ahead=table.fetch_ahead is not None,
         crossing_cycles=table.crossing.cycles,
     )
     return ResolvedMemory(system, MappingProxyType(settings), waits, tuple(warnings), tuple(ground for _, ground in grounded), table.digest)

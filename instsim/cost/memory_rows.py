@@ -15,6 +15,7 @@ __all__ = [
     "Register",
     "Setting",
     "SupplyRange",
+    "Trait",
     "WaitStateTable",
     "WaysBySetting",
 ]
@@ -258,6 +259,21 @@ class PathRow:
     prefetched_cycles: float = 0.0
     aborts_prefetch: bool = False
     access_cycles: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """Something that is so.
+
+    Attributes
+    ----------
+    basis, source, note : str
+        What that rests on, and conditions.
+    """
+
+    basis: str
+    source: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

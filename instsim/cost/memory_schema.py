@@ -118,6 +118,10 @@ class OverheadTable(_Sourced):
     cycles: _Cycles
 
 
+class TraitTable(_Sourced):
+    """``[fetch_ahead]``: something that is so where the table stands."""
+
+
 class MemoryFile(StrictTable):
     """A chip family's memory system."""
 
@@ -131,6 +135,7 @@ class MemoryFile(StrictTable):
     external_clock: ExternalClockTable | None = None
     cache: tuple[CacheTable, ...] = ()
     path: Annotated[tuple[PathTable, ...], Field(min_length=1)]
+    fetch_ahead: TraitTable | None = None
     fetch_lead: OverheadTable | None = None
     crossing: OverheadTable | None = None
 
@@ -277,5 +282,10 @@ def _sourced(checked: MemoryFile) -> Iterator[tuple[str, str]]:
         rows += [(f"wait_states.range[{index}]", row) for index, row in enumerate(checked.wait_states.range)]
     rows += [(f"cache[{index}]", row) for index, row in enumerate(checked.cache)]
     rows += [(f"path[{index}]", row) for index, row in enumerate(checked.path)]
-    rows += [("external_clock", checked.external_clock), ("fetch_lead", checked.fetch_lead), ("crossing", checked.crossing)]
+    rows += [
+        ("external_clock", checked.external_clock),
+        ("fetch_ahead", checked.fetch_ahead),
+        ("fetch_lead", checked.fetch_lead),
+        ("crossing", checked.crossing),
+    ]
     yield from ((f"{where}.source", row.source) for where, row in rows if row is not None)

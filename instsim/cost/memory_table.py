@@ -18,6 +18,7 @@ from instsim.cost.memory_rows import (
     Register,
     Setting,
     SupplyRange,
+    Trait,
     WaitStateTable,
     WaysBySetting,
 )
@@ -57,6 +58,8 @@ class MemoryTable:
         Caches and line buffers.
     paths : tuple of PathRow
         How accesses reach memories. What no path is for costs nothing.
+    fetch_ahead : Trait or None
+        Whether `fetch_ahead` of `instsim.dynamics.memory_system.MemorySystem` holds.
     fetch_lead, crossing : Overhead
         `fetch_lead_cycles` and `crossing_cycles` of `instsim.dynamics.memory_system.MemorySystem`.
     digest : str
@@ -74,6 +77,7 @@ class MemoryTable:
     external_clock: ExternalClock | None
     caches: tuple[CacheRow, ...]
     paths: tuple[PathRow, ...]
+    fetch_ahead: Trait | None
     fetch_lead: Overhead
     crossing: Overhead
     digest: str
@@ -199,6 +203,7 @@ def _table(document: dict[str, Any], path: Path, digest: str) -> MemoryTable:
         external_clock=None if external is None else ExternalClock(**external),
         caches=tuple(_cache(row) for row in document.get("cache", ())),
         paths=tuple(_path(row) for row in document.get("path", ())),
+        fetch_ahead=Trait(**document["fetch_ahead"]) if "fetch_ahead" in document else None,
         fetch_lead=Overhead(**document["fetch_lead"]) if "fetch_lead" in document else NO_OVERHEAD,
         crossing=Overhead(**document["crossing"]) if "crossing" in document else NO_OVERHEAD,
         digest=digest,

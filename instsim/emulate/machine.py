@@ -152,6 +152,7 @@ class Machine:
         def write(uc: Any, offset: int, width: int, value: int, _data: Any) -> None:
             engine.clear_it_state(uc)
             if self.processor.write(start + offset, width, value):
+                devices.tell_watcher(start + offset, width, value)
                 return
             devices.write(start + offset, width, value)
             if devices.reset_requested:

@@ -37,6 +37,8 @@ def _sources(memory: MemoryTable) -> Iterable[str]:
     if memory.external_clock is not None:
         yield memory.external_clock.source
     yield from (row.source for row in (memory.fetch_lead, memory.crossing) if row.cycles)
+    if memory.fetch_ahead is not None:
+        yield memory.fetch_ahead.source
 
 
 def _facts(memory: MemoryTable) -> tuple[tuple[str, str], ...]:
@@ -47,6 +49,8 @@ def _facts(memory: MemoryTable) -> tuple[tuple[str, str], ...]:
         facts.append(("clock of the external flash", f"{clock}  {external.basis}, {external.source}"))
     overheads = (("fetch runs ahead by", memory.fetch_lead), ("a pair of loads from two memories", memory.crossing))
     facts += [(name, f"{row.cycles:g} cycles  {row.basis}, {row.source}") for name, row in overheads if row.cycles]
+    if memory.fetch_ahead is not None:
+        facts.append(("fetch", f"during the last instruction of the word before  {memory.fetch_ahead.basis}, {memory.fetch_ahead.source}"))
     return (*facts, ("file", f"{memory.path.name}, sha256 {memory.digest}"))
 
 

@@ -104,6 +104,11 @@ class Devices:
             self._core.write(word, merged)
         self.unmodelled.words[word] = merged
 
+    def tell_watcher(self, address: int, size: int, value: int) -> None:
+        """Tell of a write that somebody else has taken: a register of the core."""
+        if address in self.watched and size == _WORD_BYTES:
+            self.on_watched(address, value & _WORD)
+
     def _place(self, address: int) -> tuple[Device | None, int, int, int]:
         """Return who answers at an address, once found: device, offset in it, the address it stands for, and an alias's operation."""
         word, operation = self._canonical(address)
