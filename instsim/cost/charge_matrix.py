@@ -30,9 +30,9 @@ REGISTERS_PREFIX = "registers:"
 """Prefix of the event that is one word moved by an instruction of a class."""
 
 _MAY_CONTINUE = frozenset((Flow.NONE, Flow.CONDITIONAL, Flow.TRAP))
-_TAIL_INSTRUCTIONS = 6
 _UNPRICED_CYCLES = 1.0
 _NO_LOOP = -1
+_NO_SOURCE = -1
 
 Integers = npt.NDArray[np.int64]
 
@@ -55,6 +55,8 @@ class ChargeMatrix:
         Occurrences in one execution.
     when : ndarray of int64, shape (charges,)
         A `When`.
+    source : ndarray of int64, shape (charges,)
+        Index of the block whose jump led to this one, for `When.JUMPED`; else -1.
     instructions : ndarray of int64, shape (blocks,)
         Instructions of each block.
     always_jumps : ndarray of bool, shape (blocks,)
@@ -73,12 +75,19 @@ class ChargeMatrix:
     event: Integers
     count: npt.NDArray[np.float64]
     when: Integers
+    source: Integers
     instructions: Integers
     always_jumps: npt.NDArray[np.bool_]
     loop_target: Integers
     classes: tuple[str, ...]
     events: tuple[str, ...]
     unpriced: tuple[tuple[int, int, str, str], ...]
+
+    @property
+    def met_as(self) -> tuple[Integers, Integers]:
+        """For each charge a `When` and a block: executions of that block that this applies to are those that meet the charge."""
+        jumped = self.when == When.JUMPED
+        return np.where(jumped, When.TAKEN, self.when), np.where(jumped, self.source, self.block)
 
 
 def load_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
@@ -104,31 +113,32 @@ def build_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
     parameters = core.parameter_values
     names: dict[str, int] = {}
     class_names: dict[str, int] = {}
-    rows: list[tuple[int, int, int, int, float, int]] = []
+    rows: list[tuple[int, int, int, int, float, int, int]] = []
     unpriced = []
     cycles = []
     previous: tuple[Instruction, ...] = ()
 
-    def add(number: int, charge: Charge) -> None:
+    def add(number: int, charge: Charge, source: int = _NO_SOURCE) -> None:
         instruction = decoded[number][charge.place]
         event = names.setdefault(charge.event, len(names))
-        rows.append((number, instruction.address, class_names[instruction.instruction_class], event, float(charge.occurrences), charge.when))
+        class_id = class_names[instruction.instruction_class]
+        rows.append((number, instruction.address, class_id, event, float(charge.occurrences), charge.when, source))
 
     for number, block in enumerate(decoded):
         issue = [issue_cycles(core, instruction) for instruction in block]
         for instruction in block:
             name = instruction.instruction_class
             class_id = class_names.setdefault(name, len(class_names))
-            rows.append((number, instruction.address, class_id, names.setdefault(CLASS_PREFIX + name, len(names)), 1.0, When.ALWAYS))
+            rows.append((number, instruction.address, class_id, names.setdefault(CLASS_PREFIX + name, len(names)), 1.0, When.ALWAYS, _NO_SOURCE))
             cost = core.classes.get(name)
             if cost is None:
                 unpriced.append((number, instruction.address, name, f"{instruction.mnemonic} {instruction.operands}".strip()))
             elif cost.per_register and instruction.register_count:
                 event = names.setdefault(REGISTERS_PREFIX + name, len(names))
-                rows.append((number, instruction.address, class_id, event, float(instruction.register_count), When.ALWAYS))
+                rows.append((number, instruction.address, class_id, event, float(instruction.register_count), When.ALWAYS, _NO_SOURCE))
         charges = pipeline.charge(block, parameters, issue)
         if pipeline.lookback and previous and previous[-1].end == block[0].address and not _always_jumps(previous[-1]):
-            charges = [*charges, *_sequential(core, previous[-pipeline.lookback :], block[:_TAIL_INSTRUCTIONS])]
+            charges = [*charges, *_behind(core, previous[-pipeline.lookback :], block[: pipeline.settling], When.SEQUENTIAL)]
         for charge in charges:
             add(number, charge)
         for charge in charges:
@@ -142,7 +152,11 @@ def build_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
                 add(number, charge)
     for number, charge in charge_loops(pipeline, parameters, decoded, cycles):
         add(number, charge)
-    columns = list(zip(*rows, strict=True)) or [()] * 6
+    if pipeline.behind_jumps:
+        for source, number in _jumps(decoded):
+            for charge in _behind(core, decoded[source][-pipeline.lookback :], decoded[number][: pipeline.settling], When.JUMPED):
+                add(number, charge, source)
+    columns = list(zip(*rows, strict=True)) or [()] * 7
     return ChargeMatrix(
         block=np.array(columns[0], dtype=np.int64),
         address=np.array(columns[1], dtype=np.int64),
@@ -150,6 +164,7 @@ def build_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
         event=np.array(columns[3], dtype=np.int64),
         count=np.array(columns[4], dtype=np.float64),
         when=np.array(columns[5], dtype=np.int64),
+        source=np.array(columns[6], dtype=np.int64),
         instructions=np.array([len(block) for block in decoded], dtype=np.int64),
         always_jumps=np.array([_always_jumps(block[-1]) for block in decoded], dtype=bool),
         loop_target=np.array([_loop_target(block[-1]) for block in decoded], dtype=np.int64),
@@ -174,8 +189,18 @@ def _loop_target(last: Instruction) -> int:
     return _NO_LOOP if target is None else target
 
 
-def _sequential(core: CoreTable, before: Sequence[Instruction], head: Sequence[Instruction]) -> list[Charge]:
-    """Return what the first instructions of a block cost more when the block in front of it in memory ran before.
+def _jumps(decoded: Sequence[Sequence[Instruction]]) -> Iterator[tuple[int, int]]:
+    """Yield blocks that end in a jump or call whose target is known, each with the block it leads to."""
+    numbers = {block[0].address: number for number, block in enumerate(decoded)}
+    for source, block in enumerate(decoded):
+        target = block[-1].target
+        number = None if target is None else numbers.get(target)
+        if number is not None:
+            yield source, number
+
+
+def _behind(core: CoreTable, before: Sequence[Instruction], head: Sequence[Instruction], when: When) -> list[Charge]:
+    """Return what the first instructions of a block cost more when another block ran before.
 
     The difference of two prices, so a pairing across the border counts and one that is lost counts negative.
     """
@@ -189,7 +214,7 @@ def _sequential(core: CoreTable, before: Sequence[Instruction], head: Sequence[I
     for charge in pipeline.charge(head, parameters, [issue_cycles(core, instruction) for instruction in head]):
         if charge.when is When.ALWAYS:
             differences[charge.place, charge.event] -= charge.occurrences  # type: ignore[assignment]
-    return [Charge(index, event, count, When.SEQUENTIAL) for (index, event), count in differences.items() if count]
+    return [Charge(index, event, count, when) for (index, event), count in differences.items() if count]
 
 
 def _following(profile: BlockProfile, decoded: Sequence[Sequence[Instruction]]) -> Iterator[Sequence[Instruction]]:
@@ -232,7 +257,7 @@ def _decode(profile: BlockProfile) -> list[tuple[Instruction, ...]]:
 def _to_bytes(matrix: ChargeMatrix) -> bytes:
     stream = io.BytesIO()
     texts = json.dumps([matrix.classes, matrix.events, matrix.unpriced]).encode()
-    numbers = np.stack([matrix.block, matrix.address, matrix.class_id, matrix.event, matrix.when])
+    numbers = np.stack([matrix.block, matrix.address, matrix.class_id, matrix.event, matrix.when, matrix.source])
     for array in (numbers, matrix.count, matrix.instructions, matrix.always_jumps, matrix.loop_target, np.frombuffer(texts, dtype=np.uint8)):
         np.save(stream, array, allow_pickle=False)
     return stream.getvalue()
@@ -242,6 +267,8 @@ def _from_bytes(stored: bytes) -> ChargeMatrix:
     stream = io.BytesIO(stored)
     numbers, count, instructions, always_jumps, loop_target, texts = (np.load(stream, allow_pickle=False) for _ in range(6))
     classes, events, unpriced = json.loads(texts.tobytes())
-    block, address, class_id, event, when = numbers
+    block, address, class_id, event, when, source = numbers
     rows = tuple((int(number), int(place), str(name), str(text)) for number, place, name, text in unpriced)
-    return ChargeMatrix(block, address, class_id, event, count, when, instructions, always_jumps, loop_target, tuple(classes), tuple(events), rows)
+    return ChargeMatrix(
+        block, address, class_id, event, count, when, source, instructions, always_jumps, loop_target, tuple(classes), tuple(events), rows
+    )

@@ -52,6 +52,8 @@ class When(IntEnum):
     """Those of `PREDICTED` before which fetch started anew."""
     REDIRECTED = 10
     """Those before which fetch started anew: entered by a jump that was not predicted, or sequentially behind a misprediction."""
+    JUMPED = 11
+    """Those that the jump at the end of one certain block led to (`instsim.cost.charge_matrix.ChargeMatrix.source`)."""
 
 
 class Charge(NamedTuple):
@@ -162,7 +164,7 @@ class Pipeline:
     """A static timing model of a family of cores.
 
     Every instruction is first charged the issue cycles of its class; `charge` adds what the pipeline makes of the sequence. It is a pure
-    function of one basic block; the frame prices it in its own right and behind the block that it falls through from.
+    function of one basic block; the frame prices it in its own right and behind the blocks that it usually follows.
 
     Attributes
     ----------
@@ -179,11 +181,18 @@ class Pipeline:
     charge : ChargeRule
         The model.
     lookback : int
-        Instructions of the block in front that can matter to a block entered sequentially.
+        Instructions of the block that ran before that can matter to a block.
+    settling : int
+        Instructions of a block whose charges can depend on what ran before it.
+    behind_jumps : bool
+        A block is also priced behind each block that jumps to it, as far as targets stand in the code; else it is taken to find the pipeline
+        empty behind a jump.
     charge_loop : LoopRule or None
         What a loop costs beyond its blocks.
     crossing_event : str or None
         Event of an access whose bytes lie in two words, for profiles in which those were counted.
+    crossing_loads_only : bool
+        Stores whose bytes lie in two words cost nothing.
     charge_following : FollowingRule or None
         What a block costs more because of the instructions behind it, where those are known.
     """
@@ -195,6 +204,9 @@ class Pipeline:
     parameters: tuple[ParameterRule, ...]
     charge: ChargeRule
     lookback: int = 3
+    settling: int = 6
+    behind_jumps: bool = False
     charge_loop: LoopRule | None = None
     charge_following: FollowingRule | None = None
     crossing_event: str | None = None
+    crossing_loads_only: bool = False

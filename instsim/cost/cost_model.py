@@ -90,14 +90,16 @@ class CostModel:
         element_cycles = weights * matrix.count
         blocks = profile.addresses.size
         prices = np.zeros((len(When), blocks))
-        np.add.at(prices, (matrix.when, matrix.block), element_cycles)
+        np.add.at(prices, (matrix.when, matrix.block), np.where(matrix.when == When.JUMPED, 0.0, element_cycles))
         cycles = np.zeros(profile.executions.shape)
         for executions, price in zip(met, prices, strict=True):
             cycles += executions * price
+        jumped = np.flatnonzero(matrix.when == When.JUMPED)
+        np.add.at(cycles.T, matrix.block[jumped], (met[When.TAKEN][:, matrix.source[jumped]] * element_cycles[jumped]).T)
         crossing_costs = self._crossings(matrix, profile)
         for crossing in crossing_costs:
             cycles[:, crossing.block] += crossing.cycles
-        occurrences = matrix.count * totals[matrix.when, matrix.block]
+        occurrences = matrix.count * totals[matrix.met_as]
         estimate = CycleEstimate(
             core=self.core.name,
             core_digest=self.core.digest,
@@ -141,7 +143,7 @@ class CostModel:
         _check_priced(matrix, profile, self.core, allow_unpriced=allow_unpriced)
         chosen = np.flatnonzero(np.isin(matrix.block, blocks))
         weights, _ = self._weights(matrix, profile)
-        occurrences = (matrix.count * charge_executions(profile, matrix).sum(axis=1)[matrix.when, matrix.block])[chosen]
+        occurrences = (matrix.count * charge_executions(profile, matrix).sum(axis=1)[matrix.met_as])[chosen]
         cycles = weights[chosen] * occurrences
         # The words that an instruction of several registers moves belong to its issue.
         issue_of = np.array([_issue_of(name, matrix.events) for name in matrix.events], dtype=np.int64)
@@ -232,13 +234,14 @@ class CostModel:
         return weights, recorded
 
     def _crossings(self, matrix: ChargeMatrix, profile: BlockProfile) -> list[_Crossing]:
-        event = load_pipeline(self.core.pipeline).crossing_event
+        pipeline = load_pipeline(self.core.pipeline)
+        event = pipeline.crossing_event
         if event is None:
             return []
         costs: list[_Crossing] = []
         for use in profile.crossings:
             found = np.flatnonzero(matrix.address == use.address)
-            if found.size:
+            if found.size and not (pipeline.crossing_loads_only and "store" in matrix.classes[matrix.class_id[found[0]]]):
                 cycles = use.counts.astype(np.float64) * self.core.events[event].cycles
                 place = found[0]
                 costs.append(_Crossing(int(matrix.block[place]), use.address, int(matrix.class_id[place]), cycles, int(use.counts.sum())))
@@ -346,6 +349,7 @@ def charge_executions(profile: BlockProfile, matrix: ChargeMatrix) -> Floats:
         When.UNPREDICTED: taken - hits,
         When.MISPREDICTED: exits,
         When.REDIRECTED: redirected,
+        When.JUMPED: np.zeros_like(executions),  # by charge: as often as its source was left by a jump
     }
     return np.stack([whens[when] for when in When]).astype(np.float64)
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from instsim.isa.instruction import FLAGS, FPSCR
 
-__all__ = ["CORE", "LR", "PC", "SP", "Operands", "parse_operands"]
+__all__ = ["CORE", "LR", "PC", "SP", "Operands", "parse_operands", "register_mask"]
 
 CORE = 0xFFFF
 """Mask of the core registers."""
@@ -67,6 +67,11 @@ class Operands:
     writeback: bool = False
     listed: list[int] = field(default_factory=list)
     foreign: bool = False
+
+
+def register_mask(name: str) -> int:
+    """Return the mask of a register as Capstone writes it; 0 if it is none."""
+    return _REGISTERS.get(name, 0)
 
 
 def parse_operands(text: str) -> Operands:

@@ -99,7 +99,8 @@ def count_classes(profile: BlockProfile, cores: Sequence[CoreTable]) -> CountCla
         met = np.rint(charge_executions(profile, matrix)).astype(np.int64)
         known: dict[tuple[int, int], int] = {}
         events: list[dict[str, float]] = []
-        rows = zip(matrix.when.tolist(), matrix.block.tolist(), matrix.event.tolist(), matrix.count.tolist(), matrix.address.tolist(), strict=True)
+        whens, of_blocks = matrix.met_as
+        rows = zip(whens.tolist(), of_blocks.tolist(), matrix.event.tolist(), matrix.count.tolist(), matrix.address.tolist(), strict=True)
         for when, block, event, count, address in rows:
             number = known.get((when, block))
             if number is None:

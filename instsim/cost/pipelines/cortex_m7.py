@@ -1,29 +1,22 @@
-"""Cortex-M7 (six stages, in-order dual issue): a scoreboard over one block, caches and tightly coupled memories always hitting.
+"""Cortex-M7 (six stages, in-order dual issue): a scoreboard over one block and the end of the one before it.
 
 Arm publishes no cycle table. Pairing rules and latencies are those measured by jnk0le (jnk0le/random@3dfc2ab, ``pipeline cycle
-test/doc/cortex_m7.md``) where they brought MLPerf Tiny firmware on STM32F746 and STM32H7A3 closer to its published times, and of LLVM's
-scheduling model. Left to the room of dynamics: caches, bank conflicts of addresses known only at run time, the branch predictor. A branch
-is taken to be mispredicted as often as it goes its rarer way.
+test/doc/cortex_m7.md``), and of LLVM's scheduling model where that is silent, as far as they brought MLPerf Tiny firmware on STM32F746 and
+STM32H7A3, or CoreMark on i.MX RT, closer to their published times. Caches and tightly coupled memories are taken to hit; what misses cost is
+the memory simulation's. A branch is taken to be mispredicted as often as it goes its rarer way.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from instsim.cost.charges import Charge, EventRule, Parameter, ParameterRule, Pipeline, When
+from instsim.cost.cortex_m7_operands import LOADS, MULTIPLIES, SHIFTED, SINGLE_SLOT, STORES, Made, Operands, Place, operands_of, place_of
 from instsim.isa.instruction import FLAGS, FPSCR, Flow, Instruction, Isa
 
 __all__ = ["PIPELINE", "charge"]
 
-_SIMD = frozenset(("dsp", "extend", "extend-add", "bitfield", "reverse", "saturate"))
-_SHIFTED = frozenset(("shifted-alu", "shifted-constant"))
-_MULTIPLIES = frozenset(("multiply", "long-multiply", "dsp-multiply"))
-_ACCUMULATES = frozenset(("multiply-accumulate", "long-multiply-accumulate", "dsp-multiply-accumulate", "dsp-long-accumulate"))
-_MAC = _MULTIPLIES | _ACCUMULATES
-_LOADS = frozenset(("load", "load-literal", "fp-load"))
-_STORES = frozenset(("store", "fp-store"))
 _ALONE = frozenset(
     (
         *("load-multiple", "store-multiple", "load-double", "store-double", "load-exclusive", "store-exclusive", "pop-return"),
@@ -35,151 +28,215 @@ _ALONE = frozenset(
 _FP_ARITHMETIC = frozenset(("fp-add", "fp-multiply", "fp-multiply-accumulate", "fp-convert", "fp-compare", "fp64-convert", "fp64-compare"))
 _HALVED = frozenset(("load-multiple", "store-multiple", "pop-return", "fp-load-multiple", "fp-store-multiple"))
 _CONTROL = frozenset((Flow.JUMP, Flow.CONDITIONAL, Flow.CALL, Flow.INDIRECT, Flow.INDIRECT_CALL, Flow.RETURN))
-_EARLY_INPUT = _SHIFTED | _SIMD
-_OFFSET = re.compile(r"\[(\w+)(?:, #(-?(?:0x)?[0-9a-f]+))?\]$")
+_WAITS = {
+    **dict.fromkeys((Made.LOADED, Made.NARROW), "load-wait"),
+    **dict.fromkeys((Made.SUM, Made.SHIFT, Made.REVERSED, Made.LATE, Made.SATURATED), "alu-wait"),
+    Made.PRODUCT: "multiply-wait",
+}
+_LATENCIES = {
+    Made.LOADED: "load_latency",
+    Made.NARROW: "narrow_load_latency",
+    Made.PRODUCT: "multiply_latency",
+    Made.SATURATED: "saturation_latency",
+    Made.FP: "fp_latency",
+    Made.FP_MOVED: "fp_latency",
+    Made.FP_ACCUMULATED: "fp_accumulate_latency",
+    Made.FP64_PRODUCT: "fp64_multiply_latency",
+    Made.FP64_ACCUMULATED: "fp64_accumulate_latency",
+}
+_FP_DATA_EARLY = 2
+"""Cycles before its other users in which a store can take a floating-point sum or product."""
 _WORD_BYTES = 4
 _HALF_CYCLE = 0.5
 
 
-class _Pending(NamedTuple):
-    """A result under way: registers, the cycle from which plain arithmetic can use them, and what made it."""
+class _Result(NamedTuple):
+    """A value under way: the first cycles in which the late unit, the early stage and an address can take it, and what makes it."""
 
-    registers: int
-    ready: float
-    kind: str
-
-
-def _kind(instruction: Instruction) -> str:
-    name = instruction.instruction_class
-    if name in _MAC:
-        return "multiply"
-    if name in {"load", "load-literal", "load-double", "load-multiple", "load-exclusive"}:
-        return "narrow-load" if instruction.access_size < _WORD_BYTES and instruction.access_size else "load"
-    if name in _SIMD or name in _SHIFTED:
-        return "late"
-    if name.startswith("fp"):
-        return name
-    return "alu"
+    late: float
+    early: float
+    address: float
+    made: Made
 
 
-_LATENCIES = {
-    "multiply": "multiply_latency",
-    "load": "load_latency",
-    "narrow-load": "narrow_load_latency",
-    "fp-add": "fp_latency",
-    "fp-multiply": "fp_latency",
-    "fp-convert": "fp_latency",
-    "fp-multiply-accumulate": "fp_accumulate_latency",
-    "fp64-add": "fp_latency",
-    "fp64-convert": "fp_latency",
-    "fp64-multiply": "fp64_multiply_latency",
-    "fp64-multiply-accumulate": "fp64_accumulate_latency",
-}
+class _Scoreboard:
+    """Results under way and words just stored, by the cycles from which they can be used."""
+
+    def __init__(self, parameters: Mapping[str, Parameter]) -> None:
+        self._latencies = {made: int(parameters[name]) for made, name in _LATENCIES.items()}
+        self._load_to_multiply = int(parameters["load_to_multiply"])
+        self._late_to_early = int(parameters["late_to_shifter"])
+        self._late_to_address = int(parameters["address_latency"])
+        self._product_to_address = int(parameters["multiply_to_address"])
+        self._fp_chain = int(parameters["fp_accumulate_chain"])
+        self._fp_load_chain = int(parameters["fp_load_to_addend"])
+        self._store_to_load = int(parameters["store_to_load"])
+        self._early_unit = bool(parameters["early_unit"])
+        self._results: dict[int, _Result] = {}
+        self._stored: list[tuple[Place, float]] = []
+        self.flags_set = float("inf")
+
+    def ready(self, wanted: Operands) -> tuple[float, str]:
+        """Return the cycle from which all operands are there, and the event that is waiting for the last one."""
+        latest, waiting = -1e9, ""
+        results = self._results
+        for register in _bits(wanted.reads):
+            result = results.get(register)
+            if result is None:
+                continue
+            ready = self._from(result, register, wanted)
+            if ready > latest:
+                latest, waiting = ready, _WAITS.get(result.made, "fp-wait")
+        if self._stored and wanted.instruction.instruction_class in LOADS:
+            place = place_of(wanted.instruction)
+            for stored, issued in self._stored:
+                if place and place.base == stored.base and place.start < stored.stop and stored.start < place.stop:
+                    ready = issued + self._store_to_load
+                    if ready > latest:
+                        latest, waiting = ready, "store-wait"
+        return latest, waiting
+
+    def _from(self, result: _Result, register: int, wanted: Operands) -> float:
+        """Return the cycle in which an instruction can issue that takes one operand from a result."""
+        made = result.made
+        if register & wanted.address:
+            return result.address
+        if register & wanted.early or (wanted.early and made is Made.LOADED):
+            return result.early
+        if register & wanted.data:
+            # Stores read late, in the cycle in which the producer ends.
+            return result.late - (_FP_DATA_EARLY if made in {Made.FP, Made.FP_ACCUMULATED} else self._latencies.get(made, 1))
+        if register & wanted.addend:
+            if made is Made.FP_ACCUMULATED:
+                return result.late - self._fp_chain
+            if made is Made.FP_LOADED:
+                return result.late + self._fp_load_chain
+            return result.late - (1 if wanted.made is Made.PRODUCT else 0)  # taken behind the late unit
+        if made is Made.LOADED and wanted.made is Made.PRODUCT:
+            return result.late + self._load_to_multiply
+        return result.late
+
+    def issue(self, wanted: Operands, cycle: float, *, younger: bool, shifter_taken: bool) -> None:
+        """Note what an instruction makes that issues in a cycle."""
+        instruction = wanted.instruction
+        writes = instruction.writes
+        if self._stored:
+            self._stored = [(place, at) for place, at in self._stored if not writes & place.base]
+        if instruction.instruction_class in STORES:
+            place = place_of(instruction)
+            if place is not None and not place.moves:
+                self._stored.append((place, cycle))
+        if not writes:
+            return
+        late = cycle + self._latencies.get(wanted.made, 1)
+        result = _Result(late, late + self._late_to_early, late + self._late_to_address, wanted.made)
+        if self._is_early(wanted, cycle, younger=younger, shifter_taken=shifter_taken):
+            result = result._replace(late=cycle) if wanted.made is Made.REVERSED else _Result(cycle, cycle + 1, cycle + 1, wanted.made)
+        elif wanted.made is Made.PRODUCT:
+            result = result._replace(address=max(result.address, cycle + self._product_to_address))
+        for register in _bits(writes & ~instruction.writeback & ~(FLAGS | FPSCR)):
+            self._results[register] = result
+        if instruction.writeback:
+            moved = _Result(cycle if self._early_unit else cycle + 1, cycle + 1, cycle + 1, Made.SUM)
+            for register in _bits(instruction.writeback):
+                self._results[register] = moved
+        if writes & FLAGS:
+            self._results[FLAGS] = _Result(cycle + 1, cycle + 1, cycle + 1, Made.LATE)
+            self.flags_set = cycle
+
+    def _is_early(self, wanted: Operands, cycle: float, *, younger: bool, shifter_taken: bool) -> bool:
+        """Whether the early unit does an instruction, which needs its operands a cycle earlier."""
+        if not self._early_unit:
+            return False
+        if wanted.made is Made.REVERSED:
+            return True
+        if (wanted.made is Made.SUM and not younger) or (wanted.made is Made.SHIFT and not shifter_taken):
+            return all(self._results[register].early <= cycle for register in _bits(wanted.reads & ~FLAGS) if register in self._results)
+        return False
 
 
 def charge(block: Sequence[Instruction], parameters: Mapping[str, Parameter], issue: Sequence[float]) -> list[Charge]:
     """Return the charges of a block beyond its issue cycles."""
     charges: list[Charge] = []
-    latencies = {kind: int(parameters[name]) for kind, name in _LATENCIES.items()}
-    pending: list[_Pending] = []
+    board = _Scoreboard(parameters)
+    alike = bool(parameters["alike_bases"])
+    shadow = int(parameters["fp_accumulate_shadow"])
     cycle = 0.0  # first cycle in which the next instruction can be the older one of a pair
-    older: Instruction | None = None
+    accumulated = -1e9  # last cycle in which a floating-point multiply-accumulate issued
+    older: Operands | None = None
+    group = 0.0  # cycle in which `older` issued
     for place, instruction in enumerate(block):
-        ready, kind = _ready(instruction, pending, parameters)
-        if older is not None and ready <= cycle - 1 and _can_pair(older, instruction):
+        wanted = operands_of(instruction)
+        name = instruction.instruction_class
+        ready, waiting = board.ready(wanted)
+        if name in _SHADOWED and accumulated + 1 + shadow > ready:
+            ready, waiting = accumulated + 1 + shadow, "fp-wait"
+        if older is not None and ready <= group and _can_pair(older, wanted, alike=alike):
             charges.append(Charge(place, "dual-issue"))
-            start = cycle - 1
-            older = None
+            board.issue(wanted, group, younger=True, shifter_taken=older.shifter)
+            issued, older = group, None
         else:
-            start = max(cycle, ready)
-            if start > cycle:
-                charges.append(Charge(place, _wait(kind), start - cycle))
-            cycle = start + issue[place]
-            if instruction.instruction_class in _HALVED and instruction.register_count & 1:
+            group = max(cycle, ready)
+            if group > cycle:
+                charges.append(Charge(place, waiting, group - cycle))
+            cycle = group + issue[place]
+            if name in _HALVED and instruction.register_count & 1:
                 charges.append(Charge(place, "odd-register-count"))
                 cycle += _HALF_CYCLE
-            older = None if instruction.instruction_class in _ALONE else instruction
-        kind = _kind(instruction)
-        pending = [result for result in pending if result.ready + 3 > cycle - 1]
-        registers = instruction.writes & ~instruction.writeback & ~(FLAGS | FPSCR)
-        if registers:
-            finished = start if kind.startswith("fp64") else cycle - 1
-            pending.append(_Pending(registers, finished + latencies.get(kind, 1), kind))
+            issued = group if name.startswith("fp64") else cycle - 1
+            board.issue(wanted, issued, younger=False, shifter_taken=False)
+            older = None if name in _ALONE else wanted
+        if name == "fp-multiply-accumulate":
+            accumulated = issued
     last = block[-1]
     if last.flow is Flow.CONDITIONAL or (last.flow in _CONTROL and last.predicated):
-        charges.append(Charge(len(block) - 1, "mispredict", when=When.MINORITY))
+        decided = last.reads & FLAGS and group - board.flags_set >= int(parameters["flags_ahead"])
+        charges.append(Charge(len(block) - 1, "mispredict-decided" if decided else "mispredict", when=When.MINORITY))
     return charges
 
 
-def _ready(instruction: Instruction, pending: Sequence[_Pending], parameters: Mapping[str, Parameter]) -> tuple[float, str]:
-    """Return the cycle from which all operands are there, and what made the last one."""
-    name = instruction.instruction_class
-    latest, waiting = -1e9, ""
-    if instruction.flow is Flow.CONDITIONAL:
-        return latest, waiting  # predicted, its operands are awaited by nobody
-    for registers, result_ready, kind in pending:
-        ready = result_ready
-        wanted = registers & instruction.reads
-        if not wanted:
-            continue
-        if wanted & instruction.address_registers:
-            ready += int(parameters["address_latency"]) if kind != "alu" else 0
-        elif wanted == wanted & instruction.store_data:
-            ready -= 1  # store data are read late, in the cycle the producer ends
-        elif wanted == wanted & instruction.accumulator and kind in {"multiply", "fp-multiply-accumulate"}:
-            ready -= 1 if kind == "multiply" else int(parameters["fp_accumulate_chain"])
-        elif name in _MAC and kind in {"load", "narrow-load"}:
-            ready += int(parameters["load_to_multiply"])
-        elif name in _EARLY_INPUT and kind != "alu":
-            ready += int(parameters["late_to_shifter"])
-        if ready > latest:
-            latest, waiting = ready, kind
-    return latest, waiting
+_SHADOWED = frozenset(("fp-add", "fp-load-multiple", "fp-store-multiple", "fp-load-double", "fp-store-double"))
+"""Classes that cannot issue right behind a floating-point multiply-accumulate."""
 
 
-def _can_pair(older: Instruction, younger: Instruction) -> bool:
+def _can_pair(older: Operands, younger: Operands, *, alike: bool) -> bool:
     """Whether two neighbours whose operands are there can issue in one cycle."""
-    first, second = older.instruction_class, younger.instruction_class
-    if second in _ALONE or second in _SIMD:
+    before, behind = older.instruction, younger.instruction
+    first, second = before.instruction_class, behind.instruction_class
+    if second in _ALONE or second in SINGLE_SLOT or (second in SHIFTED and older.shifter):
         return False
-    if older.flow in _CONTROL and (older.flow is not Flow.CONDITIONAL or older.predicated):
-        return False  # what follows a conditional branch here follows it because it was not taken
-    if (first in _SIMD or first in _SHIFTED) and second in _SHIFTED:
-        return False
-    if first in _MAC and (second in _MAC or second in _STORES):
-        return False
-    if second in _MAC and first in _STORES:
-        return False
-    if first in _STORES and second in _STORES:
-        return False
-    if first in _LOADS and second in _LOADS and _same_bank(older, younger):
-        return False
+    if before.flow in _CONTROL:
+        # A conditional branch pairs with what follows it in memory, if it is not taken.
+        return before.flow is Flow.CONDITIONAL and not before.predicated and before.end == behind.address and behind.flow not in _CONTROL
+    if first in MULTIPLIES:
+        return second not in MULTIPLIES and second not in STORES
+    if first in STORES:
+        return second not in STORES and second not in MULTIPLIES
+    if first in LOADS and second in LOADS:
+        return not _same_bank(before, behind, alike=alike)
     if first in _FP_ARITHMETIC and second in _FP_ARITHMETIC:
         return False
     return not (first == "fp-multiply-accumulate" and second in {"fp-load", "fp-store", "fp-core-move", "fp-move"})
 
 
-def _same_bank(older: Instruction, younger: Instruction) -> bool:
-    """Whether two loads are known to meet in one of the two word banks."""
-    places = []
-    for instruction in (older, younger):
-        found = _OFFSET.search(instruction.operands)
-        if found is None:
-            return False
-        places.append((found[1], int(found[2] or "0", 0)))
-    (base, offset), (other_base, other_offset) = places
-    return base == other_base and (offset ^ other_offset) & _WORD_BYTES == 0
+def _same_bank(older: Instruction, younger: Instruction, *, alike: bool) -> bool:
+    """Whether two loads meet in one of the two word banks."""
+    first, second = place_of(older), place_of(younger)
+    if first is None or second is None:
+        return False
+    if first.base != second.base:
+        return alike and not (first.start ^ second.start) & _WORD_BYTES
+    return not (first.start ^ (first.moves + second.start)) & _WORD_BYTES
 
 
-def _wait(kind: str) -> str:
-    if kind in {"load", "narrow-load"}:
-        return "load-wait"
-    if kind == "multiply":
-        return "multiply-wait"
-    return "fp-wait" if kind.startswith("fp") else "alu-wait"
+def _bits(mask: int) -> Iterator[int]:
+    while mask:
+        lowest = mask & -mask
+        yield lowest
+        mask ^= lowest
 
 
-def _latency(name: str, description: str) -> ParameterRule:
+def _cycles(name: str, description: str) -> ParameterRule:
     return ParameterRule(name, description, minimum=0, maximum=40)
 
 
@@ -190,25 +247,39 @@ PIPELINE = Pipeline(
     events=(
         EventRule("dual-issue", "an instruction issues together with the one before it", saving=True),
         EventRule("load-wait", "a cycle spent waiting for a loaded value"),
+        EventRule("store-wait", "a cycle in which a load waits for a store to the same bytes"),
         EventRule("multiply-wait", "a cycle spent waiting for a product"),
         EventRule("alu-wait", "a cycle spent waiting for a late arithmetic result"),
         EventRule("fp-wait", "a cycle spent waiting for a floating-point result"),
         EventRule("odd-register-count", "the last transfer of a load or store multiple moves one word only"),
         EventRule("mispredict", "a conditional branch goes its rarer way"),
+        EventRule("mispredict-decided", "a conditional branch goes its rarer way, and the flags it depends on were set well ahead"),
+        EventRule("unaligned-load", "the bytes of a load lie in two words"),
     ),
     parameters=(
-        _latency("load_latency", "cycles from a word load to plain arithmetic on its value"),
-        _latency("narrow_load_latency", "cycles from a byte or halfword load to plain arithmetic on its value"),
-        _latency("load_to_multiply", "further cycles from a load to a multiply of its value"),
-        _latency("late_to_shifter", "further cycles from a late result to an operand that is shifted or extended"),
-        _latency("address_latency", "further cycles from a loaded, multiplied or late result to an address"),
-        _latency("multiply_latency", "cycles from a product to its user; one less to an accumulator"),
-        _latency("fp_latency", "cycles from a floating-point addition, product or conversion to its user"),
-        _latency("fp_accumulate_latency", "cycles from a floating-point multiply-accumulate to its user"),
-        _latency("fp_accumulate_chain", "cycles less when the user is the addend of the next multiply-accumulate"),
-        _latency("fp64_multiply_latency", "cycles from a double-precision product to its user"),
-        _latency("fp64_accumulate_latency", "cycles from a double-precision multiply-accumulate to its user"),
+        _cycles("load_latency", "cycles from a word load to plain arithmetic on its value"),
+        _cycles("narrow_load_latency", "cycles from a byte or halfword load to plain arithmetic on its value"),
+        _cycles("load_to_multiply", "further cycles from a word load to a multiply of its value"),
+        _cycles("late_to_shifter", "further cycles from a late result to an operand that is shifted or extracted"),
+        _cycles("address_latency", "further cycles from a late result to an address"),
+        _cycles("multiply_latency", "cycles from a product to its user; one less to an addend"),
+        _cycles("multiply_to_address", "cycles from a product to an address, at least"),
+        _cycles("saturation_latency", "cycles from a saturating instruction to its user"),
+        _cycles("store_to_load", "cycles from a store to a load of the same bytes"),
+        _cycles("flags_ahead", "cycles by which flags have to be set ahead of a branch to make a misprediction cheaper"),
+        ParameterRule("early_unit", "additions, moves and shifts can be done a cycle early, so that a dependent instruction issues with them"),
+        ParameterRule("alike_bases", "loads through different registers are taken to meet in a bank if their distances from them do"),
+        _cycles("fp_latency", "cycles from a floating-point addition, product, conversion or move to its user"),
+        _cycles("fp_accumulate_latency", "cycles from a floating-point multiply-accumulate to its user"),
+        _cycles("fp_accumulate_chain", "cycles less when the user is the addend of the next multiply-accumulate"),
+        _cycles("fp_accumulate_shadow", "cycles behind a floating-point multiply-accumulate in which sums and loads of several words cannot issue"),
+        _cycles("fp_load_to_addend", "further cycles from a floating-point load to an addend"),
+        _cycles("fp64_multiply_latency", "cycles from a double-precision product to its user"),
+        _cycles("fp64_accumulate_latency", "cycles from a double-precision multiply-accumulate to its user"),
     ),
     charge=charge,
     lookback=6,
+    behind_jumps=True,
+    crossing_event="unaligned-load",
+    crossing_loads_only=True,
 )
