@@ -12,6 +12,7 @@ import pytest
 from instsim.cost.pipelines.cortex_m7 import PIPELINE
 from instsim.isa.decode import make_decoder
 from instsim.profile.block_profile import CrossingUse
+
 from .pricing import Isa, cycles, loaded, price, profile_of
 
 
