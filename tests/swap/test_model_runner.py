@@ -168,3 +168,18 @@ def test_instructions_of_the_set_up_are_those_of_the_machine() -> None:
     result = found.run(model("small"))
     inference = result.profile.run.total_instructions - result.set_up_instructions
     assert 0 < inference < issued_instructions(found._machine)
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_a_long_boot_is_run_once_and_changes_nothing(core: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = runner("dispatch-s28", core).run(model("kws"))
+    monkeypatch.setattr("instsim.swap.stage._LONG_BOOT_CYCLES", 0)
+    monkeypatch.setattr("instsim.swap.stage._MARGIN_CYCLES", 200)
+    monkeypatch.setattr("instsim.swap.learning._TRACED_CYCLES", 15_000)
+    late = fresh_runner("dispatch-s28", core)
+    assert late._stage._checkpoint._values["_pc"] != late._machine.start
+    assert replace(late.facts, boot_cycles=0) == replace(runner("dispatch-s28", core).facts, boot_cycles=0)
+    late.run(model("small"))
+    again = late.run(model("kws"))
+    assert same(again.profile, whole.profile)
+    assert (again.profile.run, again.outputs) == (whole.profile.run, whole.outputs)
