@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
+import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from instsim.emulate.observed import issued_instructions
-from instsim.errors import ModelError, SwapError
+from instsim.errors import InputError, ModelError, SwapError
 from instsim.swap.facts import Drive
 from instsim.swap.runner import ModelRunner
 from tests.emulate.bundled import chip, entry, image_of
@@ -183,3 +185,22 @@ def test_a_long_boot_is_run_once_and_changes_nothing(core: str, monkeypatch: pyt
     again = late.run(model("kws"))
     assert same(again.profile, whole.profile)
     assert (again.profile.run, again.outputs) == (whole.profile.run, whole.outputs)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_hostile_models_end_with_a_message_and_harm_nothing(seed: int) -> None:
+    """Bytes changed at random: refused by the check, by the firmware, or run; never anything else."""
+    generator = random.Random(seed)
+    shared = runner("dispatch-s28-nested", "cortex-m4")
+    found = ModelRunner(image_of("dispatch-s28-nested", "cortex-m4"), chip("cortex-m4"), facts=shared.facts, budget_cycles=2_000_000)
+    before = found.run(model("small"))
+    for _ in range(25):
+        data = bytearray(model(generator.choice(("small", "control_flow"))))
+        for _ in range(generator.choice((1, 2, 8))):
+            at = generator.randrange(len(data) - 4)
+            data[at : at + 4] = generator.choice((generator.randbytes(4), bytes(4), b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f"))
+        if generator.random() < 0.1:
+            data = data[: generator.randrange(len(data))]
+        with contextlib.suppress(InputError):
+            found.run(bytes(data))
+    assert same(found.run(model("small")).profile, before.profile)
