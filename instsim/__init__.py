@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ModelError,
         ProfileError,
         RunError,
+        SwapError,
         TableError,
         UsageError,
     )
@@ -51,6 +52,7 @@ __all__ = [
     "ProfileError",
     "Request",
     "RunError",
+    "SwapError",
     "TableError",
     "UsageError",
     "__version__",
@@ -78,6 +80,7 @@ _HOMES = {
             "ModelError",
             "ProfileError",
             "RunError",
+            "SwapError",
             "TableError",
             "UsageError",
         ),
