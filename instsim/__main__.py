@@ -1,5 +1,7 @@
 """``python -m instsim``."""
 
-from instsim.cli import console
+import sys
 
-console()
+from instsim.cli import main
+
+sys.exit(main())

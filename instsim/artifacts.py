@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
 import os
 import re
 import tempfile
 from pathlib import Path
 
-__all__ = ["ENVIRONMENT_VARIABLE", "FILES_KEPT", "cache_folder", "code_stamp", "load", "store"]
+__all__ = ["ENVIRONMENT_VARIABLE", "FILES_KEPT", "cache_folder", "code_stamp", "load", "package_stamp", "store"]
 
 ENVIRONMENT_VARIABLE = "INSTSIM_CACHE_DIR"
 """Environment variable that names the cache folder."""
@@ -61,6 +62,32 @@ def code_stamp(*rooms: str) -> str:
     package = Path(__file__).parent
     paths = (path for room in rooms for path in sorted((package / room).rglob("*.py")))
     return "\n".join(f"{path.relative_to(package).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in paths)
+
+
+def package_stamp(*names: str) -> str:
+    """Return a text that changes when another version of these installed packages is there; none of them is imported.
+
+    Their metadata would say the same, behind Python's parser for e-mail.
+
+    Parameters
+    ----------
+    *names : str
+        Top-level packages (``"numba"``).
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If one is not installed.
+    """
+    parts = []
+    for name in names:
+        found = importlib.util.find_spec(name)
+        if found is None or found.origin is None:
+            raise ModuleNotFoundError(f"no package {name}", name=name)
+        start = Path(found.origin)
+        contents = [path.read_bytes() for path in (start, start.with_name("_version.py")) if path.exists()]
+        parts.append(f"{name} {hashlib.sha256(b''.join(contents)).hexdigest()}")
+    return "\n".join(parts)
 
 
 def load(kind: str, key: str) -> bytes | None:

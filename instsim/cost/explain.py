@@ -26,15 +26,15 @@ class Explanation:
     Attributes
     ----------
     core : str
-        Name of the core, or of the memory system.
+        Name of the core.
     name : str
         Name of the row.
-    kind : {'class', 'event', 'parameter', 'divider', 'stall'}
+    kind : {'class', 'event', 'parameter', 'divider'}
         Which part of the table it belongs to.
     description : str
         What the class, event or parameter is.
     value : float, int, bool or str
-        Cycles, the parameter's value, the divider's model, or a stall's cycles in words.
+        Cycles, the parameter's value, or the divider's model.
     unit : str
         ``cycles``, or empty.
     per_register : float

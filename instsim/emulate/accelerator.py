@@ -19,6 +19,7 @@ import struct
 import sys
 from dataclasses import dataclass
 
+import numpy as np
 import unicorn
 from unicorn.unicorn_py3 import unicorn as binding
 
@@ -88,14 +89,12 @@ def _find_descriptor(helper: int, name: bytes) -> tuple[int, int] | None:
         low, high = (int(part, 16) for part in fields[0].split("-"))
         if fields[1][0] != "r" or fields[1][2] == "x":
             continue
-        data = ctypes.string_at(low, high - low)
-        position = data.find(struct.pack("<Q", helper))
-        while position >= 0:
-            if position % 8 == 0 and position + _DESCRIPTOR.size <= len(data):
-                _, text, flags, mask = _DESCRIPTOR.unpack_from(data, position)
+        words = memoryview((ctypes.c_uint64 * ((high - low) // 8)).from_address(low)).cast("B").cast("Q")
+        for index in np.flatnonzero(np.frombuffer(words, np.uint64) == helper).tolist():
+            if 8 * index + _DESCRIPTOR.size <= high - low:
+                _, text, flags, mask = _DESCRIPTOR.unpack_from(words, 8 * index)
                 if (flags, mask) == (_FLAGS_AS_BUILT, _SIZE_MASK) and _text_at(text, len(name), readable) == name:
-                    found.append((low + position, _PROT_READ | (_PROT_WRITE if fields[1][1] == "w" else 0)))
-            position = data.find(struct.pack("<Q", helper), position + 1)
+                    found.append((low + 8 * index, _PROT_READ | (_PROT_WRITE if fields[1][1] == "w" else 0)))
     return found[0] if len(found) == 1 else None
 
 

@@ -63,24 +63,24 @@ def find_arenas(memory: Memory) -> tuple[Arena, ...]:
 
 
 def _headers(bank: Bank, offset: int, size: int, memory: Memory) -> list[Arena]:
-    words = bank.bytes[offset : offset + size].view("<u4").astype(np.int64)
+    words = bank.bytes[offset : offset + size].view("<u4")
+    own = np.arange(bank.spec.address + offset, bank.spec.address + offset + size, 4, dtype=np.uint32)
     found = []
     for first in _FIELD_OFFSETS:
         at = first // 4
         count = words.size - at - 5
         if count <= 0:
             continue
-        reach = words[at + 1 : at + 1 + count] - (bank.spec.address + offset + 4 * np.arange(count))
-        # Few words point just behind themselves: only those are looked at closely.
-        near = np.flatnonzero((reach >= _OBJECT_BYTES[0]) & (reach <= _OBJECT_BYTES[1]))
-        buffer_head, buffer_tail, head, tail, temp = (words[near + at + k] for k in range(5))
+        # Few words point just behind themselves: only those are looked at closely. Differences wrap around below 0.
+        near = np.flatnonzero(words[at + 1 : at + 1 + count] - own[:count] - _OBJECT_BYTES[0] <= _OBJECT_BYTES[1] - _OBJECT_BYTES[0])
+        buffer_head, buffer_tail, head, tail, temp = (words[near + at + k].astype(np.int64) for k in range(5))
         position = bank.spec.address + offset + 4 * near
         plausible = (
             (bank.spec.address <= buffer_head)
             & (buffer_head <= head)
             & (head <= tail)
             & (tail <= position)
-            & ((reach[near] < _OBJECT_WITH_TEMP) | ((head <= temp) & (temp <= tail)))
+            & ((buffer_tail - position < _OBJECT_WITH_TEMP) | ((head <= temp) & (temp <= tail)))
         )
         for index in np.flatnonzero(plausible).tolist():
             vtable = memory.find(int(words[near[index]]))

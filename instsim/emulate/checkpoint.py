@@ -38,7 +38,7 @@ class Checkpoint:
     Parameters
     ----------
     machine : Machine
-        Without call stacks.
+        Without call stacks; on RISC-V not yet run.
     """
 
     def __init__(self, machine: Machine) -> None:

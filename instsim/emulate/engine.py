@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -291,10 +292,6 @@ class Engine:
         """Translate the code at an address anew, so that a hook added there from now on is seen."""
         self.uc.ctl_remove_cache(address, address + 2)
 
-    def forget_all_code(self) -> None:
-        """Translate all code anew, so that a hook on blocks is seen."""
-        self.uc.ctl_flush_tb()
-
     @property
     def handle(self) -> int:
         """Unicorn's own handle."""
@@ -339,8 +336,9 @@ class Engine:
         """Return registers that are read and written together."""
         return RegisterBatch(self._handle, registers)
 
+    @functools.cached_property
     def registers_address(self) -> int:
-        """Return where the emulator keeps the general registers, 32 bits each, for machine code that reads them while a block begins; 0 if unknown.
+        """Where the emulator keeps the general registers, 32 bits each, for machine code that reads them at its hooks; 0 if unknown.
 
         They lie behind the handle, at a distance that no header tells: found by a pattern in them, and checked with another one.
         """

@@ -80,13 +80,14 @@ _HOST_PAGES, _READ_NODE, _NODE_REGISTER, _NODE_SCRATCH, _TARGET_BITS = (
     int(CallWatchState.SCRATCH),
     int(CallWatchState.TARGET_BITS),
 )
-_READ, _DIVIDEND, _DIVISOR, _SIGNED, _HISTOGRAM, _SCRATCH = (
+_READ, _DIVIDEND, _DIVISOR, _SIGNED, _HISTOGRAM, _SCRATCH, _REGISTERS = (
     int(DivideState.READ_FUNCTION),
     int(DivideState.DIVIDEND),
     int(DivideState.DIVISOR),
     int(DivideState.SIGNED),
     int(DivideState.HISTOGRAM),
     int(DivideState.SCRATCH),
+    int(DivideState.REGISTERS),
 )
 
 
@@ -139,6 +140,14 @@ def _call_read(_context: Any, _function: Any, _engine: Any, _register: Any, _res
         return context.get_dummy_value()
 
     return types.void(_U64, types.voidptr, _U64, POINTER), generate
+
+
+@numba.extending.intrinsic  # type: ignore[untyped-decorator]
+def _bit_length(_context: Any, _value: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.sub(ir.Constant(ir.IntType(64), 64), builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 0)))
+
+    return _U64(_U64), generate
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
@@ -315,13 +324,17 @@ def _on_unmask(_engine: Any, _address: Any, _size: Any, state: Any) -> None:
 
 def _on_divide(engine: Any, _address: Any, _size: Any, state: Any) -> None:
     """Histogram the operands as `instsim.dynamics.divider.pack_operands` packs them."""
-    scratch = words(state[_SCRATCH])
-    scratch[0] = _U64(0)
-    _call_read(state[_READ], engine, state[_DIVIDEND], scratch)
-    dividend = scratch[0] & _U64(0xFFFFFFFF)
-    scratch[0] = _U64(0)
-    _call_read(state[_READ], engine, state[_DIVISOR], scratch)
-    divisor = scratch[0] & _U64(0xFFFFFFFF)
+    if state[_REGISTERS] != _U64(0):
+        dividend = _U64(words32(state[_REGISTERS])[state[_DIVIDEND]])
+        divisor = _U64(words32(state[_REGISTERS])[state[_DIVISOR]])
+    else:
+        scratch = words(state[_SCRATCH])
+        scratch[0] = _U64(0)
+        _call_read(state[_READ], engine, state[_DIVIDEND], scratch)
+        dividend = scratch[0] & _U64(0xFFFFFFFF)
+        scratch[0] = _U64(0)
+        _call_read(state[_READ], engine, state[_DIVISOR], scratch)
+        divisor = scratch[0] & _U64(0xFFFFFFFF)
     dividend_negative = state[_SIGNED] & (dividend >> _U64(31))
     divisor_negative = state[_SIGNED] & (divisor >> _U64(31))
     key = dividend_negative | (divisor_negative << _U64(14))
@@ -331,12 +344,8 @@ def _on_divide(engine: Any, _address: Any, _size: Any, state: Any) -> None:
         divisor = (_U64(0x100000000) - divisor) & _U64(0xFFFFFFFF)
     if divisor != _U64(0) and divisor & (divisor - _U64(1)) == _U64(0):
         key |= _U64(1 << 13)
-    while divisor != _U64(0):
-        key += _U64(1 << 1)
-        divisor >>= _U64(1)
-    while dividend != _U64(0):
-        key += _U64(1 << 7)
-        dividend >>= _U64(1)
+    key += _bit_length(divisor) << _U64(1)
+    key += _bit_length(dividend) << _U64(7)
     histogram = words(state[_HISTOGRAM])
     histogram[key] += _U64(1)
 

@@ -143,7 +143,7 @@ class DivideState(IntEnum):
     READ_FUNCTION = 0
     """Address of ``uc_reg_read``."""
     DIVIDEND = 1
-    """Unicorn's number of the dividend's register."""
+    """The dividend's register: its place behind `REGISTERS`, or Unicorn's number of it."""
     DIVISOR = 2
     SIGNED = 3
     """1 for a signed divide."""
@@ -151,6 +151,8 @@ class DivideState(IntEnum):
     """Pointer to the counts, indexed by packed operand class."""
     SCRATCH = 5
     """Pointer to one word."""
+    REGISTERS = 6
+    """Pointer to the emulator's registers, 32 bits each; 0 if they are to be read by the function."""
     WORDS = 8
 
 

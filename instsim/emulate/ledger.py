@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
 from instsim.emulate.counters import BlockCounters
-from instsim.emulate.memory_trace import MemoryTrace
 from instsim.profile.basic_blocks import TranslationBlocks
+
+if TYPE_CHECKING:
+    from instsim.emulate.memory_trace import MemoryTrace
 
 __all__ = ["Ledger"]
 

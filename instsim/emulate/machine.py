@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from instsim.dynamics.divider import OPERAND_CLASSES
 from instsim.emulate.accelerator import relax_exit_check
 from instsim.emulate.branch_to_next import branches_to_next, is_taken
-from instsim.emulate.call_stacks import CallStacks
 from instsim.emulate.call_watch import CallWatch
 from instsim.emulate.counters import BlockCounters
 from instsim.emulate.devices import Devices, Surroundings
@@ -21,16 +20,19 @@ from instsim.emulate.events import EventQueue
 from instsim.emulate.interrupts import InterruptController
 from instsim.emulate.layout import TICKS_PER_CYCLE, DivideState
 from instsim.emulate.memory import PAGE, Memory
-from instsim.emulate.memory_trace import MemoryTrace
 from instsim.emulate.native import load_block_hook, load_hooks
-from instsim.emulate.processor_arm import ArmProcessor
-from instsim.emulate.processor_riscv import RiscvProcessor
 from instsim.emulate.semihosting import Semihosting
 from instsim.emulate.spec import BlockCycles, MachineSpec, MemoryKind, MemoryTiming
 from instsim.emulate.stops import Stop, StopReason
 from instsim.errors import ImageError
 from instsim.image import FirmwareImage
 from instsim.isa import Isa, divide_sites
+
+if TYPE_CHECKING:
+    from instsim.emulate.call_stacks import CallStacks
+    from instsim.emulate.memory_trace import MemoryTrace
+    from instsim.emulate.processor_arm import ArmProcessor
+    from instsim.emulate.processor_riscv import RiscvProcessor
 
 __all__ = ["Machine", "Stop", "StopReason"]
 
@@ -102,7 +104,7 @@ class Machine:
             follow_branches=spec.isa is Isa.RV32,
         )
         block_hook = load_block_hook(spec.isa, stacks=call_stacks, memory=memory_timing is not None)
-        self.calls = CallStacks(self.counters, image) if call_stacks else None
+        self.calls = _call_stacks(self.counters, image) if call_stacks else None
         self.engine.add_block_hook(block_hook.block, self.counters.state_pointer)
         self.events = EventQueue(self.counters.lower_deadline)
         self.divides: dict[int, np.ndarray[Any, np.dtype[np.uint64]]] = {}
@@ -122,14 +124,13 @@ class Machine:
         around.read_memory, around.write_memory = lambda address, size: self.memory.read(address, size) or bytes(size), self.memory.write
         timing_resets = {} if memory_timing is None else dict(memory_timing.registers)
         self.devices = Devices(spec, vector_table, around, {**timing_resets, **(register_resets or {})})
-        self.memory_trace = None if memory_timing is None else MemoryTrace(self.engine, self.memory, self.counters, memory_timing)
+        self.memory_trace = None if memory_timing is None else _memory_trace(self, memory_timing)
         if self.memory_trace is not None:
             self.devices.watched, self.devices.on_watched = self.memory_trace.watched, self.memory_trace.register_written
         self.semihosting = Semihosting(self.memory, self.now_cycles, spec.clock_hz)
         for start, size in spec.device_windows:
             self._map_devices(start, size)
-        processor = ArmProcessor if spec.isa is Isa.THUMB else RiscvProcessor
-        self.processor: ArmProcessor | RiscvProcessor = processor(self, self._native.unmask)
+        self.processor = _processor(self, self._native.unmask)
         self.interrupts: InterruptController = self.processor.interrupts
         if self.calls is not None:
             self.processor.log.watchers.append(self.calls)
@@ -227,8 +228,10 @@ class Machine:
             return
         histogram = np.zeros(OPERAND_CLASSES + 1, np.uint64)
         state = np.zeros(DivideState.WORDS, np.uint64)
-        general = self.engine.registers.general
+        engine = self.engine
         state[DivideState.READ_FUNCTION] = Engine.function_address("uc_reg_read")
+        state[DivideState.REGISTERS] = engine.registers_address
+        general = range(len(engine.registers.general)) if engine.registers_address else engine.registers.general
         state[DivideState.DIVIDEND], state[DivideState.DIVISOR] = general[dividend], general[divisor]
         state[DivideState.SIGNED] = int(signed)
         state[DivideState.HISTOGRAM] = histogram.ctypes.data
@@ -267,8 +270,9 @@ class Machine:
         """Carry out a read of a RISC-V counter; return whether the instruction at `address` is one."""
         word = self.memory.word(address) or 0
         target = word >> 7 & 31
-        if word >> 20 == _MIP and isinstance(self.processor, RiscvProcessor) and target:
-            self.engine.write_register(self.engine.registers.general[target], self.processor.interrupts.pending & 0xFFFFFFFF)
+        if word >> 20 == _MIP and target:
+            pending = cast("RiscvProcessor", self.processor).interrupts.pending
+            self.engine.write_register(self.engine.registers.general[target], pending & 0xFFFFFFFF)
         shift = _COUNTER_CSRS.get(word >> 20)
         if word & 0x7F != 0x73 or not word & 0x7000 or shift is None:
             return False
@@ -457,3 +461,26 @@ def _pointer(array: Any) -> Any:
     import ctypes  # noqa: PLC0415 -- one use
 
     return ctypes.c_void_p(array.ctypes.data)
+
+
+def _processor(machine: Machine, unmask_hook: int) -> ArmProcessor | RiscvProcessor:
+    # Each takes as long to import as a small firmware to run.
+    if machine.isa is Isa.THUMB:
+        from instsim.emulate.processor_arm import ArmProcessor  # noqa: PLC0415
+
+        return ArmProcessor(machine, unmask_hook)
+    from instsim.emulate.processor_riscv import RiscvProcessor  # noqa: PLC0415
+
+    return RiscvProcessor(machine, unmask_hook)
+
+
+def _call_stacks(counters: BlockCounters, image: FirmwareImage) -> CallStacks:
+    from instsim.emulate.call_stacks import CallStacks  # noqa: PLC0415 -- on request only
+
+    return CallStacks(counters, image)
+
+
+def _memory_trace(machine: Machine, timing: MemoryTiming) -> MemoryTrace:
+    from instsim.emulate.memory_trace import MemoryTrace  # noqa: PLC0415 -- on request only
+
+    return MemoryTrace(machine.engine, machine.memory, machine.counters, timing)

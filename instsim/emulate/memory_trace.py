@@ -85,7 +85,7 @@ class MemoryTrace:
         state[TraceWord.READ_FUNCTION] = Engine.function_address("uc_reg_read")
         state[TraceWord.REGISTER_NUMBERS], state[TraceWord.REGISTERS_LENGTH] = self._numbers.ctypes.data, len(self._numbers)
         state[TraceWord.ASK] = self._ask.ctypes.data
-        state[TraceWord.REGISTERS_ADDRESS] = engine.registers_address()
+        state[TraceWord.REGISTERS_ADDRESS] = engine.registers_address
         sampling = timing.sampling
         state[TraceWord.SAMPLING] = 1
         state[TraceWord.PHASE] = (1 << 64) - 1

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.metadata
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -175,8 +174,7 @@ def _load(kind: str, compile_hooks: Callable[[Any], dict[str, tuple[str, bytes]]
         llvm.initialize_native_asmprinter()
         cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
         machine = llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=3, jit=True)
-        versions = [importlib.metadata.version(package) for package in ("numba", "llvmlite")]
-        facts = "\0".join([machine.triple, cpu, features, *versions]).encode()
+        facts = "\0".join([machine.triple, cpu, features, artifacts.package_stamp("numba", "llvmlite")]).encode()
         key = hashlib.sha256(_source_digest() + facts).hexdigest()
         stored = artifacts.load(kind, key)
         if stored is None:
@@ -194,6 +192,6 @@ def _load(kind: str, compile_hooks: Callable[[Any], dict[str, tuple[str, bytes]]
             addresses[name] = engine.get_function_address(entry)
             engines.append(engine)
         return addresses, tuple(engines)
-    except (RuntimeError, OSError, importlib.metadata.PackageNotFoundError) as error:
+    except (RuntimeError, OSError, ImportError) as error:
         hint = "reinstall instsim with its numba and llvmlite"
         raise InstsimError(f"cannot compile the counting hooks for this machine: {error}", hint=hint) from error

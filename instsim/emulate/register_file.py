@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["find_registers"]
 
@@ -56,9 +56,8 @@ def _pattern(registers: Sequence[int], base: int) -> bytes:
     return struct.pack(f"<{len(registers)}I", *(base + index for index in range(len(registers))))
 
 
-def _candidates(memory: int, handle: int, pattern: bytes) -> list[int]:
-    """Return the addresses of a pattern in what the structure at `handle` points to."""
-    found = []
+def _candidates(memory: int, handle: int, pattern: bytes) -> Iterator[int]:
+    """Yield the addresses of a pattern in what the structure at `handle` points to."""
     pointers = struct.unpack(f"<{_HANDLE_BYTES // 8}Q", os.pread(memory, _HANDLE_BYTES, handle))
     for pointer in dict.fromkeys(pointers):
         if pointer % 8 or not 0x1000 < pointer < 1 << 47:
@@ -70,6 +69,5 @@ def _candidates(memory: int, handle: int, pattern: bytes) -> list[int]:
         at = data.find(pattern)
         while at >= 0:
             if at % 4 == 0:
-                found.append(pointer + at)
+                yield pointer + at
             at = data.find(pattern, at + 1)
-    return found

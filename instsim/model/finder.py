@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from instsim.errors import ModelError
 from instsim.model.description import ModelDescription, Operator
+from instsim.model.kept_models import keep_models, kept_models, key_of
 from instsim.model.reader import read_model
 from instsim.model.verifier import WorkBudget
 
@@ -43,9 +44,21 @@ def find_models(memory: bytes | memoryview, base: int) -> tuple[FoundModel, ...]
         constants neither.
     """
     contents = memory if isinstance(memory, bytes) else bytes(memory)
+    if contents.find(_IDENTIFIER, _IDENTIFIER_OFFSET) < 0:
+        return ()
+    key = key_of(contents, base % _ALIGNMENT)
+    found = kept_models(key)
+    if found is None:
+        found = _find(contents, base % _ALIGNMENT)
+        if found:
+            keep_models(key, found)
+    return tuple(FoundModel(base + offset, description) for offset, description in found)
+
+
+def _find(contents: bytes, base: int) -> list[tuple[int, ModelDescription]]:
     view = memoryview(contents)
     budget = WorkBudget.for_bytes(len(contents))
-    found: list[FoundModel] = []
+    found: list[tuple[int, ModelDescription]] = []
     hit = contents.find(_IDENTIFIER, _IDENTIFIER_OFFSET)
     while hit >= 0 and budget.steps_left > 0:
         start = hit - _IDENTIFIER_OFFSET
@@ -57,10 +70,10 @@ def find_models(memory: bytes | memoryview, base: int) -> tuple[FoundModel, ...]
             except ModelError:
                 pass
             else:
-                found.append(FoundModel(base + start, description))
+                found.append((start, description))
                 end = start + description.size
         hit = contents.find(_IDENTIFIER, end)
-    return tuple(found)
+    return found
 
 
 def operator_at(models: Sequence[FoundModel], inputs_address: int, outputs_address: int) -> tuple[int, Operator] | None:

@@ -93,7 +93,8 @@ def to_basic_blocks(isa: Isa, blocks: TranslationBlocks, read_code: Callable[[in
     if not starts.size:
         empty = np.zeros(0, np.int64)
         return BasicBlocks(empty, empty, np.zeros((rows, 0), np.int64), np.zeros((rows, 0), np.int64))
-    cuts = np.unique(np.concatenate([starts, ends]))
+    # Asked for nothing else, np.unique loads numpy.ma.
+    cuts = np.unique(np.concatenate([starts, ends]), return_index=True)[0]
     first, last = np.searchsorted(cuts, starts), np.searchsorted(cuts, ends)
     entering = np.zeros((rows, cuts.size), np.int64)
     leaving_taken = np.zeros((rows, cuts.size), np.int64)

@@ -32,7 +32,7 @@ def functions_of(image: FirmwareImage, addresses: npt.NDArray[np.int64]) -> tupl
     stops = np.where(sizes > 0, starts + sizes, nexts)
     index = np.searchsorted(starts, addresses, side="right") - 1
     inside = (index >= 0) & (addresses < stops[index])
-    return tuple(FunctionSpan(short_name(functions[i].name), int(starts[i]), int(stops[i] - starts[i])) for i in np.unique(index[inside]).tolist())
+    return tuple(FunctionSpan(short_name(functions[i].name), int(starts[i]), int(stops[i] - starts[i])) for i in sorted(set(index[inside].tolist())))
 
 
 def owners(functions: tuple[FunctionSpan, ...], addresses: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -75,3 +75,18 @@ def test_the_longest_unused_files_go(cache):
         os.utime(cache / "kind" / f"k{number}", (number, number))
         artifacts.load("kind", "k0")
     assert sorted(path.name for path in (cache / "kind").iterdir()) == ["k0", "k3", "k4"]
+
+
+def test_a_package_has_a_stamp_without_being_imported(tmp_path, monkeypatch):
+    package = tmp_path / "stamped_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise AssertionError('imported')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    plain = artifacts.package_stamp("stamped_package")
+    assert plain == artifacts.package_stamp("stamped_package")
+    (package / "_version.py").write_text("version = '1'\n")
+    first = artifacts.package_stamp("stamped_package")
+    (package / "_version.py").write_text("version = '2'\n")
+    assert len({plain, first, artifacts.package_stamp("stamped_package")}) == 3
+    with pytest.raises(ModuleNotFoundError):
+        artifacts.package_stamp("no_such_package_anywhere")

@@ -15,6 +15,7 @@ from firmware_samples.machine_programs import DIVIDE_OPERANDS
 
 from instsim.cost import CostModel, load_core
 from instsim.dynamics.divider import pack_operands
+from instsim.emulate.engine import Engine
 from instsim.emulate.machine import Machine, StopReason
 from instsim.emulate.region import RegionRequest, RegionRule
 from instsim.emulate.run import RunOptions, profile_image
@@ -91,8 +92,11 @@ def test_counters_tell_the_time_that_is_estimated(core: str) -> None:
             assert 0.6 * priced < value < 1.4 * priced + 60, (name, value, priced, turns)
 
 
+@pytest.mark.parametrize("registers", ["found", "asked for"])
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m33", "rv32imc"])
-def test_divides_are_histogrammed_by_operand_class(core: str) -> None:
+def test_divides_are_histogrammed_by_operand_class(core: str, registers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if registers == "asked for":
+        monkeypatch.setattr(Engine, "registers_address", 0)
     image, spec = image_of("divide", core), chip(core)
     symbol = image.symbol("divide_all")
     assert symbol is not None

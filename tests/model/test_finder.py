@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from instsim.model import finder
 from instsim.model.finder import find_models, operator_at
 from instsim.model.reader import read_model
@@ -26,6 +28,23 @@ def test_two_models_are_found_at_their_addresses():
     found = find_models(flash((0x1000, KEYWORD), (0x8004, GRAPHS)), BASE)
     assert [model.address for model in found] == [BASE + 0x1000, BASE + 0x8004]
     assert [model.description for model in found] == [read_model(KEYWORD), read_model(GRAPHS)]
+
+
+def test_what_was_found_is_found_again_without_reading(monkeypatch):
+    spec = two_subgraphs()
+    memory = b"\xff" * 32 + build_model(spec) + bytes(64) + build_model(keyword_spotting())
+    first = find_models(memory, 0x08000000)
+    assert len(first) == 2
+
+    def read(*_arguments, **_options):
+        raise AssertionError("a model was read again")
+
+    monkeypatch.setattr(finder, "read_model", read)
+    assert find_models(memory, 0x08000000) == first
+    moved = find_models(memory, 0x10001000)
+    assert [model.address - 0x10001000 for model in moved] == [model.address - 0x08000000 for model in first]
+    with pytest.raises(AssertionError):
+        find_models(memory + b"\0", 0x08000000)
 
 
 def test_a_model_may_end_with_the_memory():
