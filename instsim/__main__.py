@@ -1,7 +1,5 @@
 """``python -m instsim``."""
 
-import sys
+from instsim.cli import console
 
-from instsim.cli import main
-
-sys.exit(main())
+console()

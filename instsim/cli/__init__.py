@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import sys
+from typing import NoReturn
 
-__all__ = ["main"]
+__all__ = ["console", "main"]
 
 _INTERRUPTED = 130
 _COLLECTED = (100_000, 50, 50)
@@ -31,6 +34,19 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         # While modules were still loading; click turns later ones into Abort.
         return _interrupted()
+
+
+def console() -> NoReturn:
+    """Run the command line of this process, and leave it with the exit code of `main`."""
+    code = main()
+    if code != _INTERRUPTED:
+        sys.exit(code)
+    # Where the interrupt fell into an `exec` of a string (`dataclasses` has them), CPython remembers it as unhandled whoever caught it since, and
+    # ends the process by the signal instead of by its exit code.
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _run(arguments: list[str] | None) -> int:

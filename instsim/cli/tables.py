@@ -9,7 +9,7 @@ import click
 
 from instsim.cli.groups import SuggestingGroup
 from instsim.cli.options import Name
-from instsim.errors import TableError
+from instsim.errors import TableError, UsageError
 
 if TYPE_CHECKING:
     from instsim.report.parts import Part
@@ -65,18 +65,39 @@ def check_tables(files: tuple[Path, ...]) -> None:
 
 
 @command.command("explain")
-@click.argument("core", type=Name())
+@click.argument("name", type=Name())
 @click.argument("item", type=Name(), required=False)
-def explain_item(core: str, item: str | None) -> None:
-    """Explain ITEM of the table of CORE: an instruction class, an event or a parameter; without ITEM, list them.
+def explain_item(name: str, item: str | None) -> None:
+    """Explain ITEM of the core table or memory system NAME: an instruction class, an event, a parameter or a stall; without ITEM, list them.
+
+    The NAME of a board stands for its core and its memory system.
 
     \b
     instsim tables explain cortex-m4 load
+    instsim tables explain stm32l4 "stall:read flash"
     """
     from instsim.cli.output import write_parts  # noqa: PLC0415
     from instsim.cost import load_core  # noqa: PLC0415
     from instsim.cost.explain import explain  # noqa: PLC0415
-    from instsim.report.explanation import explanation_parts, items_parts  # noqa: PLC0415
+    from instsim.cost.explain_memory import explain_stall  # noqa: PLC0415
+    from instsim.cost.memory_table import load_memory  # noqa: PLC0415
+    from instsim.cost.stall_cost import STALL_PREFIX  # noqa: PLC0415
+    from instsim.cost.table_files import find_tables  # noqa: PLC0415
+    from instsim.report.explanation import explanation_parts, items_parts, stalls_parts  # noqa: PLC0415
 
-    table = load_core(core)
-    write_parts(items_parts(table) if item is None else explanation_parts(explain(table, item)))
+    found = find_tables(name)
+    core, memory = found.core, found.memory
+    if found.board is not None:
+        core = core or load_core(found.board.core)
+        memory = memory or (load_memory(found.board.memory_system) if found.board.memory_system else None)
+    if item is None:
+        write_parts((*(items_parts(core) if core is not None else ()), *(stalls_parts(memory) if memory is not None else ())))
+    elif memory is not None and (core is None or item.startswith(STALL_PREFIX)):
+        write_parts(tuple(part for explanation in explain_stall(memory, item) for part in explanation_parts(explanation)))
+    elif core is not None and not item.startswith(STALL_PREFIX):
+        write_parts(explanation_parts(explain(core, item)))
+    else:
+        raise UsageError(
+            f"{name} has no memory system, whose item {item} would be",
+            hint="give a memory system or a board that has one; reports name it under `memory`",
+        )

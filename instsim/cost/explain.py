@@ -26,15 +26,15 @@ class Explanation:
     Attributes
     ----------
     core : str
-        Name of the core.
+        Name of the core, or of the memory system.
     name : str
         Name of the row.
-    kind : {'class', 'event', 'parameter', 'divider'}
+    kind : {'class', 'event', 'parameter', 'divider', 'stall'}
         Which part of the table it belongs to.
     description : str
         What the class, event or parameter is.
     value : float, int, bool or str
-        Cycles, the parameter's value, or the divider's model.
+        Cycles, the parameter's value, the divider's model, or a stall's cycles in words.
     unit : str
         ``cycles``, or empty.
     per_register : float

@@ -14,10 +14,13 @@ from instsim.dynamics.memory_system import Access
 from instsim.profile.block_profile import BlockProfile
 from instsim.profile.memory_use import MemoryUse
 
-__all__ = ["STALL_PREFIX", "stalls_by_block", "with_instruction_stalls", "with_stalls"]
+__all__ = ["CROSSING", "STALL_PREFIX", "stalls_by_block", "with_instruction_stalls", "with_stalls"]
 
 STALL_PREFIX = "stall:"
 """Prefix of the event that is the waiting for one memory."""
+
+CROSSING = "crossing"
+"""What belongs to no memory alone: two paired loads from different ones."""
 
 
 def stalls_by_block(profile: BlockProfile, use: MemoryUse) -> npt.NDArray[np.float64]:
@@ -68,8 +71,7 @@ def with_stalls(estimate: CycleEstimate, profile: BlockProfile, use: MemoryUse, 
             events.append(EventCost(f"{STALL_PREFIX}{path.access} {path.memory}", count, cycles / max(1, count), cycles, path.basis, path.source))
     rest = use.total_stall_cycles - of_paths
     if abs(rest) > 1e-6 * max(1.0, of_paths):
-        first = use.paths[0] if use.paths else None
-        events.append(EventCost(f"{STALL_PREFIX}crossing", 0, 0.0, rest, first.basis if first else "assumed", first.source if first else ""))
+        events.append(EventCost(f"{STALL_PREFIX}{CROSSING}", 0, 0.0, rest, use.crossing_basis, use.crossing_source))
     merged: dict[str, EventCost] = {}
     for event in events:
         have = merged.setdefault(event.name, replace(event, count=0, cycles=0.0))

@@ -38,7 +38,7 @@ class Checkpoint:
     Parameters
     ----------
     machine : Machine
-        Without call stacks; on RISC-V not yet run.
+        Without call stacks.
     """
 
     def __init__(self, machine: Machine) -> None:

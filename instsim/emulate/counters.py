@@ -252,7 +252,7 @@ class BlockCounters:
         return np.concatenate([counts, outcomes])
 
     def save(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
-        """Return clock and counts, for `restore`; branches must not have been followed yet."""
+        """Return clock and counts, for `restore`. Outcomes of branches are not among them: they start anew."""
         return self._state.copy(), self.counts()[:2]
 
     def restore(self, saved: tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]) -> None:

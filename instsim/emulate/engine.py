@@ -292,6 +292,10 @@ class Engine:
         """Translate the code at an address anew, so that a hook added there from now on is seen."""
         self.uc.ctl_remove_cache(address, address + 2)
 
+    def forget_all_code(self) -> None:
+        """Translate all code anew, so that a hook on blocks is seen."""
+        self.uc.ctl_flush_tb()
+
     @property
     def handle(self) -> int:
         """Unicorn's own handle."""

@@ -80,6 +80,8 @@ class MemoryUse:
         Core clock it holds at.
     sampled : bool
         Whether the stalls were projected from samples of the run.
+    crossing_basis, crossing_source : str
+        What the stalls rest on that belong to no path: pairs of loads from two memories.
     """
 
     system: str
@@ -94,6 +96,8 @@ class MemoryUse:
     board: str = ""
     clock_hz: float = 0.0
     sampled: bool = False
+    crossing_basis: str = "assumed"
+    crossing_source: str = ""
 
     @property
     def total_stall_cycles(self) -> float:
@@ -117,6 +121,7 @@ class MemoryUse:
 
 
 _PATH_COUNTS = ("accesses", "misses", "read_ahead")
+_FACTS = ("system", "warnings", "table", "board", "clock_hz", "sampled", "crossing_basis", "crossing_source")
 
 
 def memory_arrays(uses: tuple[MemoryUse, ...]) -> dict[str, npt.NDArray[np.generic]]:
@@ -137,7 +142,7 @@ def memory_facts(uses: tuple[MemoryUse, ...]) -> list[dict[str, Any]]:
     """Return what of a profile's memory uses is no array."""
     return [
         {
-            **{name: getattr(use, name) for name in ("system", "warnings", "table", "board", "clock_hz", "sampled")},
+            **{name: getattr(use, name) for name in _FACTS},
             "settings": dict(use.settings),
             "paths": [{name: getattr(path, name) for name in ("memory", "access", "cache", "basis", "source")} for path in use.paths],
         }

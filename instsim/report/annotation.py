@@ -113,9 +113,11 @@ def _listing(annotation: Annotation, top: int | None) -> Table:
         f"{_MARK} {marked}. each: mean cycles of one execution. made of: issue cycles, then what the pipeline adds or saves. "
         "taken: how often a branch was; else it fell through."
     )
+    stalled = any(event.name.startswith("stall:") for event in annotation.events)
     notes = (
         meaning,
-        f"`instsim tables explain {annotation.core} EVENT` tells what an event is and where its figure comes from.",
+        f"`instsim tables explain {annotation.core} EVENT` tells what an event is and where its figure comes from"
+        + (f"; of a stall, `instsim tables explain {annotation.board.name} EVENT`." if stalled else "."),
     )
     return Table("", columns, tuple(rows), notes=notes)
 

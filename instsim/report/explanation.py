@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from instsim.cost.core_table import CoreTable
 from instsim.cost.explain import Explanation, explain
+from instsim.cost.explain_memory import explain_stall, stall_items
+from instsim.cost.memory_table import MemoryTable
 from instsim.report.parts import Column, Facts, Lines, Part, Row, Table
 
-__all__ = ["explanation_parts", "items_parts"]
+__all__ = ["explanation_parts", "items_parts", "stalls_parts"]
 
 
 def explanation_parts(explanation: Explanation) -> tuple[Part, ...]:
@@ -37,6 +39,16 @@ def items_parts(core: CoreTable) -> tuple[Part, ...]:
     # A class and an event may share a name; the event is explained under it, the class with its prefix.
     explained = [explain(core, name) for name in names]
     explained += [explain(core, f"class:{name}") for name in core.classes if name in core.events]
+    return (_list(f"{core.title} ({core.name})", core.name, explained),)
+
+
+def stalls_parts(memory: MemoryTable) -> tuple[Part, ...]:
+    """Return the parts of the list of the stalls that a memory system can explain."""
+    explained = [explanation for item in stall_items(memory) for explanation in explain_stall(memory, item)]
+    return (_list(f"{memory.title} ({memory.name})", memory.name, explained),)
+
+
+def _list(title: str, name: str, explained: list[Explanation]) -> Table:
     columns = (
         Column("item", numeric=False),
         Column("kind", numeric=False, importance=3),
@@ -44,10 +56,9 @@ def items_parts(core: CoreTable) -> tuple[Part, ...]:
         Column("basis", numeric=False, importance=5),
         Column("what it is", numeric=False, least_width=14, importance=4),
     )
-    unique = {(item.kind, item.name): item for item in explained}
+    unique = {(item.kind, item.name, item.description): item for item in explained}
     rows = tuple(Row((item.name, item.kind, _value(item), item.basis, item.description)) for item in unique.values())
-    note = f"`instsim tables explain {core.name} ITEM` tells where a figure comes from."
-    return (Table(f"{core.title} ({core.name})", columns, rows, notes=(note,)),)
+    return Table(title, columns, rows, notes=(f"`instsim tables explain {name} ITEM` tells where a figure comes from.",))
 
 
 def _value(explanation: Explanation) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from instsim.cost.explain_memory import miss_text
 from instsim.cost.memory_rows import CacheRow, PathRow, WaysBySetting
 from instsim.cost.memory_table import MemoryTable
 from instsim.report.bibliography import sources_parts
@@ -153,7 +154,7 @@ def _paths(memory: MemoryTable) -> Table:
                 ", ".join(row.memories) + (f" at {', '.join(f'{view:#010x}' for view in row.views)}" if row.views else ""),
                 ", ".join(kind.name.lower() for kind in row.access),
                 _behind(row),
-                _miss(row),
+                miss_text(row),
                 f"{row.access_cycles:g}" if row.access_cycles else "",
                 _read_ahead(row),
                 row.basis,
@@ -170,19 +171,6 @@ def _paths(memory: MemoryTable) -> Table:
 
 def _behind(row: PathRow) -> str:
     return "none" if row.cache is None else row.cache + (f" (off: {row.cache_when_off})" if row.cache_when_off else "")
-
-
-def _sum(cycles: float, waits: float, external: float) -> str:
-    terms = [f"{cycles:g}"] if cycles else []
-    terms += [f"{'' if factor == 1 else f'{factor:g} '}{unit}" for factor, unit in ((waits, "w"), (external, "x")) if factor]
-    return " + ".join(terms) or "0"
-
-
-def _miss(row: PathRow) -> str:
-    text = _sum(row.miss_cycles, row.miss_wait_states, row.miss_external_clocks)
-    if row.further_word_cycles or row.further_word_wait_states:
-        text += f", then {row.word_bytes} B every {_sum(row.further_word_cycles, row.further_word_wait_states, 0)}"
-    return text
 
 
 def _read_ahead(row: PathRow) -> str:

@@ -107,7 +107,7 @@ class MemorySimulation:
         for use, resolved, variant in zip(profile.memory, self._resolved, self._variants, strict=True):
             grounds = resolved.grounds
             paths = tuple(replace(path, basis=ground.basis, source=ground.source) for path, ground in zip(use.paths, grounds, strict=True))
-            settings = {name: setting.text for name, setting in resolved.settings.items()}
+            settings = {name: setting.text for name, setting in sorted(resolved.settings.items())}
             uses.append(
                 replace(
                     use,
@@ -117,6 +117,8 @@ class MemorySimulation:
                     table=f"{self._table.name} ({resolved.table_digest[:12]})",
                     board=self._target.board.name,
                     clock_hz=variant.clock_hz,
+                    crossing_basis=self._table.crossing.basis,
+                    crossing_source=self._table.crossing.source,
                 )
             )
         return replace(profile, memory=tuple(uses))

@@ -81,6 +81,7 @@ def make_runner(
         block_cycles=partial(CostModel(target.core).static_cycles, target.core.isa),
         register_resets=register_resets(Path(request.svd)) if request.svd is not None else {},
         budget_cycles=request.budget_cycles,
+        on_progress=request.on_progress,
         memory_timing=None if on_memory is None or memory_simulation(target, request) is None else timing,
     )
 

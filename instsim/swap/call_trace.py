@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from instsim.emulate.layout import TICKS_PER_CYCLE
 from instsim.emulate.machine import Machine
 
 __all__ = ["CallTrace", "OpenCall"]
@@ -25,6 +26,8 @@ class OpenCall:
         First argument.
     serial : int
         Tells calls apart.
+    at_cycles : int
+        Virtual time of the call.
     """
 
     entry: int
@@ -32,6 +35,7 @@ class OpenCall:
     sp: int
     argument: int
     serial: int
+    at_cycles: int
 
 
 class CallTrace:
@@ -45,9 +49,11 @@ class CallTrace:
 
     def __init__(self, machine: Machine) -> None:
         self._engine = machine.engine
+        self._counters = machine.counters
         self._frames: list[OpenCall] = []
         self._end = 0
         self._serial = 0
+        machine.engine.forget_all_code()
         machine.engine.on_block(self._on_block)
 
     def _on_block(self, address: int, size: int) -> None:
@@ -62,7 +68,8 @@ class CallTrace:
         link = engine.read_register(engine.registers.link) & ~1
         if link == self._end and address != self._end:
             self._serial += 1
-            frames.append(OpenCall(address, link, sp, engine.read_register(engine.registers.arguments[0]), self._serial))
+            now = self._counters.ticks // TICKS_PER_CYCLE
+            frames.append(OpenCall(address, link, sp, engine.read_register(engine.registers.arguments[0]), self._serial, now))
         self._end = address + size
 
     def frames(self) -> tuple[OpenCall, ...]:

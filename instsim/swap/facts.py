@@ -34,11 +34,14 @@ class SetUpCall:
         Where it comes back to.
     sp : int
         Stack pointer at both.
+    at_cycles : int
+        Virtual time of the call.
     """
 
     entry: int
     return_address: int
     sp: int
+    at_cycles: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ class RunnerFacts:
         Its first argument.
     set_up : SetUpCall or None
         For `Drive.INTERPRETER`.
+    boot_cycles : int
+        Virtual time of the first access to the model, or of the call that sets the interpreter up: until then nothing depends on the model.
     """
 
     image_sha256: str
@@ -100,3 +105,4 @@ class RunnerFacts:
     entry: int
     this: int
     set_up: SetUpCall | None
+    boot_cycles: int = 0

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from instsim.emulate.arena import Arena, find_arenas
 from instsim.emulate.kernels import KernelCall, KernelFinder
+from instsim.emulate.layout import TICKS_PER_CYCLE
 from instsim.emulate.machine import Machine
 from instsim.emulate.memory import PAGE
 from instsim.emulate.printed import printed_text
@@ -28,6 +29,8 @@ from instsim.swap.registrations import registered_operators
 __all__ = ["learn_runner"]
 
 _CODE_OVERLAP = 2
+_TRACED_CYCLES = 3_000_000
+"""Calls are followed, slowly, so long before the first operator is prepared: more than the interpreter takes to come there."""
 _MOST_MOVERS = 16
 _INTERPRETER_MODEL, _GRAPH_MODEL = (0, 4), (8,)
 """Where an interpreter and a graph object keep their model."""
@@ -45,6 +48,7 @@ class _FirstRun:
     arena: Arena
     sites: dict[int, IndirectCall]
     operators: frozenset[str]
+    prepared_at_cycles: int
 
 
 def learn_runner(image: FirmwareImage, make_machine: Callable[[], Machine], budget_cycles: int) -> tuple[RunnerFacts, ...]:
@@ -101,6 +105,7 @@ def _first_run(image: FirmwareImage, machine: Machine, budget_cycles: int) -> _F
     finder = KernelFinder(machine.memory)
     sites: dict[int, IndirectCall] = {}
     registrations: set[int] = set()
+    times: list[int] = []
     found: list[_FirstRun] = []
 
     def on_call(call: KernelCall, site: IndirectCall) -> None:
@@ -108,6 +113,7 @@ def _first_run(image: FirmwareImage, machine: Machine, budget_cycles: int) -> _F
             return
         sites[site.address] = site
         registrations.add(call.registration)
+        times.append(_cycles(machine))
         if call.is_prepare:
             return
         context = machine.engine.read_register(machine.engine.registers.arguments[0])
@@ -120,7 +126,7 @@ def _first_run(image: FirmwareImage, machine: Machine, budget_cycles: int) -> _F
             )
         model = finder.models[call.model]
         own = machine.memory.read(model.address, model.description.size) or b""
-        found.append(_FirstRun(call, context, model, own, _arena_of(image, machine, call.node), sites, operators))
+        found.append(_FirstRun(call, context, model, own, _arena_of(image, machine, call.node), sites, operators, times[0]))
         machine.stop(Stop(StopReason.REGION_DONE, machine.engine.pc))
 
     _SiteWatch(machine, finder, on_call)
@@ -166,18 +172,21 @@ def _second_run(image: FirmwareImage, machine: Machine, first: _FirstRun, budget
     is_in_ram = bank is not None and bank[0].spec.kind is MemoryKind.RAM
     offset_readers: dict[int, None] = {}
     movers: dict[int, None] = {}
-    trace = CallTrace(machine)
+    trace: CallTrace | None = None
+    first_read: list[int] = []
     preparing: list[tuple[OpenCall, ...]] = []
     running: list[tuple[OpenCall, ...]] = []
 
     def on_read(address: int, pc: int) -> None:
+        if not first_read:
+            first_read.append(_cycles(machine))
         if address < start + 4:
             offset_readers.setdefault(pc)
         if len(movers) < _MOST_MOVERS and is_arena_ready(memory, first.arena):
             movers.setdefault(pc)
 
     def on_call(call: KernelCall, _site: IndirectCall) -> None:
-        if engine.read_register(engine.registers.arguments[0]) != first.context or running:
+        if engine.read_register(engine.registers.arguments[0]) != first.context or running or trace is None:
             return
         if not call.is_prepare:
             running.append(trace.frames())
@@ -187,6 +196,10 @@ def _second_run(image: FirmwareImage, machine: Machine, first: _FirstRun, budget
 
     engine.on_read(start, start + first.model.description.size, on_read)
     _SiteWatch(machine, KernelFinder(memory, (first.model,)), on_call)
+    untraced_cycles = first.prepared_at_cycles - _TRACED_CYCLES
+    if untraced_cycles > 0:
+        machine.run(untraced_cycles)
+    trace = CallTrace(machine)
     machine.run(budget_cycles)
     if not running:
         raise SwapError("runner", f"{image.name} did not come to its first operator again", hint="does it depend on something outside the chip?")
@@ -217,8 +230,19 @@ def _second_run(image: FirmwareImage, machine: Machine, first: _FirstRun, budget
         entry=0,
         this=0,
         set_up=None,
+        boot_cycles=first_read[0] if first_read else 0,
     )
-    return tuple(replace(common, drive=drive, entry=call.entry, this=call.argument, set_up=set_up) for drive, call, set_up in drivers)
+    return tuple(
+        replace(
+            common,
+            drive=drive,
+            entry=call.entry,
+            this=call.argument,
+            set_up=set_up,
+            boot_cycles=common.boot_cycles if set_up is None else min(common.boot_cycles, set_up.at_cycles),
+        )
+        for drive, call, set_up in drivers
+    )
 
 
 def _drivers(
@@ -233,13 +257,17 @@ def _drivers(
     for set_up in preparing:
         for run in running:
             if set_up.argument == run.argument and set_up.serial != run.serial and holds_model(run.argument, _INTERPRETER_MODEL):
-                yield Drive.INTERPRETER, run, SetUpCall(set_up.entry, set_up.return_address, set_up.sp)
+                yield Drive.INTERPRETER, run, SetUpCall(set_up.entry, set_up.return_address, set_up.sp, set_up.at_cycles)
     before = {call.serial for call in preparing}
     only_running = [call for call in running if call.serial not in before]
     for drive, offsets in ((Drive.SUBGRAPH, _GRAPH_MODEL), (Drive.INVOKE, _INTERPRETER_MODEL)):
         yield from ((drive, call, None) for call in only_running if holds_model(call.argument, offsets))
     # The first Invoke may have set the interpreter up itself: it was open all the time, as were its callers.
     yield from ((Drive.INVOKE, call, None) for call in reversed(running) if holds_model(call.argument, _INTERPRETER_MODEL))
+
+
+def _cycles(machine: Machine) -> int:
+    return machine.counters.ticks // TICKS_PER_CYCLE
 
 
 def _is_ram(machine: Machine, address: int) -> bool:

@@ -58,6 +58,9 @@ class ModelRunner:
         ``memory_timing(spare)`` gives what the chip's memories cost, spare ones included, which keep the timing of those they stand for. Each model
         then has a new machine, with cold caches, and the arena just the size it needs; without it memories are ideal.
 
+    on_progress : callable, optional
+        ``on_progress(cycles)`` every few million cycles of an inference. It does not travel with a pickled runner.
+
     Attributes
     ----------
     facts : RunnerFacts
@@ -81,10 +84,12 @@ class ModelRunner:
         register_resets: Mapping[int, int] | None = None,
         budget_cycles: int = DEFAULT_BUDGET_CYCLES,
         memory_timing: Callable[[Spare], MemoryTiming] | None = None,
+        on_progress: Callable[[int], None] | None = None,
     ) -> None:
         self._image, self.spec, self._budget_cycles = image, spec, budget_cycles
         self._block_cycles, self._register_resets = block_cycles, register_resets
         self._memory_timing: Callable[[Spare], MemoryTiming] | None = None
+        self._on_progress = on_progress
         if facts is not None and facts.image_sha256 == image.sha256:
             self._build(facts)
         else:
@@ -221,7 +226,7 @@ class ModelRunner:
         arguments = (facts.this, 0) if facts.drive is Drive.SUBGRAPH else (facts.this,)
         stage.guest.prepare(facts.entry, arguments, stage.stack_pointer)
         before = self._issued.total()
-        stop = machine.run(machine.now_cycles() + self._budget_cycles)
+        stop = machine.run(machine.now_cycles() + self._budget_cycles, self._on_progress)
         ledger = observer.finish()
         stage.hooks.clear()
         if not observer.is_done:

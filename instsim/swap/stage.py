@@ -22,6 +22,11 @@ from instsim.swap.spare import CONGRUENCE_BYTES, Spare
 
 __all__ = ["SetUp", "Stage"]
 
+_LONG_BOOT_CYCLES = 100_000
+"""A longer boot is run once, and models start behind it."""
+_MARGIN_CYCLES = 1_000
+"""More than the block takes that reads the model first."""
+
 
 @dataclass
 class SetUp:
@@ -69,6 +74,8 @@ class Stage:
         self._registers: list[int] | None = None
         if not facts.is_in_ram:
             machine.memory.write(facts.model_address, blank_model(facts))
+        if facts.boot_cycles > _LONG_BOOT_CYCLES:
+            machine.run(facts.boot_cycles - _MARGIN_CYCLES)
         self._checkpoint = Checkpoint(machine)
 
     def place(self, model: bytes) -> None:

@@ -8,7 +8,10 @@ import re
 import pytest
 
 from instsim.cost import load_core
+from instsim.cost.board import load_board
 from instsim.cost.explain import explain
+from instsim.cost.explain_memory import explain_stall
+from instsim.cost.memory_table import load_memory
 from instsim.report.explanation import explanation_parts
 from instsim.report.tables import render
 
@@ -67,15 +70,24 @@ def test_every_event_of_an_estimate_is_explained_with_the_same_figures(instsim, 
     document = json.loads(instsim("estimate", "--sample", "kws", "--board", board, "--format", "json").out)
     core = document["provenance"]["core"]
     table = load_core(core)
+    system = load_board(board).memory_system
     assert document["events"]
     assert sum(event["share"] for event in document["events"]) == pytest.approx(1)
     verbose = instsim("estimate", "--sample", "kws", "--board", board, "-v").out.partition("Cycles by event\n")[2].partition("\n\n")[0]
     assert re.match(r"\s+event +count +weight +cycles +share +basis +source\n", verbose)
     for event in document["events"]:
         name = event["name"]
+        assert re.search(
+            rf"^ +{re.escape(name)} +{event['count']:,} .* {event['basis']} +{re.escape(event['source'][:90])}", verbose, flags=re.MULTILINE
+        )
         if name.startswith("stall:"):
-            continue  # those of the memory system, not of the core's table
-        assert re.search(rf"^ +{re.escape(name)} +{event['count']:,} .* {event['basis']} +{re.escape(event['source'])}$", verbose, flags=re.MULTILINE)
+            explanations = explain_stall(load_memory(system), name)
+            assert (event["basis"], event["source"]) in {(row.basis, f"{row.source.key} {row.locator}") for row in explanations}
+            ran = instsim("tables", "explain", system, name)
+            assert (ran.code, ran.err) == (0, "")
+            assert instsim("tables", "explain", board, name).out == ran.out
+            assert all(row.source.title in ran.out for row in explanations)
+            continue
         explanation = explain(table, name)
         if explanation.instead is not None and event["basis"] == explanation.instead.basis and "unknown" not in name:
             explanation = explanation.instead  # operands were recorded: the divider's model is the source, its mean the weight

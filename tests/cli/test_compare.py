@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-BOARD = ("--board", "nucleo-l4r5zi", "--region", "kws_invoke", "--memory", "ideal")
+IDEAL = ("--memory", "ideal")
+BOARD = ("--board", "nucleo-l4r5zi", "--region", "kws_invoke", *IDEAL)
 
 
 @pytest.fixture
@@ -59,8 +60,8 @@ def test_images_profiles_and_reports_give_the_same_comparison(instsim, versions,
     wanted = instsim("compare", versions["kws"], versions["kws-pool-delay"], *BOARD, "--format", "json").out
     profiles = instsim("compare", "kws.profile", "kws-pool-delay.profile", "--board", "nucleo-l4r5zi", "--format", "json")
     reports = instsim("compare", "kws.json", "kws-pool-delay.json", "--format", "json")
-    mixed = instsim("compare", "kws.json", versions["kws-pool-delay"], "--region", "kws_invoke", "--format", "json")
-    swapped = instsim("compare", versions["kws"], "kws-pool-delay.json", "--region", "kws_invoke", "--format", "json")
+    mixed = instsim("compare", "kws.json", versions["kws-pool-delay"], "--region", "kws_invoke", *IDEAL, "--format", "json")
+    swapped = instsim("compare", versions["kws"], "kws-pool-delay.json", "--region", "kws_invoke", *IDEAL, "--format", "json")
     for ran in (profiles, reports, mixed, swapped):
         assert ran.code == 0, ran.err
         document, expected = json.loads(ran.out), json.loads(wanted)

@@ -117,7 +117,7 @@ def test_a_base_for_an_elf_file_is_refused(instsim, images):
     ("arguments", "messages"),
     [
         (("estmate", "x.elf"), ("No such command 'estmate'", "Did you mean 'estimate'?")),
-        (("banana",), ("No such command 'banana'", "Commands: estimate, annotate, profile, ")),
+        (("banana",), ("No such command 'banana'", "Commands: estimate, ", ", annotate, profile, ")),
         (("boards", "shw"), ("No such command 'shw'", "Did you mean 'show'?")),
         (("tables", "explian"), ("No such command 'explian'", "Did you mean 'explain'?")),
         (("tables", "x"), ("No such command 'x'", "check, explain, show")),

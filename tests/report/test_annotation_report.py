@@ -34,9 +34,9 @@ FAMILIES = {
 
 
 @cache
-def annotation(board: str, function: str | None = None) -> Annotation:
+def annotation(board: str, function: str | None = None, memory: str = "ideal") -> Annotation:
     sample = choose_sample("kws", Request(board=board, settings_folder="/"))
-    request = Request(board=board, region=sample.region, run_on=sample.run_on, settings_folder="/")
+    request = Request(board=board, region=sample.region, run_on=sample.run_on, settings_folder="/", memory=memory)
     return annotate(sample.path, request, function=function)
 
 
@@ -51,6 +51,16 @@ def test_golden_annotation_of_each_family(board, width):
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(drawn, encoding="ascii")
     assert drawn == path.read_text(encoding="ascii")
+
+
+def test_stalls_stand_beside_the_instructions_that_waited():
+    result = annotation("nucleo-l4r5zi", memory="exact")
+    waited = [(row, event) for row in result.rows for event in row.events if event.name.startswith("stall:")]
+    assert sum(event.cycles for _, event in waited) == pytest.approx(result.cycles - annotation("nucleo-l4r5zi").cycles)
+    row, event = max(waited, key=lambda item: item[1].cycles)
+    (line,) = (line for line in text(result).splitlines() if f"  {row.address:08x}  " in line)
+    assert f" +{event.cycles / row.executions:.2f} {event.name}" in line
+    assert "of a stall, `instsim tables explain nucleo-l4r5zi EVENT`" in " ".join(text(result).split())
 
 
 @pytest.mark.parametrize("board", FAMILIES)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 import json
 import shutil
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +171,24 @@ def test_spare_memory_costs_what_the_chips_own_does(tmp_path: Path) -> None:
     assert swapped.memory.stall_cycles == pytest.approx(own.memory.stall_cycles, rel=0.02)
     assert swapped.cycles - swapped.memory.stall_cycles == own.cycles - own.memory.stall_cycles
     assert {path.memory for path in swapped.memory.paths} == {path.memory for path in own.memory.paths}
+
+
+def test_outputs_that_are_not_those_of_the_package_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interpreter:
+        @staticmethod
+        def from_bytes(_model: bytes, arena_size: int) -> Interpreter:
+            assert arena_size > 22_320
+            return Interpreter()
+
+        def set_input(self, value: np.ndarray[Any, Any], _number: int) -> None:
+            assert value.shape == (1, 49, 10, 1)
+
+        def invoke(self) -> None: ...
+
+        def get_output(self, _number: int) -> np.ndarray[Any, Any]:
+            return np.full((1, 12), 99, np.int8)
+
+    monkeypatch.setitem(sys.modules, "tflite_micro", types.SimpleNamespace(runtime=types.SimpleNamespace(Interpreter=Interpreter)))
+    with pytest.raises(SwapError, match="12 of 12 elements differ") as raised:
+        instsim.profile(RUNNER, board=BOARD, model=MODEL, verify=True, use_cache=False)
+    assert "tflite-micro says 99" in str(raised.value)

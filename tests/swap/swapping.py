@@ -15,6 +15,7 @@ from instsim.swap.runner import ModelRunner
 from tests.emulate.bundled import chip, entry, image_of
 
 RUNNERS = (
+    "dispatch-s28-ram",
     "dispatch-s24",
     "dispatch-s24-graph",
     "dispatch-s28",

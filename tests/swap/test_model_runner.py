@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
+import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from instsim.emulate.observed import issued_instructions
-from instsim.errors import ModelError, SwapError
+from instsim.errors import InputError, ModelError, SwapError
 from instsim.swap.facts import Drive
 from instsim.swap.runner import ModelRunner
 from tests.emulate.bundled import chip, entry, image_of
@@ -168,3 +170,37 @@ def test_instructions_of_the_set_up_are_those_of_the_machine() -> None:
     result = found.run(model("small"))
     inference = result.profile.run.total_instructions - result.set_up_instructions
     assert 0 < inference < issued_instructions(found._machine)
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_a_long_boot_is_run_once_and_changes_nothing(core: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = runner("dispatch-s28", core).run(model("kws"))
+    monkeypatch.setattr("instsim.swap.stage._LONG_BOOT_CYCLES", 0)
+    monkeypatch.setattr("instsim.swap.stage._MARGIN_CYCLES", 200)
+    monkeypatch.setattr("instsim.swap.learning._TRACED_CYCLES", 15_000)
+    late = fresh_runner("dispatch-s28", core)
+    assert late._stage._checkpoint._values["_pc"] != late._machine.start
+    assert replace(late.facts, boot_cycles=0) == replace(runner("dispatch-s28", core).facts, boot_cycles=0)
+    late.run(model("small"))
+    again = late.run(model("kws"))
+    assert same(again.profile, whole.profile)
+    assert (again.profile.run, again.outputs) == (whole.profile.run, whole.outputs)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_hostile_models_end_with_a_message_and_harm_nothing(seed: int) -> None:
+    """Bytes changed at random: refused by the check, by the firmware, or run; never anything else."""
+    generator = random.Random(seed)
+    shared = runner("dispatch-s28-nested", "cortex-m4")
+    found = ModelRunner(image_of("dispatch-s28-nested", "cortex-m4"), chip("cortex-m4"), facts=shared.facts, budget_cycles=2_000_000)
+    before = found.run(model("small"))
+    for _ in range(25):
+        data = bytearray(model(generator.choice(("small", "control_flow"))))
+        for _ in range(generator.choice((1, 2, 8))):
+            at = generator.randrange(len(data) - 4)
+            data[at : at + 4] = generator.choice((generator.randbytes(4), bytes(4), b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f"))
+        if generator.random() < 0.1:
+            data = data[: generator.randrange(len(data))]
+        with contextlib.suppress(InputError):
+            found.run(bytes(data))
+    assert same(found.run(model("small")).profile, before.profile)

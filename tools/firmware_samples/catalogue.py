@@ -85,6 +85,7 @@ _DISPATCH = (
     ("dispatch-s28-stripped", 28, "LOOP_IN_VIRTUAL", 2616, ()),
     ("dispatch-s28-profiler", 28, "LOOP_IN_VIRTUAL", 2616, ("WITH_PROFILER",)),
     ("dispatch-s40", 40, "LOOP_IN_VIRTUAL", 2712, ()),
+    ("dispatch-s28-ram", 28, "LOOP_IN_VIRTUAL", 2616, ("MODEL_IN_RAM",)),
     ("dispatch-s28-nested", 28, "LOOP_IN_VIRTUAL", 1408, ("WITH_CONTROL_FLOW",)),
 )
 _LOOPS = {

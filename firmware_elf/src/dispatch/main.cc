@@ -53,9 +53,17 @@ int Fail(const char *what) {
   return 1;
 }
 
+#ifdef MODEL_IN_RAM
+// A model that came over a wire, or was unpacked: RAM holds it only once the program has put it there.
+constexpr size_t kModelBytes = 8 * 1024;
+alignas(16) uint8_t model_memory[kModelBytes];
+#else
+constexpr const uint8_t *model_memory = model_data;
+#endif
+
 // In RAM from the start, as a program's interpreter usually is.
 tflite::MicroMutableOpResolver resolver;
-tflite::MicroInterpreter interpreter(model_data, resolver, arena_memory, kArenaBytes);
+tflite::MicroInterpreter interpreter(model_memory, resolver, arena_memory, kArenaBytes);
 #ifdef WITH_PROFILER
 CountingProfiler profiler;
 #endif
@@ -63,6 +71,11 @@ CountingProfiler profiler;
 }  // namespace
 
 int main() {
+#ifdef MODEL_IN_RAM
+  for (const uint8_t *from = model_data; from != model_data_end; ++from) {
+    model_memory[from - model_data] = *from;
+  }
+#endif
   AddOperators(resolver);
 #ifdef WITH_PROFILER
   interpreter.SetProfiler(&profiler);
