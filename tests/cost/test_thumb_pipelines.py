@@ -17,9 +17,13 @@ M4_CASES = {
     "a store with an index register": ("6051", 2),
     # section 3.3.2: no forwarding to the address generator
     "an address just computed": ("40180268", 4),
-    # jnk0le/random@3dfc2ab: indexed loads pair when the base registers alternate
-    "indexed loads of one base": ("54f8040b54f8041b", 4),
+    # jnk0le/random@3dfc2ab: indexed loads pair when the base registers alternate; pqm4 and MLPerf Tiny on an STM32L4R5: on one base as well
+    "indexed loads of one base": ("54f8040b54f8041b", 3),
     "indexed loads of two bases": ("54f8040b55f8041b", 3),
+    # compendium.i-0.nl data-operations/load, pqm4 and MLPerf Tiny on an STM32L4R5: a sequence that a pre-indexed load begins takes one more
+    "a pre-indexed load": ("54f8040f", 3),
+    "a pre-indexed load behind a load": ("296854f8042f", 3),
+    "a post-indexed load": ("54f8040b", 2),
     # table 3-1 note d: IT folds onto a 16-bit instruction
     "IT behind a 16-bit instruction": ("401808bf0846", 2),
     "IT behind a 32-bit instruction": ("08eb010808bf0846", 3),
@@ -71,6 +75,13 @@ def test_cortex_m4_fetch_alignment():
     code = "4fea00004fea00004fea0000"
     assert cycles("cortex-m4", code, address=0x1000) == 3
     assert cycles("cortex-m4", code, address=0x1002) == 5
+
+
+def test_cortex_m4_fetch_falls_behind_again_after_a_load():
+    # MLPerf Tiny on an STM32L4R5: the same loop off a word border takes 6 cycles more, with five loads in it and four wide instructions behind each
+    code = "4fea00004fea00004fea0000" + "d4f80010" + "4fea00004fea00004fea0000"
+    assert cycles("cortex-m4", code, address=0x1000) == 8
+    assert cycles("cortex-m4", code, address=0x1002) == 8 + 1 + 2
 
 
 @pytest.mark.parametrize(

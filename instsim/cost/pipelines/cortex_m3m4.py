@@ -7,7 +7,7 @@ assembly on an STM32F407 closer to its cycle counter. State that only running co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from instsim.cost.charges import Charge, EventRule, Parameter, ParameterRule, Pipeline, When
 from instsim.isa.instruction import FLAGS, FPSCR, Flow, Instruction, Isa
@@ -34,28 +34,41 @@ _FP_ARITHMETIC = frozenset(("fp-add", "fp-multiply", "fp-convert", "fp-multiply-
 _FP_SLOW = frozenset(("fp-divide", "fp-sqrt"))
 _DIRECT = frozenset((Flow.JUMP, Flow.CONDITIONAL, Flow.CALL))
 _REGISTERS = ~(FLAGS | FPSCR | 1 << 15)
+_FALLS_BEHIND = 3
+_CHAIN_BREAKS: Mapping[str, Callable[[Instruction, Instruction], int]] = {
+    "any": lambda _previous, _instruction: 0,
+    "alternating-base": lambda previous, instruction: instruction.writeback & previous.writeback,
+    "first-only": lambda _previous, instruction: instruction.writeback,
+}
+"""Whether a load does not pair with the load before it, because of write-back; by parameter."""
 
 
 def charge(block: Sequence[Instruction], parameters: Mapping[str, Parameter], issue: Sequence[float]) -> list[Charge]:
     """Return the charges of a block beyond its issue cycles."""
     charges: list[Charge] = []
-    first_only = parameters["indexed_load_chains"] == "first-only"
+    chains = str(parameters["indexed_load_chains"])
     off_word = 0
     previous: Instruction | None = None
     for index, instruction in enumerate(block):
         name = instruction.instruction_class
         if instruction.size == 4 and instruction.address & 2:
             off_word += 1
-            if off_word == 3:
+            if off_word == _FALLS_BEHIND:
                 charges.append(Charge(index, "third-wide-unaligned"))
+            if issue[index] > 1:
+                # Fetch fills its buffer meanwhile and stops; it starts anew behind this instruction.
+                off_word = 0
         else:
             off_word = 0
-        if name == "store" and instruction.register_offset:
+        if name in _LOADS and instruction.writeback and instruction.operands.endswith("!"):
+            if previous is None or previous.instruction_class not in _LOADS:
+                charges.append(Charge(index, "pre-indexed-load"))
+        elif name == "store" and instruction.register_offset:
             charges.append(Charge(index, "store-register-offset"))
         elif name in _LONG_MULTIPLIES and instruction.mnemonic.startswith("s"):
             charges.append(Charge(index, "signed-long-multiply"))
         if previous is not None:
-            _pair(charges, index, previous, instruction, first_only=first_only)
+            _pair(charges, index, previous, instruction, chains)
         if name in _FP_SLOW:
             _overlap(charges, block, index, issue)
         previous = instruction
@@ -63,7 +76,7 @@ def charge(block: Sequence[Instruction], parameters: Mapping[str, Parameter], is
     return charges
 
 
-def _pair(charges: list[Charge], index: int, previous: Instruction, instruction: Instruction, *, first_only: bool) -> None:
+def _pair(charges: list[Charge], index: int, previous: Instruction, instruction: Instruction, chains: str) -> None:
     """Charge what two neighbours do to each other."""
     name, before = instruction.instruction_class, previous.instruction_class
     if name == "it":
@@ -80,8 +93,7 @@ def _pair(charges: list[Charge], index: int, previous: Instruction, instruction:
         elif dependent and (before in _LOADS or before in _WIDE_LOADS):
             charges.append(Charge(index, "load-to-address"))
         if before in _LOADS and name in _LOADS and not dependent:
-            indexed = instruction.writeback if first_only else instruction.writeback & previous.writeback
-            if not indexed:
+            if not _CHAIN_BREAKS[chains](previous, instruction):
                 charges.append(Charge(index, "load-pair"))
         elif before == "store" and not previous.register_offset:
             if name in _LOADS or name in _WIDE_LOADS:
@@ -129,8 +141,11 @@ PIPELINE = Pipeline(
         EventRule("flags-just-set", "a conditional branch is taken and the instruction before it set what it tests"),
         EventRule("indirect-refill", "refill after a jump to a register or a loaded address"),
         EventRule("unaligned-target", "a jump lands on a 32-bit instruction off a word boundary"),
-        EventRule("third-wide-unaligned", "third 32-bit instruction in a row off a word boundary: the fetch falls behind"),
+        EventRule(
+            "third-wide-unaligned", "third 32-bit instruction in a row off a word boundary since one of several cycles: the fetch falls behind"
+        ),
         EventRule("load-pair", "a load right behind a load whose result it does not need for its address", saving=True),
+        EventRule("pre-indexed-load", "a pre-indexed load that is not right behind another load"),
         EventRule("load-to-address", "a loaded value forms the address of the next instruction"),
         EventRule("alu-to-address", "a data-processing result forms the address of the next instruction"),
         EventRule("store-register-offset", "a store whose address has an index register"),
@@ -146,7 +161,7 @@ PIPELINE = Pipeline(
         ParameterRule(
             "indexed_load_chains",
             "which loads with write-back pair with the load before them",
-            choices=("alternating-base", "first-only"),
+            choices=tuple(_CHAIN_BREAKS),
         ),
     ),
     charge=charge,
