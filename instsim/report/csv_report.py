@@ -31,6 +31,7 @@ _COLUMNS = (
     "latency_s",
     "energy_share_j",
     "kernel",
+    "stall_cycles",
 )
 
 
@@ -59,6 +60,7 @@ def _row(operator: EstimatedOperator) -> tuple[object, ...]:
         round_figure(operator.latency_s),
         round_figure(operator.energy_j),
         operator.kernel,
+        round_figure(operator.stall_cycles),
     )
 
 

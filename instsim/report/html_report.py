@@ -10,6 +10,7 @@ from pathlib import Path
 
 from instsim.report.html_flame import flame_graph
 from instsim.report.html_parts import HtmlColumn, bar, breakable, definitions, section, table, text, width
+from instsim.report.memory_stalls import crossing_cycles, memory_notes
 from instsim.report.names import cut_name, operator_shapes, short_title
 from instsim.report.parts import Facts, Lines
 from instsim.report.provenance import clock_text, provenance_parts
@@ -51,6 +52,7 @@ def render_html(estimate: Estimate) -> str:
         _operators(estimate),
         flame_graph(estimate.calls),
         _functions(estimate),
+        _waiting(estimate),
         _events(estimate),
         f'<div class="pair">\n{_classes(estimate)}\n{_memory(estimate)}\n</div>',
         *(section(part.title, definitions(part.pairs)) for part in swap_parts(estimate.firmware, estimate.run)),
@@ -104,12 +106,14 @@ def _operators(estimate: Estimate) -> str:
         return section("Operators", '<p class="quiet">No operator was found in the region: cycles are shown by function only.</p>')
     most = max(operator.share for operator in operators)
     nested = any(not math.isclose(operator.cycles, operator.inclusive_cycles) for operator in operators)
+    waited = estimate.memory is not None
     columns = [
         HtmlColumn("#", numeric=True),
         HtmlColumn("operator", kind="name"),
         HtmlColumn("share of cycles"),
         HtmlColumn("cycles", numeric=True, wide=True),
         *([HtmlColumn("inclusive", numeric=True, wide=True)] if nested else []),
+        *([HtmlColumn("stalls", numeric=True)] if waited else []),
         HtmlColumn("MACs", numeric=True, wide=True),
         HtmlColumn("cycles/MAC", numeric=True, wide=True),
         HtmlColumn("latency", numeric=True),
@@ -127,6 +131,7 @@ def _operators(estimate: Estimate) -> str:
             bar(operator.share, most, percent(operator.share)),
             format_count(operator.cycles),
             *([format_count(operator.inclusive_cycles)] if nested else []),
+            *([_stalls(operator.stall_cycles, operator.cycles)] if waited else []),
             format_count(operator.macs) if operator.macs else "",
             f"{operator.cycles_per_mac:.2f}" if operator.cycles_per_mac is not None else "",
             text(format_quantity(operator.latency_s, "s")),
@@ -141,6 +146,7 @@ def _operators(estimate: Estimate) -> str:
         "",
         format_count(cycles),
         *([""] if nested else []),
+        *([_stalls(math.fsum(operator.stall_cycles for operator in operators), cycles)] if waited else []),
         format_count(macs) if macs else "",
         f"{cycles / macs:.2f}" if macs else "",
         text(format_quantity(math.fsum(operator.latency_s for operator in operators), "s")),
@@ -154,8 +160,62 @@ def _operators(estimate: Estimate) -> str:
         for operator in operators
         if operator.share >= _SMALLEST_SHARE
     )
-    note = "<p class=\"note\">In the order of execution. An operator's energy is a share of the region's energy, in proportion to its cycles.</p>"
+    waiting = " Stalls: how much of its cycles the operator waited for memory." if waited else ""
+    note = (
+        "<p class=\"note\">In the order of execution. An operator's energy is a share of the region's energy, in proportion to its cycles."
+        f"{waiting}</p>"
+    )
     return section("Operators", f'<div class="strip">{strip}</div>', table(columns, [row(operator) for operator in operators], total), note)
+
+
+def _stalls(stall_cycles: float, cycles: float) -> str:
+    return text(percent(stall_cycles / cycles)) if cycles else ""
+
+
+def _waiting(estimate: Estimate) -> str:
+    memory = estimate.memory
+    if memory is None:
+        return ""
+    most = max((path.share for path in memory.paths), default=0.0)
+    columns = (
+        HtmlColumn("memory"),
+        HtmlColumn("access"),
+        HtmlColumn("through", wide=True),
+        HtmlColumn("share of cycles"),
+        HtmlColumn("stall cycles", numeric=True),
+        HtmlColumn("accesses", numeric=True, wide=True),
+        HtmlColumn("hit rate", numeric=True),
+        HtmlColumn("misses", numeric=True, wide=True),
+        HtmlColumn("read ahead", numeric=True, wide=True),
+        HtmlColumn("basis", wide=True),
+        HtmlColumn("source", kind="source", wide=True),
+    )
+    rows = [
+        (
+            (
+                text(path.memory),
+                text(path.access),
+                text(path.cache),
+                bar(path.share, most, percent(path.share)),
+                format_count(path.stall_cycles),
+                format_count(path.accesses),
+                f"{path.hit_rate:.2%}" if path.cache else "",
+                format_count(path.misses),
+                format_count(path.read_ahead) if path.read_ahead else "",
+                f'<span class="basis">{text(path.basis)}</span>',
+                text(path.source),
+            ),
+            "" if path.stall_cycles else "muted",
+        )
+        for path in memory.paths
+    ]
+    rest = crossing_cycles(memory)
+    if abs(rest) >= 1.0:
+        paired = ("", "paired loads", "", "", format_count(rest), "", "", "", "", "", "two memories in turn, which the core does not overlap")
+        rows.append((paired, ""))
+    total = ("total", "", "", text(percent(memory.share)), format_count(memory.stall_cycles), "", "", "", "", "", "")
+    notes = f'<p class="note">{text(" ".join(memory_notes(memory)))}</p>'
+    return section("Waiting for memory", table(columns, rows, total), notes)
 
 
 def _name(name: str) -> str:
@@ -167,10 +227,12 @@ def _functions(estimate: Estimate) -> str:
     if not functions:
         return ""
     most = functions[0].share
+    waited = estimate.memory is not None
     columns = (
         HtmlColumn("function", kind="name"),
         HtmlColumn("share of cycles"),
         HtmlColumn("cycles", numeric=True),
+        *([HtmlColumn("stalls", numeric=True)] if waited else []),
         HtmlColumn("instructions", numeric=True, wide=True),
     )
     rows = [
@@ -179,6 +241,7 @@ def _functions(estimate: Estimate) -> str:
                 _name(function.name),
                 bar(function.share, most, percent(function.share)),
                 format_count(function.cycles),
+                *([_stalls(function.stall_cycles, function.cycles)] if waited else []),
                 format_count(function.instructions),
             ),
             "",

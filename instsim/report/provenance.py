@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from instsim.report.parts import Facts, Lines, Part
-from instsim.session.estimate import Estimate, EstimatedMemory, Figure
+from instsim.session.estimate import Estimate, Figure
 from instsim.units import format_count
 
 __all__ = ["clock_text", "provenance_parts"]
@@ -41,11 +41,6 @@ def _figure_source(name: str, figure: Figure) -> tuple[str, str]:
     return name, f"{figure.basis}: {figure.source}" if figure.source else figure.basis
 
 
-def _memory(memory: EstimatedMemory) -> str:
-    settings = ", ".join(f"{name} {text}" for name, text in memory.settings.items())
-    return f"{memory.system}: {settings}" if settings else memory.system
-
-
 def provenance_parts(estimate: Estimate, *, verbose: bool = False) -> tuple[Part, ...]:
     """Return the parts that say what the figures rest on.
 
@@ -64,7 +59,7 @@ def provenance_parts(estimate: Estimate, *, verbose: bool = False) -> tuple[Part
         ("board file", f"{estimate.board.name} ({_digest(provenance.board_digest, whole=verbose)})"),
         ("clock", f"{clock_text(provenance.clock_hz)}, from {'the board' if provenance.clock_source == 'board' else '--clock'}"),
         ("supply", f"{provenance.supply_v:g} V" if provenance.supply_v else "not given by the board"),
-        ("memory", provenance.memory if estimate.memory is None else _memory(estimate.memory)),
+        ("memory", provenance.memory),
         ("cycle costs", ", ".join(f"{100 * share:.1f}% {basis}" for basis, share in shares) or "none"),
         _figure_source("latency", estimate.latency),
         _figure_source("energy", estimate.energy),

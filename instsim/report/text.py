@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from instsim.report.memory_stalls import percent, stall_parts
 from instsim.report.names import cut_name, cut_shapes, operator_shapes, short_title
 from instsim.report.parts import Column, Facts, Heading, Lines, Part, Row, Table
 from instsim.report.provenance import clock_text, provenance_parts
 from instsim.report.swapped import subject_text, swap_parts
 from instsim.report.tables import render, show
-from instsim.session.estimate import BoardChoice, Estimate, EstimatedEvent, EstimatedOperator, Figure
+from instsim.session.estimate import BoardChoice, Estimate, EstimatedEvent, EstimatedFunction, EstimatedOperator, Figure
 from instsim.units import format_bytes, format_count, format_quantity
 
 if TYPE_CHECKING:
@@ -39,12 +40,6 @@ _CHOICES = {
     "profile": "from the profile",
     "sample": "of the sample",
 }
-
-
-def percent(share: float) -> str:
-    """Return a share as ``12.3%``; what is there but rounds to nothing is ``<0.1%``."""
-    text = f"{100 * share:.1f}%"
-    return "<0.1%" if share > 0 and text == "0.0%" else text
 
 
 def all_warnings(estimate: Estimate) -> tuple[str, ...]:
@@ -116,7 +111,8 @@ def _operators(estimate: Estimate) -> Part:
     numbered = [operator for operator in operators if operator.index >= 0]
     nested = any(not math.isclose(operator.cycles, operator.inclusive_cycles) for operator in operators)
     repeated = any(operator.executions != 1 for operator in numbered)
-    shown = {"runs": repeated, "inclusive": nested}
+    waited = estimate.memory is not None
+    shown = {"runs": repeated, "inclusive": nested, "stalls": waited}
     columns = (
         Column("#"),
         Column("operator", numeric=False, least_width=17, most_width=40),
@@ -126,6 +122,7 @@ def _operators(estimate: Estimate) -> Part:
         Column("cycles"),
         Column("inclusive", importance=6),
         Column("share"),
+        Column("stalls", importance=8),
         Column("cyc/MAC", importance=7),
         Column("latency", importance=2),
         Column("energy", importance=1),
@@ -141,6 +138,7 @@ def _operators(estimate: Estimate) -> Part:
             format_count(operator.cycles),
             format_count(operator.inclusive_cycles),
             percent(operator.share),
+            _stalls(operator.stall_cycles, operator.cycles),
             _per_mac(operator.cycles, operator.macs),
             format_quantity(operator.latency_s, "s"),
             format_quantity(operator.energy_j, "J"),
@@ -157,6 +155,7 @@ def _operators(estimate: Estimate) -> Part:
         format_count(cycles),
         "",
         percent(math.fsum(operator.share for operator in operators)),
+        _stalls(math.fsum(operator.stall_cycles for operator in operators), cycles),
         _per_mac(cycles, macs),
         format_quantity(math.fsum(operator.latency_s for operator in operators), "s"),
         format_quantity(math.fsum(operator.energy_j for operator in operators), "J"),
@@ -166,8 +165,15 @@ def _operators(estimate: Estimate) -> Part:
         tuple(column for column in columns if shown.get(column.header, True)),
         tuple(row(operator) for operator in operators),
         (Row(_visible(columns, total, shown), "strong"),),
-        ("An operator's energy is a share of the region's energy, in proportion to its cycles.",),
+        (
+            "An operator's energy is a share of the region's energy, in proportion to its cycles.",
+            *(("stalls: how much of its cycles the operator waited for memory.",) if waited else ()),
+        ),
     )
+
+
+def _stalls(stall_cycles: float, cycles: float) -> str:
+    return percent(stall_cycles / cycles) if cycles else ""
 
 
 def _visible(columns: tuple[Column, ...], cells: tuple[str, ...], shown: dict[str, bool]) -> tuple[str, ...]:
@@ -186,16 +192,26 @@ def _functions(estimate: Estimate, top: int) -> list[Part]:
         Column("function", numeric=False, least_width=20, most_width=90, cut=cut_name),
         Column("cycles"),
         Column("share"),
+        *([Column("stalls", importance=3)] if estimate.memory is not None else []),
         Column("instructions", importance=2),
     )
+
+    def row(name: str, functions: Sequence[EstimatedFunction], style: str = "") -> Row:
+        cycles = math.fsum(function.cycles for function in functions)
+        stalls = _stalls(math.fsum(function.stall_cycles for function in functions), cycles)
+        cells = (
+            name,
+            format_count(cycles),
+            percent(cycles / estimate.cycles if estimate.cycles else 0.0),
+            *([stalls] if estimate.memory is not None else []),
+            format_count(sum(function.instructions for function in functions)),
+        )
+        return Row(cells, style)
+
     rest = estimate.functions[top:]
-    rows = [
-        Row((function.name, format_count(function.cycles), percent(function.share), format_count(function.instructions)))
-        for function in estimate.functions[:top]
-    ]
+    rows = [row(function.name, (function,)) for function in estimate.functions[:top]]
     if rest:
-        figures = _remaining((function.cycles for function in rest), (function.instructions for function in rest), estimate.cycles)
-        rows.append(Row((f"({len(rest)} more)", *figures), "muted"))
+        rows.append(row(f"({len(rest)} more)", rest, "muted"))
     return [Table("Functions that cost most", columns, tuple(rows))]
 
 
@@ -288,7 +304,7 @@ def estimate_parts(estimate: Estimate, *, top: int = 15, verbose: bool = False) 
     parts: list[Part] = [*guess_parts(board), heading, _answer(estimate)]
     if warnings:
         parts.append(Lines((f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}, at the end.",), style="warning"))
-    parts += [_operators(estimate), *_functions(estimate, top), *_classes(estimate, top)]
+    parts += [_operators(estimate), *_functions(estimate, top), *stall_parts(estimate.memory), *_classes(estimate, top)]
     if verbose:
         parts += event_parts(estimate.events)
     parts += [*swap_parts(estimate.firmware, estimate.run), memory_facts(estimate), *provenance_parts(estimate, verbose=verbose)]

@@ -177,7 +177,7 @@ class _Application:
         before = self._estimate
         return replace(
             before,
-            latency=latency.figure("s", *self._latency_words()),
+            latency=latency.figure("s", *self._latency_words(latency)),
             energy=energy,
             power=power,
             operators=tuple(self._operator(operator, latency.value, energy.value) for operator in before.operators),
@@ -192,10 +192,10 @@ class _Application:
     def _latency_model(self) -> FittedModel | None:
         return self._calibration.latency if _same_tables(self._calibration, self._estimate) else None
 
-    def _latency_words(self) -> tuple[str, float, str]:
+    def _latency_words(self, latency: _Spread) -> tuple[str, float, str]:
         quality = self._calibration.latency_quality
         if self._latency_model() is None:
-            return "nominal", self._request.level, _NOMINAL_SOURCE
+            return "nominal", self._request.level, self._estimate.latency.source if latency.half is None else _NOMINAL_SOURCE
         return (
             "calibrated",
             self._request.level,

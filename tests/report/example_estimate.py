@@ -11,7 +11,9 @@ from instsim.session.estimate import (
     EstimatedClass,
     EstimatedEvent,
     EstimatedFunction,
+    EstimatedMemory,
     EstimatedOperator,
+    EstimatedPath,
     Figure,
     Provenance,
 )
@@ -195,6 +197,29 @@ def nested_estimate() -> Estimate:
         operator("ADD", 1, (1,), (), 0, 2_000_000.0),
     )
     return replace(keyword_estimate(), operators=(*rows, dispatch(TOTAL - 12_004_000.0)))
+
+
+def waiting_estimate() -> Estimate:
+    """Return the same firmware with a memory system that was followed."""
+    estimate = keyword_estimate()
+    stall = 0.125 * TOTAL
+    rows = (
+        ("flash", "read", "data-lines", 5_392_380, 79_659, 0, 0.08, "derived"),
+        ("flash", "fetch", "instruction-cache", 8_120_004, 1_204, 20_117, 0.0244, "measured"),
+        ("sram3", "read", "", 2_000, 2_000, 0, 0.0, "assumed"),
+    )
+    paths = tuple(
+        EstimatedPath(memory, access, cache, accesses, misses, ahead, 1 - (misses + ahead) / accesses, share * TOTAL, share, basis, "instsim study")
+        for memory, access, cache, accesses, misses, ahead, share, basis in rows
+    )
+    settings = {"data-cache": "on (programmed)", "instruction-cache": "on (programmed)", "prefetch": "off (reset value)", "wait-states": "5 (given)"}
+    return replace(
+        estimate,
+        provenance=replace(estimate.provenance, memory="stm32l4 (633d24a4a03a)"),
+        memory=EstimatedMemory("stm32l4 at 120 MHz, 5 wait states", settings, stall, 0.125, 5_392_380, paths),
+        operators=tuple(replace(row, stall_cycles=row.cycles / 8) for row in estimate.operators),
+        functions=tuple(replace(row, stall_cycles=row.cycles / 8) for row in estimate.functions),
+    )
 
 
 def bare_estimate() -> Estimate:

@@ -51,3 +51,10 @@ def test_lines_end_with_cr_lf_and_odd_names_are_quoted():
 def test_no_operators_leave_the_header():
     assert render_csv(example.bare_estimate()).startswith("model,subgraph,index,operator,")
     assert rows(render_csv(example.bare_estimate())) == []
+
+
+def test_stalls_of_an_operator_are_part_of_its_cycles():
+    estimate = example.waiting_estimate()
+    read = rows(render_csv(estimate))
+    assert math.isclose(sum(float(row["stall_cycles"]) for row in read), 0.125 * estimate.cycles, rel_tol=1e-8)
+    assert {row["stall_cycles"] for row in rows(render_csv(example.keyword_estimate()))} == {"0.0"}

@@ -9,7 +9,7 @@ import pytest
 
 from instsim.report.html_report import render_html
 from instsim.report.names import cut_name
-from tests.report.example_estimate import keyword_estimate, nested_estimate
+from tests.report.example_estimate import keyword_estimate, nested_estimate, waiting_estimate
 
 VOID = {"meta", "br", "hr", "img", "link", "input", "wbr"}
 HOSTILE = "</title></style><script>alert(1)</script><img src=x onerror=alert(1)>\"'&\u202e\x1b[31m\udc80"
@@ -125,3 +125,22 @@ def test_an_estimate_of_nothing_is_a_page_too():
         latency=replace(keyword_estimate().latency, value=0.0, low=0.0, high=0.0),
     )
     assert "No operator was found" in Page(render_html(estimate)).text
+
+
+def test_stalls_stand_with_operators_functions_and_memories_where_memory_was_followed():
+    estimate = waiting_estimate()
+    page = Page(render_html(estimate))
+    assert "Waiting for memory" in page.text
+    for told in ("data-lines", "98.52%", "79,659", "prefetch off (reset value)", "wait-states 5 (given)", "paired loads", "5,392,380 words of data"):
+        assert told in page.text
+    assert page.text.count("12.5%") >= len(estimate.operators) + len(estimate.functions)
+    assert "Waiting for memory" not in render_html(keyword_estimate())
+    memory = estimate.memory
+    assert memory is not None
+    hostile_memory = replace(
+        memory,
+        system=HOSTILE,
+        settings={HOSTILE: HOSTILE},
+        paths=tuple(replace(path, memory=HOSTILE, cache=HOSTILE, basis=HOSTILE, source=HOSTILE) for path in memory.paths),
+    )
+    assert Page(render_html(replace(estimate, memory=hostile_memory))).count("script") == 0

@@ -19,6 +19,7 @@ from . import example_estimate as example
 
 ESTIMATES = {
     "keyword": example.keyword_estimate(),
+    "waiting": example.waiting_estimate(),
     "guessed": example.guessed_estimate(),
     "nested": example.nested_estimate(),
     "bare": example.bare_estimate(),

@@ -23,6 +23,7 @@ ESTIMATES = {
     "guessed": example.guessed_estimate(),
     "nested": example.nested_estimate(),
     "bare": example.bare_estimate(),
+    "waiting": example.waiting_estimate(),
 }
 
 
@@ -36,6 +37,7 @@ ESTIMATES = {
         ("nested", 80, False),
         ("nested", 200, False),
         ("bare", 80, True),
+        ("waiting", 80, False),
     ],
 )
 def test_golden_text(name, width, verbose):
