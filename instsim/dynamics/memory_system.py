@@ -120,16 +120,16 @@ class MemorySystem:
         Not two of the same kind of access for the same address.
     fetch_lead_cycles : float
         How far the core fetches ahead of what it executes, where control flows straight: so much of a fetch's stall is hidden.
+    crossing_cycles : float
+        Stall of a load that the pipeline pairs with the load before it, if the two go to different memories.
     fetch_ahead : bool
         The core fetches a word while it executes the last instruction of the word before: ahead of that instruction's data access, and also if it
         jumps. Else a word is fetched when its first instruction is executed.
-    crossing_cycles : float
-        Stall of a load that the pipeline pairs with the load before it, if the two go to different memories.
     """
 
     name: str
     caches: tuple[Cache, ...] = ()
     paths: tuple[Path, ...] = ()
     fetch_lead_cycles: float = 0.0
-    fetch_ahead: bool = False
     crossing_cycles: float = 0.0
+    fetch_ahead: bool = False
