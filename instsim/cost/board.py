@@ -70,6 +70,8 @@ class MemoryRegion:
         Whether the core can fetch from it.
     wait_states : WaitStates or None
         None where the figure is unknown or a cache stands in front.
+    contents : {'', 'rp2040-rom'}
+        What the chip's maker put there, beside the firmware: a bundled stand-in for a boot ROM; '' for nothing.
     basis, source : str
         What address and size rest on.
     """
@@ -81,6 +83,7 @@ class MemoryRegion:
     aliases: tuple[int, ...] = ()
     executable: bool = True
     wait_states: WaitStates | None = None
+    contents: str = ""
     basis: str = "documented"
     source: str = ""
 

@@ -72,6 +72,8 @@ DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
         "rp-timer": _model(0x1000, "interrupt_offset"),
         "rp-resets": _model(0x1000),
         "rp-clocks": _model(0x1000),
+        "rp-ssi": _model(0x1000),
+        "rp-io-qspi": _model(0x1000),
         "nrf-uarte": _model(0x1000),
         "nrf-timer": _model(0x1000),
         "nrf-rtc": _model(0x1000),

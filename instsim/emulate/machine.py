@@ -10,6 +10,7 @@ import numpy as np
 
 from instsim.dynamics.divider import OPERAND_CLASSES
 from instsim.emulate.accelerator import relax_exit_check
+from instsim.emulate.boot_rom import BootRom
 from instsim.emulate.branch_to_next import branches_to_next, is_taken
 from instsim.emulate.call_watch import CallWatch
 from instsim.emulate.counters import BlockCounters
@@ -96,6 +97,7 @@ class Machine:
         self.isa = spec.isa
         self.memory = Memory(spec.memories)
         self.memory.load(image, spec.name)
+        self.boot_rom = BootRom(self.memory, image)
         self._native = load_hooks()
         self.engine = Engine(spec, self.memory, self._start_code_page)
         self.counters = BlockCounters(

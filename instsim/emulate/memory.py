@@ -50,7 +50,7 @@ class Memory:
             size = -(-(spec.address + spec.size - start) // PAGE) * PAGE
             buffer = mmap.mmap(-1, size)
             view = np.frombuffer(buffer, np.uint8)
-            banks.append(Bank(MemorySpec(spec.name, spec.kind, start, size, spec.aliases), buffer, view))
+            banks.append(Bank(MemorySpec(spec.name, spec.kind, start, size, spec.aliases, spec.contents), buffer, view))
         self.banks: tuple[Bank, ...] = tuple(banks)
         self._used_pages: dict[str, set[int]] = {bank.spec.name: set() for bank in banks}
         windows = [(bank.spec.address, bank) for bank in banks]

@@ -138,8 +138,9 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
         for peek, data in access.found.items():
             options.on_peek(peek, data)
     warnings = []
-    if missing.used():
-        names = ", ".join(missing.used())
+    stand_ins = sorted({*missing.used(), *machine.boot_rom.used(frozenset(machine.counters.addresses.tolist()))})
+    if stand_ins:
+        names = ", ".join(stand_ins)
         warnings.append(f"functions that the image does not hold ran as instsim's own, their cost is assumed: {names}")
     if options.stubs:
         warnings.append(f"functions that returned a value instead of running: {', '.join(sorted(options.stubs))}")
@@ -200,7 +201,7 @@ def _check(machine: Machine, observer: Observer, request: RegionRequest, stop: S
         StopReason.FAULT: f"the firmware failed: {stop.message}",
         StopReason.REGION_DONE: "the run ended",
     }[stop.reason]
-    names = _names(machine.image, stop.backtrace or (stop.pc,))
+    names = _names(machine.boot_rom.named_image, stop.backtrace or (stop.pc,))
     region = _describe(request, observer.rule if wanted and observer.rule is not None else request.rule)
     output = printed_text(machine).strip()
     details = [f"at {line}" for line in names]

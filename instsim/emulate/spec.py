@@ -94,6 +94,8 @@ class MemorySpec:
         Where it lies; both multiples of 4096 (`MachineSpec` users round outward).
     aliases : tuple of int
         Further addresses at which the same bytes appear.
+    contents : str
+        Stand-in for a boot ROM that it holds, a name that `instsim.emulate.boot_rom` knows; '' for none.
     """
 
     name: str
@@ -101,6 +103,7 @@ class MemorySpec:
     address: int
     size: int
     aliases: tuple[int, ...] = ()
+    contents: str = ""
 
 
 @dataclass(frozen=True, slots=True)

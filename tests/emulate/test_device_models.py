@@ -345,3 +345,47 @@ def test_every_model_answers_everywhere_in_its_registers(model: str) -> None:
         value = device.read(offset)
         assert value is None or value & 0xFFFFFFFF >= 0
     device.reset()
+
+
+_BUSY_TX_EMPTY_RX = 1 | 4 | 8
+
+
+def _flash_command(bench: Bench, sent: bytes, *, held: bool) -> bytes:
+    """Send a command over RP2040's flash interface, as the SDK does: each byte is answered by one."""
+    interface, pins = bench.around.devices["ssi"], bench.around.devices["pins"]
+    if held:
+        pins.write(0x0C, 2 << 8)
+    received = bytearray()
+    for byte in sent:
+        interface.write(0x60, byte)
+        assert (interface.read(0x28) or 0) & _BUSY_TX_EMPTY_RX == 4 | 8
+        received.append(interface.read(0x60) or 0)
+    if held:
+        pins.write(0x0C, 3 << 8)
+    assert (interface.read(0x28) or 0) & _BUSY_TX_EMPTY_RX == 4
+    return bytes(received)
+
+
+def test_the_serial_flash_of_an_rp2040_tells_its_identity_while_it_is_selected() -> None:
+    bench = Bench()
+    bench.add("rp-ssi", name="ssi")
+    bench.add("rp-io-qspi", name="pins")
+    assert _flash_command(bench, b"\x9f\0\0\0", held=True) == b"\0\xef\x40\x15"
+    unique = _flash_command(bench, b"\x4b" + bytes(12), held=True)
+    assert unique[:5] == bytes(5)
+    assert len(set(unique[5:])) > 1
+    assert _flash_command(bench, b"\x4b" + bytes(12), held=True) == unique
+
+
+def test_boot_code_finds_the_serial_flash_in_quad_mode_and_its_settings_stay() -> None:
+    bench = Bench()
+    interface = bench.add("rp-ssi", name="ssi")
+    interface.write(0x14, 2)
+    for status in (0x35, 0x35):
+        interface.write(0x60, status)
+        interface.write(0x60, status)
+        assert (interface.read(0x60), interface.read(0x60)) == (0, 2)
+    interface.write(0x60, 0x05)
+    interface.write(0x08, 0)  # switched off: the queue is empty again
+    assert not (interface.read(0x28) or 0) & 8
+    assert interface.registers[0x14] == interface.read(0x14) == 2

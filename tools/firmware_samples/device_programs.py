@@ -77,6 +77,16 @@ def device_recipes() -> tuple[Recipe, ...]:
             runs_in_qemu=False,
         ),
         Recipe(
+            name="rp2040-rom",
+            purpose="what stands in for the functions of an RP2040's boot ROM, with its tables",
+            cores=("cortex-m0plus",),
+            sources=tuple(f"devices/rp2040_rom_{part}" for part in ("memory.S", "tables.S", "float.c", "double.c", "main.c")),
+            include=("devices",),
+            link_flags=("-Wl,--defsym=__flash_origin=0",),
+            expected_stdout="42 31 none\n",
+            runs_in_qemu=False,
+        ),
+        Recipe(
             name="rom-functions",
             purpose="the functions that stand in for a chip's ROM, tried",
             cores=("cortex-m0plus", "rv32imc"),

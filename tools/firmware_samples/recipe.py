@@ -111,6 +111,8 @@ class Recipe:
         Whether QEMU behaves as the image expects (no cycle counter, no unmodelled device).
     flags : tuple of str
         Compiler flags of this image alone.
+    link_flags : tuple of str
+        Flags of this image's link step alone.
     stdout_pattern : str
         A regular expression in place of `expected_stdout`, where what is printed depends on time.
     facts : dict
@@ -135,6 +137,7 @@ class Recipe:
     stripped: bool = False
     runs_in_qemu: bool = True
     flags: tuple[str, ...] = ()
+    link_flags: tuple[str, ...] = ()
     stdout_pattern: str = ""
     facts: dict[str, int | str] = field(default_factory=dict)
     core_facts: dict[str, dict[str, int | str]] = field(default_factory=dict)

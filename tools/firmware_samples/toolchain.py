@@ -76,7 +76,20 @@ def link_image(recipe: Recipe, core: Core, folder: Path, target: Path, *, model:
             objects.append(str(place))
         moved = [] if origins is None else [f"-Wl,--defsym=__flash_origin={origins[0]:#x}", f"-Wl,--defsym=__ram_origin={origins[1]:#x}"]
         subprocess.run(
-            [f"{core.toolchain}-gcc", *core.flags, *_LINK_FLAGS, *core.link_flags, *moved, "-T", core.script, *objects, "-lgcc", "-o", str(target)],
+            [
+                f"{core.toolchain}-gcc",
+                *core.flags,
+                *_LINK_FLAGS,
+                *core.link_flags,
+                *recipe.link_flags,
+                *moved,
+                "-T",
+                core.script,
+                *objects,
+                "-lgcc",
+                "-o",
+                str(target),
+            ],
             cwd=folder,
             check=True,
         )

@@ -16,6 +16,7 @@ from instsim.emulate.devices.nrf_uart import NrfUarte
 from instsim.emulate.devices.pl011 import Pl011
 from instsim.emulate.devices.random_numbers import NrfRng, RandomWord, Stm32Rng
 from instsim.emulate.devices.registers import Constant, ReadyBits, RegisterFile
+from instsim.emulate.devices.rp_ssi import RpQspiPins, RpSsi
 from instsim.emulate.devices.stm32_clocks import Stm32Power, Stm32Rcc
 from instsim.emulate.devices.stm32_timer import Stm32Timer
 from instsim.emulate.devices.stm32_usart import Stm32Lpuart, Stm32UsartV1, Stm32UsartV2
@@ -44,6 +45,8 @@ _MODELS: Mapping[str, type[Device]] = MappingProxyType(
         "rp-timer": RpTimer,
         "rp-resets": RpResets,
         "rp-clocks": RpClocks,
+        "rp-ssi": RpSsi,
+        "rp-io-qspi": RpQspiPins,
         "nrf-uarte": NrfUarte,
         "nrf-timer": NrfTimer,
         "nrf-rtc": NrfRtc,
