@@ -218,6 +218,6 @@ def sample_image(firmware: Path | None, sample: str | None, options: dict[str, A
     if not options.get("board"):
         options["board"], options["board_chosen_by"] = found.board, found.chosen_by
     options["run_on"] = found.run_on
-    if not any(options.get(key) for key in ("region", "start", "end")):
+    if not any(options.get(key) for key in ("region", "start", "end", "model")):
         options["region"] = found.region
     return found.path

@@ -90,6 +90,7 @@ class ModelRunner:
         self._block_cycles, self._register_resets = block_cycles, register_resets
         self._memory_timing: Callable[[Spare], MemoryTiming] | None = None
         self._on_progress = on_progress
+        self._eval_tensor: int | None = None
         if facts is not None and facts.image_sha256 == image.sha256:
             self._build(facts)
         else:
@@ -124,7 +125,6 @@ class ModelRunner:
         self._stage = Stage(self._machine, facts, spare)
         self._issued = IssuedInstructions(self._machine)
         self._firmware = firmware_facts(self._image)
-        self._eval_tensor: int | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         options = {
