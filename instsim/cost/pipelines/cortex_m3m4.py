@@ -34,6 +34,7 @@ _FP_ARITHMETIC = frozenset(("fp-add", "fp-multiply", "fp-convert", "fp-multiply-
 _FP_SLOW = frozenset(("fp-divide", "fp-sqrt"))
 _DIRECT = frozenset((Flow.JUMP, Flow.CONDITIONAL, Flow.CALL))
 _REGISTERS = ~(FLAGS | FPSCR | 1 << 15)
+_WIDE_BYTES = 4
 _FALLS_BEHIND = 3
 _CHAIN_BREAKS: Mapping[str, Callable[[Instruction, Instruction], int]] = {
     "any": lambda _previous, _instruction: 0,
@@ -51,7 +52,7 @@ def charge(block: Sequence[Instruction], parameters: Mapping[str, Parameter], is
     previous: Instruction | None = None
     for index, instruction in enumerate(block):
         name = instruction.instruction_class
-        if instruction.size == 4 and instruction.address & 2:
+        if _off_word(instruction):
             off_word += 1
             if off_word == _FALLS_BEHIND:
                 charges.append(Charge(index, "third-wide-unaligned"))
@@ -95,6 +96,8 @@ def _pair(charges: list[Charge], index: int, previous: Instruction, instruction:
         if before in _LOADS and name in _LOADS and not dependent:
             if not _CHAIN_BREAKS[chains](previous, instruction):
                 charges.append(Charge(index, "load-pair"))
+                if index == 1 and _off_word(previous) and _off_word(instruction):
+                    charges.append(Charge(index, "load-pair-late", when=When.ENTERED))
         elif before == "store" and not previous.register_offset:
             if name in _LOADS or name in _WIDE_LOADS:
                 charges.append(Charge(index, "store-then-load"))
@@ -105,6 +108,11 @@ def _pair(charges: list[Charge], index: int, previous: Instruction, instruction:
         sources = instruction.reads & ~instruction.accumulator if instruction.accumulator else instruction.reads
         if result & sources:
             charges.append(Charge(index, "fp-result-used"))
+
+
+def _off_word(instruction: Instruction) -> int:
+    """Return whether an instruction lies in two words."""
+    return instruction.size == _WIDE_BYTES and instruction.address & 2
 
 
 def _overlap(charges: list[Charge], block: Sequence[Instruction], index: int, issue: Sequence[float]) -> None:
@@ -128,7 +136,7 @@ def _control(charges: list[Charge], block: Sequence[Instruction]) -> None:
             charges.append(Charge(len(block) - 1, "flags-just-set", when=When.TAKEN))
     elif last.flow not in {Flow.NONE, Flow.TRAP}:
         charges.append(Charge(len(block) - 1, "indirect-refill", when=When.TAKEN))
-    if block[0].size == 4 and block[0].address & 2:
+    if _off_word(block[0]):
         charges.append(Charge(0, "unaligned-target", when=When.ENTERED))
 
 
@@ -145,6 +153,7 @@ PIPELINE = Pipeline(
             "third-wide-unaligned", "third 32-bit instruction in a row off a word boundary since one of several cycles: the fetch falls behind"
         ),
         EventRule("load-pair", "a load right behind a load whose result it does not need for its address", saving=True),
+        EventRule("load-pair-late", "a jump lands on two 32-bit loads off word boundaries: the second is fetched too late to pair"),
         EventRule("pre-indexed-load", "a pre-indexed load that is not right behind another load"),
         EventRule("load-to-address", "a loaded value forms the address of the next instruction"),
         EventRule("alu-to-address", "a data-processing result forms the address of the next instruction"),
