@@ -18,7 +18,9 @@ __all__ = ["Arena", "find_arena", "find_arenas"]
 _FIELD_OFFSETS = (8, 12)
 """Offset of ``buffer_head``; ``buffer_tail``, ``head``, ``tail`` and ``temp`` follow."""
 
-_OBJECT_BYTES = (24, 44)
+_OBJECT_BYTES = (24, 60)
+"""From TF 2.3 to the recording allocator of today."""
+
 _OBJECT_WITH_TEMP = 28
 """TF 2.3 had no ``temp`` yet: its object ends behind ``tail``."""
 
@@ -76,14 +78,16 @@ def _headers(bank: Bank, offset: int, size: int, memory: Memory) -> list[Arena]:
         buffer_head, buffer_tail, head, tail, temp = (words[near + at + k].astype(np.int64) for k in range(5))
         position = bank.spec.address + offset + 4 * near
         plausible = (
-            (bank.spec.address <= buffer_head)
-            & (buffer_head <= head)
+            (buffer_head <= head)
             & (head <= tail)
             & (tail <= position)
             & ((buffer_tail - position < _OBJECT_WITH_TEMP) | ((head <= temp) & (temp <= tail)))
         )
         for index in np.flatnonzero(plausible).tolist():
-            vtable = memory.find(int(words[near[index]]))
+            # An arena may begin in another RAM, where a chip has them side by side.
+            start_bank, vtable = memory.find(int(buffer_head[index])), memory.find(int(words[near[index]]))
+            if start_bank is None or start_bank[0].spec.kind is not MemoryKind.RAM:
+                continue
             if vtable is not None and vtable[0].spec.kind is MemoryKind.FLASH:
                 start, stop = int(buffer_head[index]), int(buffer_tail[index])
                 has_temp = stop - int(position[index]) >= _OBJECT_WITH_TEMP

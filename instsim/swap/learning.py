@@ -159,7 +159,7 @@ def _arena_of(image: FirmwareImage, machine: Machine, node: int) -> Arena:
         raise SwapError(
             "runner",
             f"{image.name}: the interpreter's tensor arena was not found" + (f" ({len(holding)} candidates)" if holding else ""),
-            hint="interpreters with separate persistent arenas or recording allocators cannot be used as runners",
+            hint="interpreters with separate persistent arenas cannot be used as runners",
         )
     return holding[0]
 
