@@ -25,8 +25,9 @@ from typing import Any
 from firmware_samples.catalogue import all_recipes
 from firmware_samples.manifest import KEPT_FIELDS, read_manifest, write_manifest
 from firmware_samples.recipe import CORES, Core, Recipe
-from instsim.model.tflite_writer import write_tflite
 from firmware_samples.toolchain import COMPILE_FLAGS, compiler_version, link_image, run_in_qemu
+
+from instsim.model.tflite_writer import write_tflite
 
 _FIRMWARE = Path(__file__).resolve().parent.parent / "firmware_elf"
 

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from instsim.dynamics.memory_layout import REGISTERS, ProgramWord, StepKind, TraceWord
+from instsim.dynamics.memory_layout import REGISTERS, ProgramWord, StepKind, Tally, TraceWord
 from instsim.dynamics.memory_state import TICKS_PER_CYCLE, SystemState
 from instsim.dynamics.memory_system import Access
 from instsim.emulate.counters import BlockCounters
 from instsim.emulate.engine import Engine
+from instsim.emulate.layout import Record
 from instsim.emulate.memory import PAGE, Memory
+from instsim.emulate.sampled_programs import SampledPrograms
 from instsim.emulate.spec import MemoryTiming
 from instsim.errors import RunError
 from instsim.isa import Isa
@@ -38,10 +40,11 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass
 class _Row:
-    """Stalls charged to one row, for each system: by site, and by path."""
+    """Stalls charged to one row, for each system: by site, and by path. Where blocks are sampled, also how often each program ran and was counted."""
 
     sites: list[Counts]
     tallies: list[Counts]
+    runs: Counts
 
 
 class MemoryTrace:
@@ -65,6 +68,7 @@ class MemoryTrace:
         self._chunks: list[npt.NDArray[np.uint64]] = []
         self._used = _CHUNK_WORDS
         self._prepared: list[int] = []
+        self._sampled: SampledPrograms | None = None if timing.sampling is None else SampledPrograms()
         self._failure: Exception | None = None
         self._stack_bank: Any = None
         self._rows: dict[int, _Row] = {}
@@ -95,8 +99,6 @@ class MemoryTrace:
                 sampling.gap_blocks,
                 sampling.warm_up_blocks,
             )
-            state[TraceWord.PHASE] = sampling.warm_up_blocks
-            state[TraceWord.WARMING] = 1
         self._systems: list[SystemState] = []
         self._configure()
         counters.trace_memory(state.ctypes.data)
@@ -134,6 +136,8 @@ class MemoryTrace:
         for slot in self._prepared:
             self._programs[slot] = 0
         self._prepared.clear()
+        if self._sampled is not None:
+            self._sampled.freeze()
 
     # -- preparing blocks --------------------------------------------------------------------------------------------------------
 
@@ -157,6 +161,8 @@ class MemoryTrace:
             self._counters.set_deadline(0)
             word = _NOTHING_TO_DO
         slot = self._counters.slot_of(address)
+        if self._sampled is not None:
+            self._sampled.end(word, self._counters.records_address + slot * Record.WORDS * 8)
         self._programs[slot] = word
         self._prepared.append(slot)
         return word
@@ -264,11 +270,15 @@ class MemoryTrace:
     def _site(self, address: int, access: Access) -> int:
         key = (address, access)
         site = self._site_of.get(key)
+        if site is not None and self._sampled is not None:
+            self._sampled.add(site)
         if site is None:
             site = self._site_of[key] = len(self._sites)
             self._sites.append(key)
             if site >= _MOST_SITES:
                 raise RunError("the firmware has more loads and stores than the memory simulation has room for", hint="use --memory ideal")
+            if self._sampled is not None:
+                self._sampled.add(site)
         return site
 
     def _store(self, words: list[int]) -> int:
@@ -292,13 +302,20 @@ class MemoryTrace:
     def charge(self, row: int | None) -> None:
         """Charge what was counted since the last call to the row in force, and what follows to `row` (None: to nobody)."""
         used = len(self._sites)
-        counted = _Row([state.sites[:used].copy() for state in self._systems], [state.tallies.copy() for state in self._systems])
+        runs = np.zeros((2, 0), np.int64) if self._sampled is None else self._sampled.take()
+        counted = _Row([state.sites[:used].copy() for state in self._systems], [state.tallies.copy() for state in self._systems], runs)
         self._since_reset = _sum(self._since_reset, counted)
         if self._row is not None:
             self._rows[self._row] = _sum(self._rows.get(self._row), counted)
         for state in self._systems:
             state.sites[:used] = 0
             state.tallies[:] = 0
+        if self._timing.sampling is not None:
+            # A row begins with a stretch that is followed exactly: many operators are over before the first sample.
+            for state in self._systems:
+                state.count(on=True)
+            self._state[TraceWord.SAMPLING], self._state[TraceWord.WARMING] = 1, 0
+            self._state[TraceWord.PHASE] = self._timing.sampling.first_blocks
         self._row = row
 
     def restart(self, row: int) -> None:
@@ -318,12 +335,18 @@ class MemoryTrace:
         used = len(self._sites)
         found = []
         for number, state in enumerate(self._systems):
-            sites = np.zeros((2, rows, used), np.int64)
-            tallies = np.zeros((rows, *state.tallies.shape), np.int64)
+            sites = np.zeros((2, rows, used))
+            tallies = np.zeros((rows, *state.tallies.shape))
             for row, charged in self._rows.items():
                 if row < rows:
                     sites[:, row, : len(charged.sites[number])] = charged.sites[number].T
                     tallies[row] = charged.tallies[number]
+            if self._sampled is not None:
+                runs = np.zeros((rows, 2, self._sampled.programs), np.int64)
+                for row, charged in self._rows.items():
+                    if row < rows:
+                        runs[row, :, : charged.runs.shape[1]] = charged.runs
+                sites, tallies = self._sampled.project(sites, tallies, runs)
             met = np.flatnonzero(sites.any(axis=(0, 1)))
             found.append(
                 MemoryUse(
@@ -331,16 +354,15 @@ class MemoryTrace:
                     addresses=np.array([self._sites[i][0] for i in met], np.int64),
                     accesses=np.array([int(self._sites[i][1]) for i in met], np.int64),
                     stall_cycles=sites[0][:, met] / TICKS_PER_CYCLE,
-                    misses=sites[1][:, met],
+                    misses=np.rint(sites[1][:, met]).astype(np.int64),
+                    sampled=self._sampled is not None,
                     paths=tuple(
                         PathUse(
                             path.memory,
                             path.access.name.lower(),
                             path.cache or "",
-                            tallies[:, i, 0].copy(),
-                            tallies[:, i, 1].copy(),
-                            tallies[:, i, 2].copy(),
-                            tallies[:, i, 3] / TICKS_PER_CYCLE,
+                            *(np.rint(tallies[:, i, kind]).astype(np.int64) for kind in (Tally.ACCESSES, Tally.MISSES, Tally.READ_AHEAD)),
+                            tallies[:, i, Tally.STALL] / TICKS_PER_CYCLE,
                         )
                         for i, path in enumerate(state.system.paths)
                     ),
@@ -356,7 +378,9 @@ def _sum(before: _Row | None, after: _Row) -> _Row:
     sites = [new.copy() for new in after.sites]
     for new, old in zip(sites, before.sites, strict=True):
         new[: len(old)] += old
-    return _Row(sites, [new + old for new, old in zip(after.tallies, before.tallies, strict=True)])
+    runs = after.runs.copy()
+    runs[:, : before.runs.shape[1]] += before.runs
+    return _Row(sites, [new + old for new, old in zip(after.tallies, before.tallies, strict=True)], runs)
 
 
 def _instruction_addresses(isa: Isa, code: bytes, address: int) -> list[int]:

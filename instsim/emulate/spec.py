@@ -49,12 +49,15 @@ class Sampling:
     window_blocks, gap_blocks : int
         Blocks that are simulated in a row, and those left out behind them.
     warm_up_blocks : int
-        Blocks at the start of each window that fill caches, but are not counted.
+        Blocks before each window that fill caches, but are not counted.
+    first_blocks : int
+        Blocks that are simulated and counted whenever another row is charged.
     """
 
     window_blocks: int
     gap_blocks: int
     warm_up_blocks: int
+    first_blocks: int
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from firmware_samples.exception_programs import exception_recipes
 from firmware_samples.int8_reference import run_subgraph
 from firmware_samples.kws_network import draw_kws
 from firmware_samples.machine_programs import machine_recipes
-from instsim.model.network import Network
 from firmware_samples.noise import INCREMENT, MULTIPLIER, Noise
 from firmware_samples.recipe import Recipe
+from instsim.model.network import Network
 
 __all__ = ["all_recipes", "kernels_executed", "sample_input"]
 

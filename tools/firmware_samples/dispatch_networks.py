@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from firmware_samples.drawing import Drawing
-from instsim.model.network import Array, Network, Subgraph, Tensor
 from firmware_samples.noise import Noise
+from instsim.model.network import Array, Network, Subgraph, Tensor
 
 __all__ = ["draw_control_flow", "draw_small"]
 

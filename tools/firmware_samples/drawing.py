@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_samples.int8_reference import accumulate, run_operator
-from instsim.model.network import Array, Network, Operator, Subgraph, Tensor
 from firmware_samples.noise import Noise
+from instsim.model.network import Array, Network, Operator, Subgraph, Tensor
 
 __all__ = ["Drawing"]
 

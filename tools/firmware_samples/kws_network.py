@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from firmware_samples.drawing import Drawing
-from instsim.model.network import Network, Tensor
 from firmware_samples.noise import Noise
+from instsim.model.network import Network, Tensor
 
 __all__ = ["draw_kws"]
 

@@ -1,0 +1,108 @@
+"""From stalls that were counted in samples of a run to those of the whole run.
+
+Every block's executions are known; of a sampled one also how many of them were counted. A site's stalls grow by the ratio of the two, in every row.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import numpy.typing as npt
+
+from instsim.dynamics.memory_layout import ProgramWord, Tally
+from instsim.emulate.layout import Record
+
+__all__ = ["SampledPrograms"]
+
+_LEAST_COUNTED = 8
+"""Counted executions of a site in one row, from which on that row speaks for itself."""
+
+Counts = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class SampledPrograms:
+    """The blocks that go through the memory simulation: how often each ran, how often it was counted, and the sites it has."""
+
+    def __init__(self) -> None:
+        self._runs: list[ctypes.c_uint64] = []
+        self._counted: list[ctypes.c_uint64] = []
+        self._site_rows: list[tuple[int, int]] = []
+        self._open: list[int] = []
+        self._before = np.zeros((2, 0), np.int64)
+
+    @property
+    def programs(self) -> int:
+        """Blocks so far."""
+        return len(self._runs)
+
+    def add(self, site: int) -> None:
+        """Give a site to the block that is being prepared."""
+        self._open.append(site)
+
+    def end(self, program: int, record: int) -> None:
+        """End a block.
+
+        Parameters
+        ----------
+        program : int
+            Address of its program (`instsim.dynamics.memory_layout.ProgramWord`); one that is no address has nothing to count.
+        record : int
+            Address of its record (`instsim.emulate.layout.Record`).
+        """
+        if program > 1:
+            index = len(self._runs)
+            self._runs.append(ctypes.c_uint64.from_address(record + 8 * Record.EXECUTIONS))
+            self._counted.append(ctypes.c_uint64.from_address(program + 8 * ProgramWord.SAMPLED))
+            self._site_rows += [(index, site) for site in dict.fromkeys(self._open)]
+        self._open.clear()
+
+    def freeze(self) -> None:
+        """Forget the blocks as they were prepared so far; they are going to be prepared anew, and to be counted there."""
+        self._runs = [ctypes.c_uint64(word.value) for word in self._runs]
+
+    def take(self) -> Counts:
+        """Return executions and counted executions of each block since the last call, shape (2, blocks)."""
+        now = np.array([[word.value for word in self._runs], [word.value for word in self._counted]], np.int64).reshape(2, -1)
+        since = now.copy()
+        since[:, : self._before.shape[1]] -= self._before
+        self._before = now
+        return since
+
+    def project(self, sites: Floats, tallies: Floats, runs: Counts) -> tuple[Floats, Floats]:
+        """Return what the samples say of the whole run.
+
+        Parameters
+        ----------
+        sites : ndarray of float64, shape (2, rows, sites)
+            Stalls and misses counted.
+        tallies : ndarray of float64, shape (rows, paths, kinds)
+            As `instsim.dynamics.memory_layout.Tally`.
+        runs : ndarray of int64, shape (rows, 2, blocks)
+            Sums of `take` by row.
+
+        Returns
+        -------
+        tuple of ndarray
+            Both, projected. A site that a row counted too rarely goes by what all rows say of it.
+        """
+        owners, places = np.array(self._site_rows, np.int64).reshape(-1, 2).T
+        ran = np.zeros((2, *sites.shape[1:]))
+        for row, executions in enumerate(runs):
+            for kind in (0, 1):
+                np.add.at(ran[kind, row], places, executions[kind, owners])
+        whole, counted = ran
+        with np.errstate(divide="ignore", invalid="ignore"):
+            everywhere = np.nan_to_num(sites.sum(axis=1) / counted.sum(axis=0))
+            own = np.where(counted > 0, sites / counted, 0.0)
+        rates = np.where(counted >= np.minimum(_LEAST_COUNTED, np.maximum(whole, 1)), own, everywhere[:, None, :])
+        projected = rates * whole
+        blocks, counted_blocks = runs.sum(axis=2).T.astype(float)
+        factor = np.where(counted_blocks > 0, blocks / np.maximum(counted_blocks, 1.0), 1.0)
+        all_tallies = tallies * factor[:, None, None]
+        # The paths' stalls are those of the sites, shared out as they were counted.
+        before, after = all_tallies[:, :, Tally.STALL].sum(axis=1), projected[0].sum(axis=1)
+        scale = np.where(before > 0, after / np.maximum(before, 1e-9), 1.0)
+        all_tallies[:, :, Tally.STALL] *= scale[:, None]
+        return projected, all_tallies
