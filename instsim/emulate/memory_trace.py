@@ -347,6 +347,7 @@ class MemoryTrace:
                     if row < rows:
                         runs[row, :, : charged.runs.shape[1]] = charged.runs
                 sites, tallies = self._sampled.project(sites, tallies, runs)
+            whole = np.rint(tallies).astype(np.int64)
             met = np.flatnonzero(sites.any(axis=(0, 1)))
             found.append(
                 MemoryUse(
@@ -361,7 +362,9 @@ class MemoryTrace:
                             path.memory,
                             path.access.name.lower(),
                             path.cache or "",
-                            *(np.rint(tallies[:, i, kind]).astype(np.int64) for kind in (Tally.ACCESSES, Tally.MISSES, Tally.READ_AHEAD)),
+                            whole[:, i, Tally.ACCESSES],
+                            whole[:, i, Tally.MISSES],
+                            whole[:, i, Tally.READ_AHEAD],
                             tallies[:, i, Tally.STALL] / TICKS_PER_CYCLE,
                         )
                         for i, path in enumerate(state.system.paths)
