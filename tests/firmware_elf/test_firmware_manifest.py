@@ -7,9 +7,9 @@ import tflite
 from firmware_samples.catalogue import all_recipes, kernels_executed
 from firmware_samples.manifest import read_manifest, write_manifest
 from firmware_samples.recipe import CORES
-from instsim.model.tflite_writer import write_tflite
 
 from instsim import resources
+from instsim.model.tflite_writer import write_tflite
 
 FOLDER = resources.firmware_elf()
 IMAGES = read_manifest(FOLDER / "manifest.toml")

@@ -7,10 +7,10 @@ from firmware_samples.dispatch_networks import draw_control_flow, draw_small
 from firmware_samples.int8_reference import run_operator, run_subgraph
 from firmware_samples.kws_network import draw_kws
 from firmware_samples.manifest import read_manifest
-from instsim.model.network import Network, Operator, Tensor
 from kws_reference import kws_scores
 
 from instsim import resources
+from instsim.model.network import Network, Operator, Tensor
 
 IMAGES = read_manifest(resources.firmware_elf() / "manifest.toml")
 NOTHING = Network("", "", 0, ())
