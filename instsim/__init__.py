@@ -16,6 +16,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from instsim.errors import (
         BudgetError,
         BudgetFileError,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from instsim.profile.block_profile import BlockProfile
     from instsim.session.estimate import Estimate
     from instsim.session.request import Request
+    from instsim.session.whatif import WhatIf
 
 __version__ = "0.1.0"
 
@@ -57,12 +60,14 @@ __all__ = [
     "SwapError",
     "TableError",
     "UsageError",
+    "WhatIf",
     "__version__",
     "compare",
     "estimate",
     "load_profile",
     "profile",
     "save_profile",
+    "whatif",
 ]
 
 _HOMES = {
@@ -71,6 +76,7 @@ _HOMES = {
     "compare": "instsim.gate.comparing",
     "Estimate": "instsim.session.estimate",
     "Request": "instsim.session.request",
+    "WhatIf": "instsim.session.whatif",
     **dict.fromkeys(
         (
             "BudgetError",
@@ -141,6 +147,51 @@ def estimate(firmware: str | os.PathLike[str] | BlockProfile, **options: Any) ->
     from instsim.session.facade import estimate as run  # noqa: PLC0415 -- keeps `import instsim` cheap
 
     return run(os.fspath(firmware) if isinstance(firmware, (str, os.PathLike)) else firmware, _request(options))
+
+
+def whatif(
+    firmware: str | os.PathLike[str],
+    *,
+    clocks_hz: float | Sequence[float] = (),
+    wait_states: int | Sequence[int] = (),
+    moves: str | Sequence[str] = (),
+    **options: Any,
+) -> WhatIf:
+    """Run a firmware once and price its region at other clocks and wait states, and with parts of it in other memories.
+
+    Parameters
+    ----------
+    firmware : str or path
+        The image.
+    clocks_hz : float or sequence of float
+        Core clocks to try, each with the wait states that the flash needs there.
+    wait_states : int or sequence of int
+        Wait states to try at each clock.
+    moves : str or sequence of str
+        Placements to try, each at every clock beside the image as it was built: ``weights=sram1``, ``FUNCTION=itcm``,
+        ``0x08010000-0x08020000=sram1``; several with commas between them go together.
+    **options
+        Fields of `Request`, as for `estimate`.
+
+    Returns
+    -------
+    WhatIf
+        A row for each memory system, the first one as the firmware is.
+
+    Raises
+    ------
+    InstsimError
+        One of its subclasses: what is wrong, and what to do about it.
+    """
+    from instsim.session.whatif import whatif as run  # noqa: PLC0415 -- keeps `import instsim` cheap
+
+    return run(
+        os.fspath(firmware),
+        _request(options),
+        clocks_hz=(clocks_hz,) if isinstance(clocks_hz, (int, float)) else tuple(clocks_hz),
+        wait_states=(wait_states,) if isinstance(wait_states, int) else tuple(wait_states),
+        moves=(moves,) if isinstance(moves, str) else tuple(moves),
+    )
 
 
 def load_profile(path: str | os.PathLike[str]) -> BlockProfile:

@@ -18,7 +18,7 @@ from typing import Any
 from instsim.cost.core_schema import CoreFile
 from instsim.cost.memory_schema import MemoryFile
 from instsim.report.json_report import schema_path
-from instsim.report.json_schema import check_schema, comparison_schema, estimate_schema
+from instsim.report.json_schema import check_schema, comparison_schema, estimate_schema, whatif_schema
 from instsim.resources import cost_tables
 
 
@@ -28,6 +28,7 @@ def schemas() -> dict[Path, Callable[[], dict[str, Any]]]:
         schema_path(): estimate_schema,
         schema_path().with_name("comparison.schema.json"): comparison_schema,
         schema_path().with_name("check.schema.json"): check_schema,
+        schema_path().with_name("whatif.schema.json"): whatif_schema,
         cost_tables() / "schema" / "core.json": CoreFile.model_json_schema,
         cost_tables() / "schema" / "memory.json": MemoryFile.model_json_schema,
     }

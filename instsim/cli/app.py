@@ -19,6 +19,7 @@ _COMMANDS = {
     "profile": ("instsim.cli.profile", "Run a firmware and save what ran."),
     "calibrate": ("instsim.cli.calibrate", "Fit a board to a few runs measured on it."),
     "plan": ("instsim.cli.plan", "Which runs to measure next."),
+    "whatif": ("instsim.cli.whatif", "The same run at other clocks, wait states and placements."),
     "compare": ("instsim.cli.compare", "What changed between two firmwares."),
     "check": ("instsim.cli.check", "Hold firmwares against budgets."),
     "baseline": ("instsim.cli.baseline", "Keep the figures that budgets compare with."),

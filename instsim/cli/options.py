@@ -12,8 +12,11 @@ import click
 from instsim.errors import UsageError
 
 __all__ = [
+    "Clocks",
     "Name",
     "Number",
+    "Numbers",
+    "board_options",
     "calibration_options",
     "firmware_argument",
     "model_options",
@@ -46,6 +49,17 @@ class _Clock(click.ParamType):  # type: ignore[type-arg, unused-ignore] # generi
         self.fail(f"{value!r} is not a clock: give hertz, or a unit as in 80MHz", param, ctx)
 
 
+class Clocks(_Clock):
+    """Clocks with commas between them: ``40MHz,80MHz``."""
+
+    name = "hz,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a tuple of clocks in hertz, or fail with what is wrong."""
+        convert = super().convert
+        return value if isinstance(value, tuple) else tuple(convert(part, param, ctx) for part in str(value).split(","))
+
+
 class Number(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """A whole number, decimal or ``0x`` hexadecimal, with an optional ``k``, ``M`` or ``G``."""
 
@@ -65,6 +79,17 @@ class Number(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         if number < 0:
             self.fail(f"{value!r} is negative", param, ctx)
         return number
+
+
+class Numbers(Number):
+    """Whole numbers with commas between them: ``0,2,5``."""
+
+    name = "number,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a tuple of numbers, or fail with what is wrong."""
+        convert = super().convert
+        return value if isinstance(value, tuple) else tuple(convert(part, param, ctx) for part in str(value).split(","))
 
 
 class Name(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -95,12 +120,20 @@ def firmware_argument(command: Command) -> Command:
     )
 
 
-def target_options(command: Command) -> Command:
-    """Add --board, --core and --clock."""
+def board_options(command: Command) -> Command:
+    """Add --board and --core."""
     return _stack(
         command,
         click.option("-b", "--board", type=Name(), metavar="BOARD", help="Board name or board file. Default: the settings file, else a guess."),
         click.option("--core", type=Name(), metavar="CORE", help="Core table, instead of the board's."),
+    )
+
+
+def target_options(command: Command) -> Command:
+    """Add --board, --core and --clock."""
+    return _stack(
+        command,
+        board_options,
         click.option("--clock", "clock_hz", type=_Clock(), help="Core clock, as in 80MHz. Default: the board's."),
     )
 

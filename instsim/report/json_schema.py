@@ -16,9 +16,11 @@ from instsim.gate.comparison import Comparison
 from instsim.gate.verdict import CheckReport
 from instsim.report.gate_json import CHECK_VERSION, COMPARISON_VERSION
 from instsim.report.json_report import SCHEMA_VERSION
+from instsim.report.whatif import WHATIF_VERSION
 from instsim.session.estimate import Estimate
+from instsim.session.whatif import WhatIf
 
-__all__ = ["check_schema", "comparison_schema", "estimate_schema"]
+__all__ = ["check_schema", "comparison_schema", "estimate_schema", "whatif_schema"]
 
 _SCALARS: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean", NoneType: "null"}
 
@@ -38,6 +40,11 @@ def check_schema() -> dict[str, Any]:
     """Return the schema (draft 2020-12) of what `instsim.report.gate_json.check_document` makes."""
     derived = {"exit_code": {"enum": [0, 1, 3, 4], "description": "Exit code of instsim check."}}
     return _document(CheckReport, "check", CHECK_VERSION, derived)
+
+
+def whatif_schema() -> dict[str, Any]:
+    """Return the schema (draft 2020-12) of what `instsim.report.whatif.whatif_document` makes."""
+    return _document(WhatIf, "whatif", WHATIF_VERSION, {})
 
 
 def _document(kind: Any, name: str, version: str, derived: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from instsim.session.choose import Target, choose_target
 from instsim.session.estimate import BoardChoice, Estimate
 from instsim.session.estimating import estimate_profile
 from instsim.session.machines import machine_spec
-from instsim.session.memories import memory_simulation
+from instsim.session.memories import Variant, memory_simulation
 from instsim.session.model_file import check_model_options
 from instsim.session.regions import find_region, find_watch
 from instsim.session.remembered import remembered_profile
@@ -24,7 +25,7 @@ from instsim.session.settings import Settings, find_settings
 from instsim.session.surroundings import checked_patterns, find_entry, find_peeks, find_pokes, find_serial, find_stubs
 from instsim.session.svd import register_resets
 
-__all__ = ["estimate", "profile", "profile_for", "saved_target", "with_settings"]
+__all__ = ["estimate", "load_firmware", "profile", "profile_for", "saved_target", "with_settings"]
 
 _RUN_OPTIONS = (
     *("region", "start", "end", "dispatchers", "kernels", "serial", "input_file", "expect", "entry", "stubs", "pokes", "peeks", "svd"),
@@ -49,18 +50,26 @@ def profile(firmware: str | Path | FirmwareImage, request: Request | None = None
     """
     request = request or Request()
     settings = find_settings(request.settings_folder)
-    image = firmware if isinstance(firmware, FirmwareImage) else _load(firmware, request, settings)
+    image = firmware if isinstance(firmware, FirmwareImage) else load_firmware(firmware, request, settings)
     return profile_for(image, choose_target(image, request, settings), with_settings(request, settings))
 
 
-def profile_for(image: FirmwareImage, target: Target, request: Request) -> BlockProfile:
-    """Run an image on a target that is settled already, or take what ran from the cache."""
+def profile_for(image: FirmwareImage, target: Target, request: Request, variants: Sequence[Variant] = ()) -> BlockProfile:
+    """Run an image on a target that is settled already, or take what ran from the cache.
+
+    Parameters
+    ----------
+    image, target, request : FirmwareImage, Target, Request
+        What runs, where, and how.
+    variants : sequence of Variant
+        Memory systems to simulate behind the board's own.
+    """
     if request.use_cache and not request.uses_files:
-        return remembered_profile(image, target, request, lambda: _run(image, target, request))
-    return _run(image, target, request)
+        return remembered_profile(image, target, request, lambda: _run(image, target, request, variants), variants)
+    return _run(image, target, request, variants)
 
 
-def _run(image: FirmwareImage, target: Target, request: Request) -> BlockProfile:
+def _run(image: FirmwareImage, target: Target, request: Request, variants: Sequence[Variant]) -> BlockProfile:
     if request.model is not None:
         from instsim.session.swapping import swapped_profile  # noqa: PLC0415 -- loads Unicorn
 
@@ -69,7 +78,7 @@ def _run(image: FirmwareImage, target: Target, request: Request) -> BlockProfile
     from instsim.emulate.run import RunOptions, profile_image  # noqa: PLC0415 -- loads Unicorn
 
     model = CostModel(target.core)
-    memories = memory_simulation(target, request)
+    memories = memory_simulation(target, request, variants)
     script = find_serial(image, request, target.machine_board)
     options = RunOptions(
         region=find_region(image, request, script),
@@ -114,7 +123,7 @@ def estimate(firmware: str | Path | FirmwareImage | BlockProfile, request: Reque
     if isinstance(firmware, BlockProfile):
         saved = replace(firmware, memory=()) if (request.memory or settings.memory) == "ideal" else firmware
         return _priced(saved, saved_target(firmware, request, settings), request, settings)
-    image = firmware if isinstance(firmware, FirmwareImage) else _load(firmware, request, settings)
+    image = firmware if isinstance(firmware, FirmwareImage) else load_firmware(firmware, request, settings)
     target = choose_target(image, request, settings)
     ran = profile_for(image, target, with_settings(request, settings))
     return _priced(ran, target, request, settings)
@@ -125,7 +134,7 @@ def _priced(ran: BlockProfile, target: Target, request: Request, settings: Setti
     return calibrated(nominal, target, request, settings)
 
 
-def _load(path: str | Path, request: Request, settings: Settings) -> FirmwareImage:
+def load_firmware(path: str | Path, request: Request, settings: Settings) -> FirmwareImage:
     """Load an image; a raw binary that does not tell its address goes where the named board starts."""
     try:
         return load_image(path, base=request.base)

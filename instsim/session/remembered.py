@@ -6,7 +6,7 @@ A profile is kept, not an estimate: it holds what takes long to find, and pricin
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 from instsim import __version__, artifacts
@@ -15,6 +15,7 @@ from instsim.image import FirmwareImage
 from instsim.profile import BlockProfile
 from instsim.profile.file import profile_bytes, profile_from_bytes
 from instsim.session.choose import Target
+from instsim.session.memories import Variant
 from instsim.session.model_file import model_name, read_model_file
 from instsim.session.request import Request
 
@@ -43,7 +44,9 @@ _NOT_OF_THE_RUN = frozenset(
 """Fields of a request that change nothing beside what the target already says; the model is told by its contents."""
 
 
-def remembered_profile(image: FirmwareImage, target: Target, request: Request, run: Callable[[], BlockProfile]) -> BlockProfile:
+def remembered_profile(
+    image: FirmwareImage, target: Target, request: Request, run: Callable[[], BlockProfile], variants: Sequence[Variant] = ()
+) -> BlockProfile:
     """Return what ran: kept from an earlier run with the same image, machine, region and version of instsim, else from `run`.
 
     Parameters
@@ -56,6 +59,8 @@ def remembered_profile(image: FirmwareImage, target: Target, request: Request, r
         Region, kernels and budget.
     run : callable
         Runs the image; whatever it raises is raised here, and nothing is kept.
+    variants : sequence of Variant
+        Memory systems that are simulated behind the board's own.
     """
     facts = [
         __version__,
@@ -66,6 +71,7 @@ def remembered_profile(image: FirmwareImage, target: Target, request: Request, r
         target.machine_board.name,
         target.core.digest,
         repr(target.clock_hz),
+        repr(tuple(variants)),
         "" if request.model is None else f"{model_name(request.model)} {hashlib.sha256(read_model_file(request.model)).hexdigest()}",
         *(f"{field.name}={getattr(request, field.name)!r}" for field in fields(request) if field.name not in _NOT_OF_THE_RUN),
     ]

@@ -29,9 +29,9 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     run = facade._run
 
-    def counted(image, target, request):
+    def counted(image, target, request, variants):
         seen.append(image.name)
-        return run(image, target, request)
+        return run(image, target, request, variants)
 
     monkeypatch.setattr(facade, "_run", counted)
     return seen
