@@ -13,6 +13,7 @@ __all__ = [
     "PortWord",
     "ProgramWord",
     "RangeWord",
+    "SiteWord",
     "StepKind",
     "SystemWord",
     "Tally",
@@ -115,9 +116,9 @@ class SystemWord(IntEnum):
     REDIRECTED_AT = 9
     """When control last jumped, in ticks."""
     TALLIES = 10
-    """Pointer to what is counted: four words for each path (`Tally`), then two for each site (stall in ticks, misses)."""
+    """Pointer to what is counted for each path: four words (`Tally`)."""
     SITES = 11
-    """Address of the first site's words."""
+    """Pointer to what is counted for each place that accesses memory: `SiteWord`."""
     FETCH_PATHS = 12
     """Pointer to 2**20 bytes: like `READ_MAP`, for fetches; read when a block is prepared only."""
     SPARE_TALLIES = 13
@@ -127,6 +128,17 @@ class SystemWord(IntEnum):
     """... and the pointers for those that are."""
     CHECKED_SITES = 16
     WORDS = 24
+
+
+class SiteWord(IntEnum):
+    """What is counted for one place that accesses memory."""
+
+    STALL = 0
+    """In ticks."""
+    MISSES = 1
+    SPLIT = 2
+    """Accesses whose bytes lie in two words."""
+    WORDS = 3
 
 
 class RangeWord(IntEnum):

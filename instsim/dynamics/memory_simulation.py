@@ -19,6 +19,7 @@ from instsim.dynamics.memory_layout import (
     PortWord,
     ProgramWord,
     RangeWord,
+    SiteWord,
     StepKind,
     SystemWord,
     Tally,
@@ -108,6 +109,7 @@ _LENGTH, _TICKS, _COPIES, _SAMPLED, _HEAD_BYTES = (
     int(ProgramWord.SAMPLED),
     8 * int(ProgramWord.WORDS),
 )
+_SITE_STALL, _SITE_MISSES, _SPLIT, _SITE_BYTES = int(SiteWord.STALL), int(SiteWord.MISSES), int(SiteWord.SPLIT), 8 * int(SiteWord.WORDS)
 _OPERATION_BYTES = 8 * OPERATION_WORDS
 _SYSTEMS, _SYSTEMS_LENGTH, _REGISTERS, _SCRATCH, _PAGES, _WARMING, _FETCH_BYTES = (
     int(TraceWord.SYSTEMS),
@@ -442,9 +444,9 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
                     hidden = min(stall, lead)
                     stall -= hidden
                     if stall | (result & _ONE):
-                        counts = words(system[_SITES] + site * _U64(16))
-                        counts[0] += stall
-                        counts[1] += result & _ONE
+                        counts = words(system[_SITES] + site * _U64(_SITE_BYTES))
+                        counts[_SITE_STALL] += stall
+                        counts[_SITE_MISSES] += result & _ONE
                         system[_NOW] += stall
                     if hidden:
                         words(system[_TALLIES] + (found - _ONE) * _U64(8 * _TALLY_WORDS))[_STALL] -= hidden
@@ -480,10 +482,12 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
                             stall += system[_CROSSING]
                         system[_LAST_READ] = found
                     if stall | missed:
-                        counts = words(system[_SITES] + site * _U64(16))
-                        counts[0] += stall
-                        counts[1] += missed
+                        counts = words(system[_SITES] + site * _U64(_SITE_BYTES))
+                        counts[_SITE_STALL] += stall
+                        counts[_SITE_MISSES] += missed
                         system[_NOW] += stall
+                    if (word & _U64(3)) + size > _U64(4):
+                        words(system[_SITES] + site * _U64(_SITE_BYTES))[_SPLIT] += _ONE
                     word = (word + size) & _MASK
                     ticks += _CYCLE
         else:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from instsim.dynamics.memory_layout import MIXED, CacheWord, PathWord, PortWord, RangeWord, SystemWord, Tally
+from instsim.dynamics.memory_layout import MIXED, CacheWord, PathWord, PortWord, RangeWord, SiteWord, SystemWord, Tally
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path
 
 __all__ = ["TICKS_PER_CYCLE", "SystemState"]
@@ -43,7 +43,7 @@ class SystemState:
         self._maps = {access: np.zeros(1 << 32 - _PAGE_BITS, np.uint8) for access in Access}
         self._ranges = self._range_words()
         self.tallies = np.zeros((len(system.paths), Tally.WORDS), np.int64)
-        self.sites = np.zeros((sites, 2), np.int64)
+        self.sites = np.zeros((sites, SiteWord.WORDS), np.int64)
         self._spare_tallies, self._spare_sites = np.zeros_like(self.tallies), np.zeros_like(self.sites)
         self._head = head = np.zeros(SystemWord.WORDS, np.uint64)
         head[SystemWord.READ_MAP] = self._maps[Access.READ].ctypes.data

@@ -1,6 +1,6 @@
 """Loads and stores whose bytes lie in two words: some cores split them in two accesses.
 
-Looking at every access makes a run many times slower, so nobody does unless asked to. Compilers for RISC-V avoid such accesses by default.
+Looking at every access here makes a run many times slower, so nobody does unless asked to; the memory simulation counts them as it goes.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from instsim.dynamics.memory_layout import REGISTERS, ProgramWord, StepKind, Tally, TraceWord
+from instsim.dynamics.memory_layout import REGISTERS, ProgramWord, SiteWord, StepKind, Tally, TraceWord
 from instsim.dynamics.memory_state import TICKS_PER_CYCLE, SystemState
 from instsim.dynamics.memory_system import Access
 from instsim.emulate.counters import BlockCounters
@@ -22,6 +22,7 @@ from instsim.emulate.spec import MemoryTiming
 from instsim.errors import RunError
 from instsim.isa import Isa
 from instsim.isa.address_steps import NO_REGISTER, AddressStep, Operation, address_steps
+from instsim.profile.block_profile import CrossingUse
 from instsim.profile.memory_use import MemoryUse, PathUse
 
 __all__ = ["MemoryTrace"]
@@ -335,7 +336,7 @@ class MemoryTrace:
         used = len(self._sites)
         found = []
         for number, state in enumerate(self._systems):
-            sites = np.zeros((2, rows, used))
+            sites = np.zeros((SiteWord.WORDS, rows, used))
             tallies = np.zeros((rows, *state.tallies.shape))
             for row, charged in self._rows.items():
                 if row < rows:
@@ -348,14 +349,14 @@ class MemoryTrace:
                         runs[row, :, : charged.runs.shape[1]] = charged.runs
                 sites, tallies = self._sampled.project(sites, tallies, runs)
             whole = np.rint(tallies).astype(np.int64)
-            met = np.flatnonzero(sites.any(axis=(0, 1)))
+            met = np.flatnonzero(sites[[SiteWord.STALL, SiteWord.MISSES]].any(axis=(0, 1)))
             found.append(
                 MemoryUse(
                     system=state.system.name,
                     addresses=np.array([self._sites[i][0] for i in met], np.int64),
                     accesses=np.array([int(self._sites[i][1]) for i in met], np.int64),
-                    stall_cycles=sites[0][:, met] / TICKS_PER_CYCLE,
-                    misses=np.rint(sites[1][:, met]).astype(np.int64),
+                    stall_cycles=sites[SiteWord.STALL][:, met] / TICKS_PER_CYCLE,
+                    misses=np.rint(sites[SiteWord.MISSES][:, met]).astype(np.int64),
                     sampled=self._sampled is not None,
                     paths=tuple(
                         PathUse(
@@ -372,6 +373,15 @@ class MemoryTrace:
                 )
             )
         return tuple(found)
+
+    def crossings(self, rows: int) -> tuple[CrossingUse, ...]:
+        """Return the accesses of rows 0 to ``rows - 1`` whose bytes lay in two words, as far as they were looked at; nobody must be charged."""
+        counts = np.zeros((rows, len(self._sites)), np.int64)
+        for row, charged in self._rows.items():
+            if row < rows and charged.sites:
+                split = charged.sites[0][:, SiteWord.SPLIT]
+                counts[row, : len(split)] = split
+        return tuple(CrossingUse(self._sites[site][0], counts[:, site].copy()) for site in np.flatnonzero(counts.any(axis=0)).tolist())
 
 
 def _sum(before: _Row | None, after: _Row) -> _Row:

@@ -70,6 +70,7 @@ def observed_profile(machine: Machine, observer: Observer, ledger: Ledger, run: 
         calls=calls,
         kernels=kernels,
         memory=() if machine.memory_trace is None else machine.memory_trace.uses(1 + len(kernels)),
+        crossings=() if machine.memory_trace is None else machine.memory_trace.crossings(1 + len(kernels)),
         functions=_functions(machine.boot_rom.named_image, blocks.addresses, called),
         dividers=tuple(
             DividerUse(address, keys := np.flatnonzero(histogram).astype(np.int64), histogram[keys])

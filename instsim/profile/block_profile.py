@@ -354,7 +354,7 @@ class BlockProfile:
         The `instsim.profile.basic_blocks.BEHIND_BYTES` behind each block in memory, run or not, one block after the other: what
         fetch has seen when a branch is decided. Empty if nobody kept them.
     crossings : tuple of CrossingUse
-        Accesses across word borders, where the machine was asked to look for them; else empty.
+        Accesses across word borders, where memories were simulated or the machine was asked to look for them; else empty.
     calls : CallTree or None
         The call tree, where the machine was asked to keep a shadow stack.
     memory : tuple of MemoryUse
