@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instsim.dynamics.memory_layout import ProgramWord, StepKind, TraceWord
+from instsim.dynamics.memory_layout import ProgramWord, SiteWord, StepKind, TraceWord
 from instsim.dynamics.memory_state import TICKS_PER_CYCLE, SystemState
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path, Replacement
 from tests.dynamics.memory_reference import Reference
@@ -99,6 +99,14 @@ def test_a_data_read_aborts_what_is_read_ahead_which_begins_anew_behind_it() -> 
     native.run_block([_fetch(0x1000, 0, 0), _read(0x2000, 2, 1), _fetch(0x1008, 4, 2)], 8, jumped=True)
     # The next line is begun at 3. Data, wanted at 4, are there at 6; the line is begun again at 7 and there at 9; wanted at 4 + 4 = 8.
     assert native.stall()[:3] == [2.0, 2.0, 1.0]
+
+
+def test_accesses_whose_bytes_lie_in_two_words_are_counted_wherever_they_go() -> None:
+    native = Native(MemorySystem("m", (), (_flash(),)))
+    block = [_read(0x1000, 0, 0), _read(0x1001, 1, 1), _read(0x2000_0003, 2, 2), (Access.WRITE, 0x2000_0002, 3.0, 3, False)]
+    native.run_block(block, 4, jumped=True)
+    native.run_block(block[1:2], 1, jumped=True)
+    assert list(native.states[0].sites[:4, SiteWord.SPLIT]) == [0, 2, 1, 1]
 
 
 def test_the_least_recently_used_line_makes_room() -> None:
