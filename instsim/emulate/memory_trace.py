@@ -37,6 +37,7 @@ _MASK = 0xFFFFFFFF
 _FETCH_BYTES = 4
 
 Counts = npt.NDArray[np.int64]
+Stalls = npt.NDArray[np.float64]
 
 
 @dataclass
@@ -331,23 +332,27 @@ class MemoryTrace:
         if self._since_reset is not None:
             self._rows = {row: self._since_reset}
 
+    def _charged(self, number: int, rows: int) -> tuple[Stalls, Stalls]:
+        """Return what was charged on one system, of the whole run: shapes (words of a site, rows, sites) and (rows, paths, kinds)."""
+        state = self._systems[number]
+        sites = np.zeros((SiteWord.WORDS, rows, len(self._sites)))
+        tallies = np.zeros((rows, *state.tallies.shape))
+        chosen = {row: charged for row, charged in self._rows.items() if row < rows}
+        for row, charged in chosen.items():
+            sites[:, row, : len(charged.sites[number])] = charged.sites[number].T
+            tallies[row] = charged.tallies[number]
+        if self._sampled is None:
+            return sites, tallies
+        runs = np.zeros((rows, 2, self._sampled.programs), np.int64)
+        for row, charged in chosen.items():
+            runs[row, :, : charged.runs.shape[1]] = charged.runs
+        return self._sampled.project(sites, tallies, runs)
+
     def uses(self, rows: int) -> tuple[MemoryUse, ...]:
         """Return what each system made of rows 0 to ``rows - 1``; nobody must be charged."""
-        used = len(self._sites)
         found = []
         for number, state in enumerate(self._systems):
-            sites = np.zeros((SiteWord.WORDS, rows, used))
-            tallies = np.zeros((rows, *state.tallies.shape))
-            for row, charged in self._rows.items():
-                if row < rows:
-                    sites[:, row, : len(charged.sites[number])] = charged.sites[number].T
-                    tallies[row] = charged.tallies[number]
-            if self._sampled is not None:
-                runs = np.zeros((rows, 2, self._sampled.programs), np.int64)
-                for row, charged in self._rows.items():
-                    if row < rows:
-                        runs[row, :, : charged.runs.shape[1]] = charged.runs
-                sites, tallies = self._sampled.project(sites, tallies, runs)
+            sites, tallies = self._charged(number, rows)
             whole = np.rint(tallies).astype(np.int64)
             met = np.flatnonzero(sites[[SiteWord.STALL, SiteWord.MISSES]].any(axis=(0, 1)))
             found.append(
@@ -376,11 +381,9 @@ class MemoryTrace:
 
     def crossings(self, rows: int) -> tuple[CrossingUse, ...]:
         """Return the accesses of rows 0 to ``rows - 1`` whose bytes lay in two words, as far as they were looked at; nobody must be charged."""
-        counts = np.zeros((rows, len(self._sites)), np.int64)
-        for row, charged in self._rows.items():
-            if row < rows and charged.sites:
-                split = charged.sites[0][:, SiteWord.SPLIT]
-                counts[row, : len(split)] = split
+        if not self._systems:
+            return ()
+        counts = np.rint(self._charged(0, rows)[0][SiteWord.SPLIT]).astype(np.int64)
         return tuple(CrossingUse(self._sites[site][0], counts[:, site].copy()) for site in np.flatnonzero(counts.any(axis=0)).tolist())
 
 

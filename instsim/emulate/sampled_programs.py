@@ -75,8 +75,8 @@ class SampledPrograms:
 
         Parameters
         ----------
-        sites : ndarray of float64, shape (2, rows, sites)
-            Stalls and misses counted.
+        sites : ndarray of float64, shape (words, rows, sites)
+            Counted, by `instsim.dynamics.memory_layout.SiteWord`.
         tallies : ndarray of float64, shape (rows, paths, kinds)
             As `instsim.dynamics.memory_layout.Tally`.
         runs : ndarray of int64, shape (rows, 2, blocks)
