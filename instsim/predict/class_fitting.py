@@ -19,7 +19,9 @@ __all__ = ["Observations", "fit_classes"]
 _WORTH_CONDITIONS = 2e-6
 _WORTH_SPLIT = 1e-4
 _WORTH_SCATTER = 2e-4
-_SIMPLE_TERMS = 700
+_SIMPLE_TERMS = 500
+_MOST_TABLES = 160
+_MOST_SPLIT = 16
 _FEWEST_SAMPLES = 4
 _FAVOURITES = 48
 _NONE: tuple[Piece, ...] = ()
@@ -80,6 +82,7 @@ class _Fitting:
     seen: Observations
     found: dict[int, Formula] = field(default_factory=dict)
     varying: set[int] = field(default_factory=set)
+    divisible: set[int] = field(default_factory=set)
     _tables: dict[bytes, TermTable] = field(default_factory=dict)
     _used: Counter[int] = field(default_factory=Counter)
 
@@ -92,7 +95,9 @@ class _Fitting:
             for number in [number for number in order if number not in self.found and number not in follows_data]:
                 self._accept(number, self._combine(number, every))
         follows_data |= {number for number in order if number not in self.found and self._scatter(number) < _WORTH_SCATTER}
-        for number in [number for number in order if number not in self.found and number not in follows_data]:
+        left = [number for number in order if number not in self.found and number not in follows_data]
+        self.divisible = set(left[:_MOST_SPLIT])
+        for number in left:
             self._accept(number, self._conditional(number))
         for number in [number for number in order if number not in self.found and number not in follows_data]:
             self._accept(number, self._combine(number, every, triple=self.seen.weights[number] > _WORTH_SPLIT))
@@ -125,7 +130,7 @@ class _Fitting:
     def _table(self, rows: Flags, terms: int) -> TermTable:
         key = np.packbits(rows).tobytes() + terms.to_bytes(4, "little")
         if key not in self._tables:
-            if len(self._tables) > 40:
+            if len(self._tables) >= _MOST_TABLES:
                 self._tables.clear()
             self._tables[key] = TermTable(self.seen.terms[rows, :terms])
         return self._tables[key]
@@ -163,11 +168,11 @@ class _Fitting:
             gate = find_gate(ran, self.seen.conditions, self.seen.condition_names)
             if gate is not None and ran.sum() >= _FEWEST_SAMPLES:
                 inside = self._combine(number, ran)
-                if inside is None and self.seen.weights[number] > _WORTH_SPLIT:
+                if inside is None and number in self.divisible:
                     inside = self._split(number, ran)
                 if inside is not None:
                     return merged(gated(inside, gate.literals, negated=gate.is_negated))
-        if self.seen.weights[number] > _WORTH_SPLIT:
+        if number in self.divisible:
             return self._split(number, np.ones_like(ran))
         return None
 
@@ -202,7 +207,7 @@ class _Fitting:
         return pieces if gate is None else merged(gated(pieces, gate.literals, negated=gate.is_negated))
 
     def _partly_exact(self, number: int, rows: Flags, known: Sequence[int], exact: dict[int, Formula]) -> tuple[Piece, ...] | None:
-        if self.seen.weights[number] < _WORTH_SPLIT or rows.sum() < 2 * _FEWEST_SAMPLES:
+        if number not in self.divisible or rows.sum() < 2 * _FEWEST_SAMPLES:
             return None
         best: tuple[int, str, tuple[Piece, ...], Flags] | None = None
         for place, name in enumerate(self.seen.condition_names):

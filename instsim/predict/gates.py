@@ -30,6 +30,13 @@ class Gate(NamedTuple):
     literals: tuple[str, ...]
     is_negated: bool = False
 
+    def opposite(self) -> Gate:
+        """Return the gate that is open where this one is not."""
+        if len(self.literals) != 1 or self.is_negated:
+            return Gate(self.literals, not self.is_negated)
+        text = self.literals[0]
+        return Gate((text[1:] if text.startswith("!") else f"!{text}",))
+
 
 def find_gate(flags: Flags, conditions: Flags, names: Sequence[str]) -> Gate | None:
     """Find at most three conditions, or their opposites, that hold together exactly where a flag is set.

@@ -12,9 +12,9 @@ from instsim.predict.quantities import Quantities
 
 __all__ = ["assign_paths", "find_paths", "path_holds"]
 
-_FEWEST_SAMPLES = 8
-_LEAST_SHARE = 0.08
-_MOST_SPLITS = 5
+_FEWEST_SAMPLES = 14
+_LEAST_SHARE = 0.04
+_MOST_SPLITS = 4
 
 Flags = npt.NDArray[np.bool_]
 Path = tuple[Gate, ...]
@@ -63,7 +63,7 @@ def _divided(ran: Flags, sizes: npt.NDArray[np.int64], conditions: Flags, names:
         gate = find_gate(inside, conditions, names)
         if gate is None:
             continue
-        opposite = Gate(gate.literals, not gate.is_negated)
+        opposite = gate.opposite()
         return [
             *_divided(ran[inside], sizes, conditions[inside], names, (*path, gate)),
             *_divided(ran[~inside], sizes, conditions[~inside], names, (*path, opposite)),
