@@ -165,7 +165,7 @@ class LayerNetwork:
 
 def output_bytes(layer: Layer) -> int:
     """Return the bytes of a layer's output."""
-    return layer.output_elements * ELEMENT_BYTES.get(layer.dtype, 1)
+    return layer.output_elements * (4 if layer.kind == "DEQUANTIZE" else ELEMENT_BYTES.get(layer.dtype, 1))
 
 
 def same_padding(size: int, kernel: int, stride: int, *, same: bool, dilation: int = 1) -> int:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from instsim.model.layer import chain
+from instsim.model.layer import ArenaTensor, Layer, chain
 from instsim.predict.arena import planned_bytes
 from instsim.predict.formula import Formula, Piece
 from instsim.predict.quantities import Quantities
 from instsim.predict.samples import Sample
-from instsim.predict.vocabulary import terms_of
+from instsim.predict.vocabulary import conditions_of, terms_of
 
 __all__ = ["fit_arena"]
 
-_KEPT_TERMS = ("1", "OC", "C", "BIAS", "IN", "H")
-"""Terms of what is kept for good: structures, and arrays with an element for each channel. Larger things are scratch buffers."""
+_KEPT_TERMS = ("1", "BIAS", "OCB", "PCH*OCB", "IN")
+"""Terms of what is kept for good: structures, and arrays with an element for each output channel. Larger things are scratch buffers."""
 
-_TERMS_TRIED = 300
-_ROUNDING_BYTES = 32
+_DISPATCH_TERMS = ("1", "H")
+_SCRATCH_TERMS = ("KB", "KB*[T>=2]", "C", "OC", "T*C", "T*C*[M==1]", "K", "L", "Q", "WC", "OWC")
+_TERMS_TRIED = 200
+_ROUNDING_BYTES = 16
+_BETTER = 0.95
+_CONDITIONS_TRIED = 12
 
 
 def fit_arena(samples: Sequence[Sample], *, all_kept: bool = False) -> tuple[Formula, Formula]:
@@ -44,29 +50,39 @@ def fit_arena(samples: Sequence[Sample], *, all_kept: bool = False) -> tuple[For
     if len(known) < 4:
         return Formula(()), Formula(())
     layers = [sample.layer for sample in known]
-    tensors = planned_bytes([chain([layer]).tensors for layer in layers]) if not all_kept else np.zeros(len(known), np.int64)
+    tensors = np.zeros(len(known), np.int64) if all_kept else planned_bytes([_tensors(layer) for layer in layers])
     extra = np.array([sample.arena_bytes for sample in known], np.int64) - tensors
     quantities = Quantities(layers)
-    kept_terms = [name for name in _KEPT_TERMS if name == "1" or np.unique(quantities.term(name)).size > 1]
+    tried = _DISPATCH_TERMS if all_kept else _KEPT_TERMS
+    kept_terms = [name for name in tried if name == "1" or np.unique(quantities.term(name)).size > 1]
     columns = np.stack([quantities.term(name) for name in kept_terms], axis=1).astype(np.float64)
     factors, *_ = np.linalg.lstsq(columns, extra.astype(np.float64), rcond=None)
     if all_kept or np.abs(columns @ factors - extra).max() <= _ROUNDING_BYTES:
         return _formula(kept_terms, factors), Formula(())
-    names = terms_of(layers[0].kind)[:_TERMS_TRIED]
-    best: tuple[float, str, np.ndarray] | None = None
-    for name in names:
+    names = tuple(dict.fromkeys((*_SCRATCH_TERMS, *terms_of(layers[0].kind)[:_TERMS_TRIED])))
+    conditions = ["!T==9", *(text for name in conditions_of(layers[0].kind)[:_CONDITIONS_TRIED] for text in (name, f"!{name}"))]
+    tried_gates = [((), name) for name in names] + [((gate,), name) for name in _SCRATCH_TERMS for gate in conditions]
+    best: tuple[float, Piece, npt.NDArray[np.floating[Any]]] | None = None
+    for gate, name in tried_gates:
         if name in kept_terms:
             continue
-        wider = np.concatenate([columns, quantities.term(name)[:, None].astype(np.float64)], axis=1)
+        own = np.where(quantities.gate(gate), quantities.term(name), 0).astype(np.float64)
+        wider = np.concatenate([columns, own[:, None]], axis=1)
         found, residual, rank, _ = np.linalg.lstsq(wider, extra.astype(np.float64), rcond=None)
-        if rank == wider.shape[1] and residual.size and found[-1] > 0 and (best is None or residual[0] < best[0]):
-            best = (float(residual[0]), name, found)
+        if rank == wider.shape[1] and residual.size and found[-1] > 0 and (best is None or residual[0] < _BETTER * best[0]):
+            best = (float(residual[0]), Piece(gate, ((float(found[-1]), name),)), found)
     if best is None:
         return _formula(kept_terms, factors), Formula(())
-    _, name, found = best
-    return _formula(kept_terms, found[:-1]), Formula((Piece((), ((float(found[-1]), name),)),), is_exact=False)
+    _, piece, found = best
+    return _formula(kept_terms, found[:-1]), Formula((piece,), is_exact=False)
 
 
-def _formula(names: Sequence[str], factors: np.ndarray) -> Formula:
+def _tensors(layer: Layer) -> tuple[ArenaTensor, ...]:
+    """Return the tensors of a model of one layer, each operand an input of its own."""
+    alone = chain([layer]).tensors
+    return (*(alone[0] for _ in range(layer.operands)), alone[1])
+
+
+def _formula(names: Sequence[str], factors: npt.NDArray[np.floating[Any]]) -> Formula:
     terms = tuple((float(np.round(factor, 3)), name) for factor, name in zip(factors, names, strict=True) if abs(factor) > 1e-3)
     return Formula((Piece((), terms),) if terms else (), is_exact=False)

@@ -19,7 +19,7 @@ __all__ = ["LARGEST_COEFFICIENT", "Combination", "TermTable", "information_bits"
 LARGEST_COEFFICIENT = 24
 """Inner loops are unrolled up to sixteen times; nothing larger was met."""
 
-_PAIR_COEFFICIENTS = (1, 2, 3, 4, 6, 8, 16)
+_PAIR_COEFFICIENTS = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16)
 _MARGIN_BITS = 6.0
 _MOST_MATCHES = 400
 _MOST_JUDGED = 20

@@ -15,7 +15,7 @@ from instsim.isa.instruction import Isa
 from instsim.predict.formula import Formula, Piece
 from instsim.predict.gates import Gate
 from instsim.predict.predictor import ClassRecord, ErrorFound, KindModel, PathModel, TaughtPredictor, Teacher
-from instsim.predict.quantities import Quantities
+from instsim.predict.quantities import QUANTITIES, Quantities
 
 __all__ = ["FORMAT_VERSION", "load_predictor", "predictor_from", "predictor_text", "save_predictor"]
 
@@ -204,7 +204,7 @@ class _Reading:
             _text(kind["kind"]),
             tuple(self._path(path) for path in kind["paths"]),
             {int(address, 16): {int(key): int(count) for key, count in keys} for address, keys in kind["operands"].items()},
-            {_text(name): (int(low), int(high)) for name, (low, high) in kind["domain"].items()},
+            {_quantity(name): (int(low), int(high)) for name, (low, high) in kind["domain"].items()},
             None if error is None else _error(error),
             _text(kind["code_sha256"]),
             self._formula(kind["persistent"]),
@@ -242,6 +242,12 @@ class _Reading:
 def _error(error: Mapping[str, Any]) -> ErrorFound:
     names = ("mean", "p95", "largest", "bias", "within_1", "within_5")
     return ErrorFound(int(error["layers"]), *(_finite(error[name]) for name in names))
+
+
+def _quantity(name: str) -> str:
+    if name not in QUANTITIES:
+        raise ValueError(f"{name!r} is no quantity")
+    return name
 
 
 def _text(value: object) -> str:

@@ -71,6 +71,8 @@ _DERIVED: Mapping[str, Callable[[Quantities], Integers]] = MappingProxyType(
         "WC": lambda q: q.quantity("W") * q.quantity("C"),
         "OWC": lambda q: q.quantity("OW") * q.quantity("OC"),
         "SWC": lambda q: q.quantity("SW") * q.quantity("C"),
+        "OCB": lambda q: -(-q.quantity("OC") // 4),
+        "KB": lambda q: -(-q.quantity("K") // 4),
         "MB": lambda q: -(-q.quantity("M") // 4),
         "PADMAX": lambda q: np.maximum(q.quantity("PADY"), q.quantity("PADX")),
         "EDGES": lambda q: q.quantity("GY") + q.quantity("GX"),
@@ -83,6 +85,7 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
         **{name: field.replace("_", " ") for name, field in _PLAIN.items()},
         "T": "KH*KW", "K": "KH*KW*C", "P": "OH*OW", "S": "SH*SW", "L": "elements of the first input", "R": "rows of the first input",
         "Q": "elements of the output", "WC": "W*C", "OWC": "OW*OC", "SWC": "SW*C", "MB": "blocks of four in the depth multiplier",
+        "OCB": "blocks of four output channels", "KB": "blocks of four in K",
         "PADMAX": "larger padding of the two axes", "EDGES": "output rows and columns whose window is clipped", "VV": "VY*VX - P",
         **{
             f"{name}{axis}": f"{what} ({'rows' if axis == 'Y' else 'columns'})"

@@ -1,0 +1,1 @@
+"""How well predictors do on layers and networks they were not taught."""

@@ -1,0 +1,75 @@
+"""``docs/prediction.md`` from its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["page"]
+
+_INTRODUCTION = """# How well predictors predict
+
+Errors of predictors that come with instsim, on layers and networks that they were not taught. The truth is the simulator itself at ideal
+memory: every layer and network was run in the firmware that taught the predictor. So these are errors of the formulas alone; how well the
+simulator does on hardware is in [accuracy.md](accuracy.md). This page is written by `tools/predictor_study.py`, which needs the runners; they hold other people's
+code, and are not in the repository.
+
+Beside each predictor stand two simpler ways. *MACs*: cycles in proportion to multiply-accumulates (output elements where there are none), with the
+factor that does best on the very layers or networks it is judged on. *Forest*: a random forest on the layer's dimensions, one for each operator,
+taught on 300 layers.
+"""
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f}" if value < 0.1 else f"{100 * value:.1f}"
+
+
+def _three(row: Mapping[str, Any], key: str) -> str:
+    return " | ".join(_percent(row[way][key]) for way in ("predictor", "macs", "forest"))
+
+
+def _section(figures: Mapping[str, Any]) -> list[str]:
+    lines = [f"## {figures['name']}", "", f"{figures['kernels']}; cycles of {figures['core']}.", ""]
+    lines += [
+        "| operator | taught | fresh | within 1 % | within 5 % | mean %: predictor | MACs | forest | 95th percentile %: predictor | MACs | forest |",
+        "|" + "---|" * 11,
+    ]
+    for kind, row in figures["layers"].items():
+        own = row["predictor"]
+        shares = f"{100 * own['within_1']:.0f} % | {100 * own['within_5']:.0f} %"
+        lines.append(f"| {kind} | {figures['taught'][kind]} | {row['layers']} | {shares} | {_three(row, 'mean')} | {_three(row, 'p95')} |")
+    lines += ["", "| network | cycles | predictor | forest | arena: predicted | in use |", "|---|---|---|---|---|---|"]
+    for name, row in figures["networks"].items():
+        own, forest = (100 * (row[way] / row["cycles"] - 1) for way in ("predictor", "forest"))
+        arena = f"{round(row['arena_predicted']):,} B | {round(row['arena']):,} B"
+        lines.append(f"| {name} | {round(row['cycles']):,} | {own:+.2f} % | {forest:+.1f} % | {arena} |")
+    random = figures["random"]
+    lines += [
+        "",
+        f"{random['networks']} networks drawn at random:",
+        "",
+        "| | mean error | 95th percentile | largest | rank correlation |",
+        "|---|---|---|---|---|",
+    ]
+    for way in ("predictor", "macs", "forest"):
+        row = random[way]
+        errors = " | ".join(f"{_percent(row[key])} %" for key in ("mean", "p95", "largest"))
+        lines.append(f"| {way} | {errors} | {row['rank_correlation']:.4f} |")
+    speeds = figures["speeds"]
+    covered = (
+        f"The predictor's own 90 % interval held {100 * random['covered']:.0f} % of them. Arena: mean error {_percent(random['arena_error'])} %. "
+    )
+    speed = (
+        f"One core predicts {speeds['from_layers']:,.0f} such networks a second from layers (nearly all layers distinct) and "
+        f"{speeds['from_files']:,.0f} from files."
+    )
+    lines += ["", covered + speed, ""]
+    return lines
+
+
+def page(figures: Mapping[str, Any]) -> str:
+    """Return the page."""
+    lines = [_INTRODUCTION]
+    for _, found in sorted(figures.items()):
+        lines += _section(found)
+    return "\n".join(lines)
