@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 __all__ = ["branches_to_next", "is_taken"]
 
 _WORD = 0xFFFFFFFF
@@ -16,16 +18,12 @@ _SIGN = 0x80000000
 
 def branches_to_next(code: bytes) -> Iterator[tuple[int, int]]:
     """Yield offset and encoding of what may be an RV32 conditional branch to its next instruction, at every half-word of some code."""
-    for offset in range(0, len(code) - 3, 2):
-        low = code[offset]
-        if low == 0x63 and code[offset + 1] & 0x8F == 0x02:
-            word = int.from_bytes(code[offset : offset + 4], "little")
-            if word & 0xFE000F80 == 0x00000200 and word >> 12 & 7 not in (2, 3):
-                yield offset, word
-        elif low & 3 == 1 and code[offset + 1] & 0xDC == 0xC0:
-            half = int.from_bytes(code[offset : offset + 2], "little")
-            if half & 0xDC7F == 0xC009:
-                yield offset, half
+    halves = np.frombuffer(code[: len(code) // 2 * 2], "<u2").astype(np.int64)
+    words = halves[:-1] | halves[1:] << 16
+    halves = halves[:-1]
+    is_long = (words & 0xFE000FFF == 0x00000263) & (words >> 13 & 3 != 1)
+    for index in np.flatnonzero(is_long | (halves & 0xDC7F == 0xC009)).tolist():
+        yield 2 * index, int(words[index] if is_long[index] else halves[index])
 
 
 def is_taken(encoding: int, read_register: Callable[[int], int]) -> bool:

@@ -29,6 +29,7 @@ _CLOCK_AND_FLOW = (
     BlockState.LANDED,
     BlockState.INTERRUPT_WAITING,
     BlockState.NEW_BLOCK_SIZE,
+    BlockState.HELD_BLOCK_SIZE,
 )
 """What `restore` puts back of the state: the rest is what has been learned of the code."""
 
@@ -130,6 +131,16 @@ class BlockCounters:
     def find_sites(self, table: int) -> None:
         """Stop before blocks that hold 16-bit instructions which the emulator would pass over; `table` is the address of their flags by page."""
         self._state[BlockState.SITES] = table
+
+    def hold_at(self, table: int) -> None:
+        """Stop before new blocks that hold certain half-words; `table` is the address of their bits by page."""
+        self._state[BlockState.AWAITED] = table
+
+    def take_held_block(self) -> tuple[int, int] | None:
+        """Return start and size of the block before which the machine stopped for that reason, once."""
+        size = self._words[BlockState.HELD_BLOCK_SIZE]
+        self._words[BlockState.HELD_BLOCK_SIZE] = 0
+        return (self._words[BlockState.HELD_BLOCK], size) if size else None
 
     def take_new_block(self) -> tuple[int, int] | None:
         """Return start and size of the block before which the machine stopped for that reason, once."""

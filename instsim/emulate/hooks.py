@@ -72,6 +72,7 @@ _REGISTERS_ADDRESS, _READ_FUNCTION, _REGISTER_NUMBERS, _REGISTERS_LENGTH, _SCRAT
 )
 _BRANCH_BYTES = 8 * int(BranchRecord.WORDS)
 _NOWHERE, _SIZE_MASK, _CALLS_REGISTER = NOWHERE, SIZE_MASK, CALLS_REGISTER
+_AWAITED, _HELD_BLOCK, _HELD_BLOCK_SIZE = int(BlockState.AWAITED), int(BlockState.HELD_BLOCK), int(BlockState.HELD_BLOCK_SIZE)
 _CALL_WATCH, _ENTERED, _STOPPED_AT_CALL = int(BlockState.CALL_WATCH), int(CallWatchState.ENTERED), int(CallWatchState.STOPPED)
 _HOST_PAGES, _READ_NODE, _NODE_REGISTER, _NODE_SCRATCH, _TARGET_BITS = (
     int(CallWatchState.PAGES),
@@ -227,6 +228,18 @@ def _trace_memory(engine: Any, address: Any, at: Any, sequential: Any, state: An
         state[_TICKS] += simulate_block(program, state[_TRACE], not sequential)
 
 
+@numba.njit  # type: ignore[untyped-decorator]
+def _holds_awaited(start: Any, end: Any, pages: Any) -> Any:
+    """Whether a block holds a half-word before whose first run the machine is to stop."""
+    at = start
+    while at < end:
+        bits = words(pages)[at >> _U64(12) & _U64(0xFFFFF)]
+        if bits != _U64(0) and words(bits)[(at & _U64(0xFFF)) >> _U64(7)] >> (at >> _U64(1) & _U64(63)) & _U64(1) != _U64(0):
+            return True
+        at += _U64(2)
+    return False
+
+
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def _enters_kernel(engine: Any, address: Any, state: Any) -> Any:
     """Whether the block at `address`, behind one that may have ended in a call through a register, is a kernel's first and nobody was told."""
@@ -265,11 +278,17 @@ def _make_block_hook(*, follow: bool, stacks: bool = False, memory: bool = False
         pages = words(state[_PAGES])
         at = pages[address >> _U64(12)] + ((address & _U64(0xFFF)) << _U64(4))
         record = words(at)
-        if follow and record[_SIZE] == _U64(0) and state[_SITES] != _U64(0) and holds_new_site(address, _U64(size), state):
-            state[_NEW_BLOCK] = address
-            state[_NEW_BLOCK_SIZE] = _U64(size)
-            _stop(engine, state)
-            return
+        if record[_SIZE] == _U64(0):
+            if follow and state[_SITES] != _U64(0) and holds_new_site(address, _U64(size), state):
+                state[_NEW_BLOCK] = address
+                state[_NEW_BLOCK_SIZE] = _U64(size)
+                _stop(engine, state)
+                return
+            if state[_AWAITED] != _U64(0) and _holds_awaited(address, address + _U64(size), state[_AWAITED]):
+                state[_HELD_BLOCK] = address
+                state[_HELD_BLOCK_SIZE] = _U64(size)
+                _stop(engine, state)
+                return
         previous = words(state[_PREVIOUS_RECORD])
         sequential = address == state[_PREVIOUS_END]
         if sequential:

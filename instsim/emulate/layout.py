@@ -82,7 +82,13 @@ class BlockState(IntEnum):
     """Pointer to the `instsim.dynamics.memory_layout.TraceWord` state; only the hooks that simulate memories use it."""
     CALL_WATCH = 22
     """Pointer to the `CallWatchState`; 0: nobody asks for kernels."""
-    WORDS = 24
+    AWAITED = 23
+    """Pointer to 2**20 pointers: bits of each 4 KB page's half-words, before whose first run the machine stops. 0: nobody asks."""
+    HELD_BLOCK = 24
+    """The block before which the hook stopped the machine for one of them."""
+    HELD_BLOCK_SIZE = 25
+    """Its size, 0 if there is none."""
+    WORDS = 32
 
 
 class Record(IntEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +19,7 @@ from instsim.emulate.devices import Devices, Surroundings
 from instsim.emulate.direct_entry import start_at
 from instsim.emulate.engine import Engine
 from instsim.emulate.events import EventQueue
+from instsim.emulate.first_runs import FirstRuns
 from instsim.emulate.interrupts import InterruptController
 from instsim.emulate.layout import TICKS_PER_CYCLE, DivideState
 from instsim.emulate.memory import PAGE, Memory
@@ -27,7 +29,7 @@ from instsim.emulate.spec import BlockCycles, MachineSpec, MemoryKind, MemoryTim
 from instsim.emulate.stops import Stop, StopReason
 from instsim.errors import ImageError
 from instsim.image import FirmwareImage
-from instsim.isa import Isa, divide_sites
+from instsim.isa import DivideSite, Isa, divide_sites
 
 if TYPE_CHECKING:
     from instsim.emulate.call_stacks import CallStacks
@@ -111,6 +113,7 @@ class Machine:
         self.events = EventQueue(self.counters.lower_deadline)
         self.divides: dict[int, np.ndarray[Any, np.dtype[np.uint64]]] = {}
         self._divide_states: list[Any] = []
+        self._first_runs = FirstRuns(self.engine, self.counters)
         self._block_cycles = block_cycles
         self._code_page_watchers: list[Callable[[int], None]] = []
         self._call_watch: CallWatch | None = None
@@ -207,7 +210,7 @@ class Machine:
         code = self.memory.read(page, PAGE + _CODE_OVERLAP) or self.memory.read(page, PAGE) or b""
         for address, site in divide_sites(self.isa, code, page).items():
             if address < page + PAGE:
-                self._watch_divide(address, site.dividend_register, site.divisor_register, signed=site.signed)
+                self._first_runs.add(address, functools.partial(self._watch_divide, site))
         if self.isa is Isa.RV32:
             self._watch_counters(code, page)
             for offset, encoding in branches_to_next(code):
@@ -225,30 +228,30 @@ class Machine:
         if self._call_watch is None:
             self._call_watch = CallWatch(self.engine, self.memory, self.counters)
 
-    def _watch_divide(self, address: int, dividend: int, divisor: int, *, signed: bool) -> None:
-        if address in self.divides:
-            return
+    def _watch_divide(self, site: DivideSite) -> None:
         histogram = np.zeros(OPERAND_CLASSES + 1, np.uint64)
         state = np.zeros(DivideState.WORDS, np.uint64)
         engine = self.engine
         state[DivideState.READ_FUNCTION] = Engine.function_address("uc_reg_read")
         state[DivideState.REGISTERS] = engine.registers_address
         general = range(len(engine.registers.general)) if engine.registers_address else engine.registers.general
-        state[DivideState.DIVIDEND], state[DivideState.DIVISOR] = general[dividend], general[divisor]
-        state[DivideState.SIGNED] = int(signed)
+        state[DivideState.DIVIDEND], state[DivideState.DIVISOR] = general[site.dividend_register], general[site.divisor_register]
+        state[DivideState.SIGNED] = int(site.signed)
         state[DivideState.HISTOGRAM] = histogram.ctypes.data
         state[DivideState.SCRATCH] = histogram.ctypes.data + OPERAND_CLASSES * 8
-        self.divides[address] = histogram[:OPERAND_CLASSES]
+        self.divides[site.address] = histogram[:OPERAND_CLASSES]
         self._divide_states.append(state)
-        self.engine.add_instruction_hook(self._native.divide, _pointer(state), address)
+        self.engine.add_instruction_hook(self._native.divide, _pointer(state), site.address)
 
     def _watch_counters(self, code: bytes, page: int) -> None:
-        for offset in range(0, min(len(code) - 3, PAGE), 2):
-            if code[offset] & 0x7F == 0x73 and code[offset + 1] & 0x70:
-                word = int.from_bytes(code[offset : offset + 4], "little")
-                if word >> 20 in _COUNTER_CSRS or word >> 20 == _MIP:
-                    self.engine.on_instruction(page + offset, self._before_counter)
-                    self.engine.on_instruction(page + offset + 4, self._after_counter)
+        halves = np.frombuffer(code[: len(code) // 2 * 2], "<u2")
+        is_system = (halves & 0x7F == 0x73) & (halves & 0x7000 != 0)
+        for index in np.flatnonzero(is_system[: PAGE // 2]).tolist():
+            at = page + 2 * index
+            number = int.from_bytes(code[2 * index + 2 : 2 * index + 4], "little") >> 4
+            if number in _COUNTER_CSRS or number == _MIP:
+                self.engine.on_instruction(at, self._before_counter)
+                self.engine.on_instruction(at + 4, self._after_counter)
 
     def _watch_branch_to_next(self, address: int, encoding: int) -> None:
         engine = self.engine
@@ -338,6 +341,7 @@ class Machine:
             if self.memory_trace is not None:
                 self.memory_trace.check()
             hook_stopped = counters.take_stopped()
+            self._first_runs.settle()
             if self._call_watch is not None and self._call_watch.take():
                 self._call_watcher(self._pc)
             asked = self._asked_stop()

@@ -57,6 +57,7 @@ def test_the_native_buffer_equals_the_reference(name):
     [
         (0x00B50263, 5, 5, True),  # beq a0, a1, +4
         (0x00B50263, 5, 6, False),
+        (0x00A58263, 5, 5, True),  # beq a1, a0, +4: an odd register first
         (0x00B51263, 5, 6, True),  # bne
         (0x00B54263, 0xFFFFFFFF, 0, True),  # blt
         (0x00B54263, 0, 0xFFFFFFFF, False),
