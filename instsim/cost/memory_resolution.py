@@ -192,6 +192,7 @@ def _paths(
         ]
         cache = next((name for name in (row.cache, row.cache_when_off) if name is not None and caches[name] is not None), None)
         prefetch = row.prefetch or (row.prefetch_by is not None and settings[row.prefetch_by].value != 0)
+        prefetch = prefetch and not (row.prefetch_only_when_off and cache == row.cache)
         # Without a cache there is no line that the further words could belong to, and no place for one that is read ahead.
         further = row.further_word_cycles + row.further_word_wait_states * wait_cycles if cache is not None else 0.0
         for region, access in itertools.product(named, row.access):

@@ -231,6 +231,8 @@ class PathRow:
         Whether lines are read ahead.
     prefetch_by : str or None
         Setting that is not 0 when they are.
+    prefetch_only_when_off : bool
+        Only while `cache` is off.
     prefetched_cycles : float
         Least stall of the first use of a line that was read ahead.
     aborts_prefetch : bool
@@ -256,6 +258,7 @@ class PathRow:
     further_word_wait_states: float = 0.0
     prefetch: bool = False
     prefetch_by: str | None = None
+    prefetch_only_when_off: bool = False
     prefetched_cycles: float = 0.0
     aborts_prefetch: bool = False
     access_cycles: float = 0.0

@@ -107,6 +107,7 @@ class PathTable(_Sourced):
     further_word_wait_states: _Cycles = 0.0
     prefetch: bool = False
     prefetch_by: Text | None = None
+    prefetch_only_when_off: bool = False
     prefetched_cycles: _Cycles = 0.0
     aborts_prefetch: bool = False
     access_cycles: _Cycles = 0.0

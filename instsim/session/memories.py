@@ -31,7 +31,7 @@ __all__ = [
 IDEAL_MEMORY = "ideal: no wait states"
 MEMORY_CHOICES = ("exact", "sampled", "ideal")
 
-_SAMPLING = Sampling(window_blocks=512, gap_blocks=2560, warm_up_blocks=256, first_blocks=16384)
+_SAMPLING = Sampling(window_blocks=1024, gap_blocks=2560, warm_up_blocks=1024, first_blocks=32768)
 _SAME_CLOCK = 1e-6
 _FLASH_KINDS = ("flash", "external-flash")
 
