@@ -44,8 +44,8 @@ _SLICE_TICKS = 1 << 30
 
 _CODE_OVERLAP = 2
 
-_MASKED_TICKS = 1 << 18
-"""Longest stretch without a look at an interrupt that waits to be unmasked, should the unmasking not have been seen: 4096 cycles."""
+_MASKED_TICKS = 1 << 22
+"""Longest stretch without a look at an interrupt that waits to be unmasked, should the unmasking not have been seen: 65536 cycles."""
 
 _START_BLOCKS = 64
 

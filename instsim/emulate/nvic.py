@@ -101,9 +101,13 @@ class Nvic:
     def _group(self, priority: int) -> int:
         return priority if priority < 0 else priority & ~((2 << self._priority_group) - 1)
 
+    @property
+    def _active_priority(self) -> int:
+        return min((self._group(self.priority(number)) for number in self.active), default=_THREAD_PRIORITY)
+
     def execution_priority(self, masks: CoreMasks, *, with_primask: bool = True) -> int:
         """Return the priority at which the core runs: of its active exceptions, raised by its mask registers."""
-        current = min((self._group(self.priority(number)) for number in self.active), default=_THREAD_PRIORITY)
+        current = self._active_priority
         if masks.basepri:
             current = min(current, self._group(masks.basepri & self._priority_mask))
         if masks.primask and with_primask:
@@ -135,6 +139,12 @@ class Nvic:
         if best is None or self._group(best[0]) >= self.execution_priority(masks, with_primask=with_primask):
             return None
         return best[1]
+
+    @property
+    def waits_for_mask(self) -> bool:
+        """Whether an enabled exception waits that nothing but the core's mask registers can hold back, no active exception."""
+        best = self._first(self._pending & self._enabled)
+        return best is not None and self._group(best[0]) < self._active_priority
 
     def could_be_interrupted(self, masks: CoreMasks, *, ticking: bool) -> bool:
         """Whether an exception that is enabled could ever preempt what runs now; `ticking` says whether SysTick's interrupt is on."""
@@ -279,6 +289,7 @@ class Nvic:
         elif offset == _AIRCR:
             if value >> 16 == _AIRCR_KEY:
                 self._priority_group = value >> 8 & 7
+                self._on_change()
             return False
         elif offset == _STIR:
             self.pulse(value & 0x1FF)

@@ -54,6 +54,7 @@ class ArmProcessor:
         self.exceptions = ArmExceptions(machine, self.nvic)
         self.log = self.exceptions.log
         self.must_sleep = False
+        self.interrupt_waits = False
         self._trap: int | None = None
         machine.watch_code_pages(self._on_code_page)
         self._engine.on_trap(self._on_trap)
@@ -138,7 +139,9 @@ class ArmProcessor:
             pc = self.exceptions.deliver(pc)
         except ArmFaultError as error:
             self._machine.stop(self._describe(error.fault, error.address, error.what, pc))
-        self._machine.counters.set_interrupt_waiting(self.nvic.has_pending)
+        # One that an active exception holds back waits for its end, which stops the machine anyway.
+        self.interrupt_waits = self.nvic.waits_for_mask
+        self._machine.counters.set_interrupt_waiting(self.interrupt_waits)
         return pc
 
     def refused(self, error: UcError, pc: int) -> int:
@@ -166,11 +169,6 @@ class ArmProcessor:
     def has_trap(self) -> bool:
         """Whether something waits for `settle`."""
         return self._trap is not None
-
-    @property
-    def interrupt_waits(self) -> bool:
-        """Whether an enabled interrupt waits for its turn."""
-        return self.nvic.has_pending
 
     # -- sleep -------------------------------------------------------------------------------------------------------------------
 

@@ -74,6 +74,26 @@ def test_masks_hold_back_and_wfi_looks_past_primask() -> None:
     assert nvic.preempting(CoreMasks(faultmask=1)) is None
 
 
+def test_only_what_no_active_exception_holds_back_waits_for_a_mask() -> None:
+    changes = []
+    nvic = Nvic(64, 4, 0x08000000, lambda: changes.append(1))
+    nvic.write(0x400, 2, 0x8040)  # line 0 at 0x40, line 1 at 0x80
+    nvic.write(0x100, 4, 3)
+    nvic.pulse(0)
+    nvic.activate(16)
+    nvic.pulse(1)
+    assert nvic.has_pending
+    assert not nvic.waits_for_mask
+    nvic.write(0x401, 1, 0x10)
+    assert nvic.waits_for_mask
+    del changes[:]
+    nvic.write(0xD0C, 4, 0x05FA0700)  # one group of priorities: nothing preempts
+    assert changes
+    assert not nvic.waits_for_mask
+    nvic.deactivate(16)
+    assert nvic.waits_for_mask
+
+
 def test_a_line_that_stays_high_pends_again() -> None:
     nvic = controller()
     nvic.write(0x100, 4, 1 << 5)
