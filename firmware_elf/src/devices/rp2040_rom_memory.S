@@ -32,6 +32,7 @@ function rom_memcpy
     nop
     nop
     nop
+    nop
     mov pc, r3
     .balign 4
     .irp place, 6, 5, 4, 3, 2, 1, 0
