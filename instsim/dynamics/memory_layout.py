@@ -164,13 +164,10 @@ class PathWord(IntEnum):
     LAST_WORD = 5
     """Words of a line less one."""
     PREFETCH = 6
+    """0: nothing is read ahead; 1: behind every use of a line; 2: behind lines that came from the port."""
     PREFETCHED = 7
     ABORTS = 8
     ACCESS = 9
-    AHEAD_LINE = 10
-    """One more than the number of the line that was read ahead or is being so, 0 for none."""
-    AHEAD_AT = 11
-    """When it is there."""
     WORDS = 16
 
 
@@ -204,7 +201,11 @@ class CacheWord(IntEnum):
     """State of the random sequence (xorshift64)."""
     LAST_LINE = 6
     """One more than the number of the line that was used last: nothing can have replaced it since."""
-    WORDS = 8
+    AHEAD_LINE = 7
+    """One more than the number of the line that was read ahead or is being so, 0 for none."""
+    AHEAD_AT = 8
+    """When it is there."""
+    WORDS = 10
 
 
 class Tally(IntEnum):

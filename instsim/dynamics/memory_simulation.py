@@ -55,14 +55,13 @@ _CACHE, _PORT, _MISS, _FURTHER, _WORD_SHIFT, _LAST_WORD = (
     int(PathWord.WORD_SHIFT),
     int(PathWord.LAST_WORD),
 )
-_PREFETCH, _PREFETCHED, _ABORTS, _ACCESS, _AHEAD_LINE, _AHEAD_AT = (
+_PREFETCH, _PREFETCHED, _ABORTS, _ACCESS = (
     int(PathWord.PREFETCH),
     int(PathWord.PREFETCHED),
     int(PathWord.ABORTS),
     int(PathWord.ACCESS),
-    int(PathWord.AHEAD_LINE),
-    int(PathWord.AHEAD_AT),
 )
+_AHEAD_LINE, _AHEAD_AT = int(CacheWord.AHEAD_LINE), int(CacheWord.AHEAD_AT)
 _PATH_BYTES = 8 * int(PathWord.WORDS)
 _BUSY, _FILL_CACHE, _FILL_LINE, _FILL_WORD, _FILL_AT, _AHEAD_PATH = (
     int(PortWord.BUSY_UNTIL),
@@ -190,7 +189,8 @@ def _install(cache: Any, line: Any) -> None:
 def _read_ahead(path_address: Any, line: Any, at: Any) -> None:
     """Begin to read a line ahead, as soon as the port is free."""
     path = words(path_address)
-    if path[_AHEAD_LINE] == line + _ONE or _find(path[_CACHE], line) != _ZERO:
+    head = words(path[_CACHE])
+    if head[_AHEAD_LINE] == line + _ONE or _find(path[_CACHE], line) != _ZERO:
         return
     begin = at
     if path[_PORT] != _ZERO:
@@ -198,8 +198,8 @@ def _read_ahead(path_address: Any, line: Any, at: Any) -> None:
         begin = max(begin, port[_BUSY])
         port[_BUSY] = begin + path[_MISS]
         port[_AHEAD_PATH] = path_address
-    path[_AHEAD_LINE] = line + _ONE
-    path[_AHEAD_AT] = begin + path[_MISS]
+    head[_AHEAD_LINE] = line + _ONE
+    head[_AHEAD_AT] = begin + path[_MISS]
 
 
 @numba.njit(inline="never")  # type: ignore[untyped-decorator]
@@ -227,12 +227,13 @@ def _demand(path_address: Any, line: Any, word: Any, at: Any) -> Any:
         port[_BUSY] += path[_LAST_WORD] * path[_FURTHER]
     if ended != _ZERO:
         other = words(ended)
+        head = words(other[_CACHE])
         if ended == path_address:
-            other[_AHEAD_LINE] = _ZERO
+            head[_AHEAD_LINE] = _ZERO
         else:
-            other[_AHEAD_AT] = port[_BUSY] + other[_MISS]
+            head[_AHEAD_AT] = port[_BUSY] + other[_MISS]
             port[_AHEAD_PATH] = ended
-            port[_BUSY] = other[_AHEAD_AT]
+            port[_BUSY] = head[_AHEAD_AT]
     return arrival
 
 
@@ -254,15 +255,17 @@ def _access(path_address: Any, address: Any, at: Any, tally: Any) -> Any:
     missed = _ZERO
     if head[_LAST_LINE] != line + _ONE:
         head[_LAST_LINE] = line + _ONE
+        ahead = path[_PREFETCH] != _ZERO
         place = _find(cache, line)
         if place != _ZERO:
+            ahead = path[_PREFETCH] == _ONE
             if head[_REPLACEMENT] == _U64(_LRU):
                 head[_CLOCK] += _ONE
                 words(place)[1] = head[_CLOCK]
-        elif path[_AHEAD_LINE] == line + _ONE:
-            arrival = max(path[_AHEAD_AT], at + path[_PREFETCHED])
+        elif head[_AHEAD_LINE] == line + _ONE:
+            arrival = max(head[_AHEAD_AT], at + path[_PREFETCHED])
             stall += arrival - at
-            path[_AHEAD_LINE] = _ZERO
+            head[_AHEAD_LINE] = _ZERO
             if path[_PORT] != _ZERO and words(path[_PORT])[_AHEAD_PATH] == path_address:
                 words(path[_PORT])[_AHEAD_PATH] = _ZERO
             counts[_READ_AHEAD] += _ONE
@@ -273,7 +276,7 @@ def _access(path_address: Any, address: Any, at: Any, tally: Any) -> Any:
             missed = _ONE
             counts[_MISSES] += _ONE
             _install(cache, line)
-        if path[_PREFETCH] != _ZERO:
+        if ahead:
             _read_ahead(path_address, line + _ONE, at + stall + _CYCLE)
     if missed == _ZERO and path[_FURTHER] != _ZERO:
         port = words(path[_PORT])

@@ -97,7 +97,7 @@ class SystemState:
         words[PathWord.MISS], words[PathWord.FURTHER] = _ticks(path.miss_cycles), _ticks(path.further_word_cycles)
         words[PathWord.WORD_SHIFT] = path.word_bytes.bit_length() - 1
         words[PathWord.LAST_WORD] = max(line_bytes // path.word_bytes, 1) - 1
-        words[PathWord.PREFETCH], words[PathWord.PREFETCHED] = int(path.prefetch), _ticks(path.prefetched_cycles)
+        words[PathWord.PREFETCH], words[PathWord.PREFETCHED] = path.prefetch * (1 + path.prefetch_behind_misses), _ticks(path.prefetched_cycles)
         words[PathWord.ABORTS], words[PathWord.ACCESS] = int(path.aborts_prefetch), _ticks(path.access_cycles)
 
     def _range_words(self) -> Words:

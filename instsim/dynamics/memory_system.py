@@ -83,7 +83,9 @@ class Path:
         The rest of a line arrives word by word behind the first, one each so many cycles, wrapping around, and holds the port meanwhile; the core
         goes on, and waits only if it wants one of these words, or the port, too early. 0: the whole line is there with the first word.
     prefetch : bool
-        Behind the use of a line the next one is read ahead, if the port is free and the line is not there.
+        Behind the use of a line the next one is read ahead, if the port is free and the line is not there. A cache has one such line at a time.
+    prefetch_behind_misses : bool
+        Only behind the use of a line that came from the port (missed, or read ahead before): what reads ahead lies behind the cache, not in it.
     prefetched_cycles : float
         Least stall of the first use of a line that was read ahead; waiting for its arrival counts toward it.
     aborts_prefetch : bool
@@ -104,6 +106,7 @@ class Path:
     prefetched_cycles: float = 0.0
     aborts_prefetch: bool = False
     access_cycles: float = 0.0
+    prefetch_behind_misses: bool = False
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class Reference:
     def __post_init__(self) -> None:
         self.caches = {cache.name: Lines(cache) for cache in self.system.caches}
         self.ports = {path.port: Port() for path in self.system.paths if path.port is not None}
-        self.ahead: dict[int, Ahead] = {}
+        self.ahead: dict[str, Ahead] = {}
         self.last_line: dict[str, int] = {}
 
     def path_of(self, address: int, access: Access) -> int:
@@ -102,12 +102,14 @@ class Reference:
         stall, missed = path.access_cycles, False
         if self.last_line.get(path.cache) != line:
             self.last_line[path.cache] = line
-            ahead = self.ahead.get(index)
+            ahead = self.ahead.get(path.cache)
+            reads_ahead = path.prefetch
             if lines.holds(line):
                 lines.use(line)
+                reads_ahead = path.prefetch and not path.prefetch_behind_misses
             elif ahead is not None and ahead.line == line:
                 stall += max(ahead.at, at + path.prefetched_cycles) - at
-                del self.ahead[index]
+                del self.ahead[path.cache]
                 if path.port is not None and self.ports[path.port].ahead_for == index:
                     self.ports[path.port].ahead_for = None
                 lines.fill(line)
@@ -115,7 +117,7 @@ class Reference:
                 stall += self.demand(index, line, self.word(path, address), at) - at
                 missed = True
                 lines.fill(line)
-            if path.prefetch:
+            if reads_ahead:
                 self.read_ahead(index, line + 1, at + stall + 1)
         if not missed and path.further_word_cycles and path.port is not None:
             port = self.ports[path.port]
@@ -151,17 +153,22 @@ class Reference:
             port.filling, port.first_word, port.first_at = (path.cache, line), word, arrival
             port.busy_until += (self.words(path) - 1) * path.further_word_cycles
         if ended == index:
-            del self.ahead[index]
+            assert path.cache is not None
+            self.ahead.pop(path.cache, None)
         elif ended is not None:
             begins = port.busy_until
-            self.ahead[ended].at = port.busy_until = begins + self.system.paths[ended].miss_cycles
+            other = self.system.paths[ended]
+            assert other.cache is not None
+            port.busy_until = begins + other.miss_cycles
             port.ahead_for = ended
+            if other.cache in self.ahead:
+                self.ahead[other.cache].at = port.busy_until
         return arrival
 
     def read_ahead(self, index: int, line: int, at: float) -> None:
         path = self.system.paths[index]
         assert path.cache is not None
-        known = self.ahead.get(index)
+        known = self.ahead.get(path.cache)
         if (known is not None and known.line == line) or self.caches[path.cache].holds(line):
             return
         begin = at
@@ -170,4 +177,4 @@ class Reference:
             begin = max(begin, port.busy_until)
             port.busy_until = begin + path.miss_cycles
             port.ahead_for = index
-        self.ahead[index] = Ahead(line, begin + path.miss_cycles)
+        self.ahead[path.cache] = Ahead(line, begin + path.miss_cycles)

@@ -109,6 +109,15 @@ def test_accesses_whose_bytes_lie_in_two_words_are_counted_wherever_they_go() ->
     assert list(native.states[0].sites[:4, SiteWord.SPLIT]) == [0, 2, 1, 1]
 
 
+def test_what_reads_ahead_behind_the_cache_sees_misses_only_of_fetches_and_reads_alike() -> None:
+    behind = {"cache": "c", "port": None, "prefetch": True, "prefetched_cycles": 1.0, "prefetch_behind_misses": True}
+    native = Native(MemorySystem("m", (Cache("c", 16, 8, 1),), (_flash(access=Access.FETCH, **behind), _flash(**behind))))
+    accesses = [_read(0x1000, 0, 0), _fetch(0x1040, 0, 1), _fetch(0x1050, 20, 2), _read(0x1060, 40, 3), _read(0x1000, 60, 4), _read(0x1070, 80, 5)]
+    native.run_block(accesses, 99, jumped=True)
+    # The line behind 0x1040 is read ahead, then the one behind that, whoever wants them; the hit on 0x1000 reads nothing ahead.
+    assert native.stall()[:6] == [5.0, 5.0, 1.0, 1.0, 0.0, 1.0]
+
+
 def test_the_least_recently_used_line_makes_room() -> None:
     native = Native(MemorySystem("m", (Cache("d", 32, 2, 2),), (_flash(cache="d", port=None),)))
     lines = [0x1000, 0x1040, 0x1000, 0x1080, 0x1000, 0x1040]  # all in set 0
@@ -175,6 +184,7 @@ def _systems(draw: st.DrawFn) -> MemorySystem:
                 prefetched_cycles=draw(st.sampled_from([0.0, 1.0])),
                 aborts_prefetch=draw(st.booleans()),
                 access_cycles=draw(st.sampled_from([0.0, 0.0, 0.5])),
+                prefetch_behind_misses=draw(st.booleans()),
             )
         )
     return MemorySystem("m", caches, tuple(paths), draw(st.sampled_from([0.0, 3.0])), draw(st.sampled_from([0.0, 1.0])))
