@@ -211,6 +211,7 @@ def _paths(
                     prefetched_cycles=row.prefetched_cycles,
                     aborts_prefetch=row.aborts_prefetch,
                     access_cycles=row.access_cycles,
+                    prefetch_behind_misses=row.prefetch_behind_misses,
                 )
                 paths.append((path, Ground(row.basis, row.source)))
     return paths, problems

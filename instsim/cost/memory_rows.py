@@ -233,6 +233,8 @@ class PathRow:
         Setting that is not 0 when they are.
     prefetch_only_when_off : bool
         Only while `cache` is off.
+    prefetch_behind_misses : bool
+        Whether that happens only behind lines that came from the port, not behind every use of a line.
     prefetched_cycles : float
         Least stall of the first use of a line that was read ahead.
     aborts_prefetch : bool
@@ -259,6 +261,7 @@ class PathRow:
     prefetch: bool = False
     prefetch_by: str | None = None
     prefetch_only_when_off: bool = False
+    prefetch_behind_misses: bool = False
     prefetched_cycles: float = 0.0
     aborts_prefetch: bool = False
     access_cycles: float = 0.0

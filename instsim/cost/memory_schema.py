@@ -108,6 +108,7 @@ class PathTable(_Sourced):
     prefetch: bool = False
     prefetch_by: Text | None = None
     prefetch_only_when_off: bool = False
+    prefetch_behind_misses: bool = False
     prefetched_cycles: _Cycles = 0.0
     aborts_prefetch: bool = False
     access_cycles: _Cycles = 0.0

@@ -176,7 +176,7 @@ def _behind(row: PathRow) -> str:
 def _read_ahead(row: PathRow) -> str:
     texts = []
     if row.prefetch or row.prefetch_by is not None:
-        by = "" if row.prefetch_by is None else f" (by {row.prefetch_by})"
+        by = ("" if row.prefetch_by is None else f" (by {row.prefetch_by})") + (" behind misses" if row.prefetch_behind_misses else "")
         texts.append(f"{row.prefetched_cycles:g} at first use{by}")
     if row.aborts_prefetch:
         texts.append("is ended")

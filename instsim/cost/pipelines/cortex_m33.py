@@ -184,6 +184,7 @@ PIPELINE = Pipeline(
         EventRule("fp-wait", "a cycle spent waiting for the floating-point unit"),
         EventRule("flag-setting-shifted-constant", "a flag-setting operation with a shifted constant takes two slots"),
         EventRule("flag-setting-multiply", "muls takes two slots"),
+        EventRule("unaligned-data", "the bytes of a load or store lie in two words"),
     ),
     parameters=(
         _latency("load_latency", "a load"),
@@ -197,4 +198,5 @@ PIPELINE = Pipeline(
     ),
     charge=charge,
     lookback=4,
+    crossing_event="unaligned-data",
 )
