@@ -41,8 +41,8 @@ _ABOUT: Mapping[str, str] = {
     "TFLM person detection on RP2040, rebuilt with another compiler": (
         "TensorFlow Lite Micro on the board this tool is for, operator by operator, from flash through the XIP cache. The author's compiler is not"
         " known, so that the code differs in detail: 5 cycles an output explain what is left of the 1x1 convolutions of 1bdb61c. One figure of the"
-        " memory system was fitted here, 15 of the 55 cycles of a miss, on 1bdb61c. Nothing was chosen by cb48261; which CONV source was measured there"
-        " is not certain. Operator 13 depends on where the linker put its weights: conflicts in a cache of two ways."
+        " memory system was fitted here, 15 of the 55 cycles of a miss, on 1bdb61c. Nothing was chosen by cb48261; which CONV source was measured"
+        " there is not certain. Operator 13 depends on where the linker put its weights: conflicts in a cache of two ways."
     ),
     "ESP32-C3 TinyMaix, rebuilt with another compiler": (
         "Networks of another engine, a cache miss being 154 clocks of the flash, counted from its protocol; nothing was fitted to these rows but the"
