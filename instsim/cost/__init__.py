@@ -1,5 +1,6 @@
 """What instructions cost: core tables, boards, and the model that prices a profile."""
 
+from instsim.cost.block_prices import BlockPrices
 from instsim.cost.board import Board, EnergyPrior, board_names, energy_interval, list_boards, load_board
 from instsim.cost.charged_instructions import ChargedInstructions
 from instsim.cost.core_table import CoreTable, core_names, list_cores, load_core
@@ -7,6 +8,7 @@ from instsim.cost.cost_model import CostModel
 from instsim.cost.cycle_estimate import CycleEstimate, EventCost
 
 __all__ = [
+    "BlockPrices",
     "Board",
     "ChargedInstructions",
     "CoreTable",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from instsim.cost import CostModel, load_board
+from instsim.cost import BlockPrices, CostModel, load_board
 from instsim.errors import ImageError, ProfileError, UsageError
 from instsim.image import FirmwareImage, load_image
 from instsim.profile import BlockProfile, is_profile, load_profile
@@ -77,7 +76,7 @@ def _run(image: FirmwareImage, target: Target, request: Request, variants: Seque
     check_model_options(request)
     from instsim.emulate.run import RunOptions, profile_image  # noqa: PLC0415 -- loads Unicorn
 
-    model = CostModel(target.core)
+    prices = BlockPrices(CostModel(target.core), image.sha256)
     memories = memory_simulation(target, request, variants)
     script = find_serial(image, request, target.machine_board)
     options = RunOptions(
@@ -92,12 +91,13 @@ def _run(image: FirmwareImage, target: Target, request: Request, variants: Seque
         register_resets=register_resets(Path(request.svd)) if request.svd is not None else {},
         watch=find_watch(image, request),
         budget_cycles=request.budget_cycles,
-        block_cycles=partial(model.static_cycles, target.core.isa),
+        block_cycles=prices,
         memory_timing=None if memories is None else memories.timing,
         on_progress=request.on_progress,
         call_stacks=request.call_stacks,
     )
     ran = profile_image(image, machine_spec(target.machine_board, target.core, target.clock_hz), options)
+    prices.keep()
     return ran if memories is None else memories.attach(ran)
 
 
