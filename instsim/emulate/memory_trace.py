@@ -183,6 +183,8 @@ class MemoryTrace:
             by_place.setdefault(step.place, []).append(step)
         last_read = -2
         fetched: list[int] = []
+        # A fetch that comes ahead of a data access is on the bus a cycle before it.
+        data_phase = TICKS_PER_CYCLE if self._ahead_matters else 0
         for place, at in enumerate(places):
             ticks = round(starts[place] * TICKS_PER_CYCLE)
             for target in self._fetched_words(at, ends[place]):
@@ -192,7 +194,7 @@ class MemoryTrace:
                     operations += 1
             for step in by_place.get(place, ()):
                 pairs = step.operation is Operation.READ and last_read == place - 1
-                words += self._operation(step, at, ticks, pairs=pairs)
+                words += self._operation(step, at, ticks + data_phase, pairs=pairs)
                 operations += 1
                 if step.operation is Operation.READ:
                     last_read = place

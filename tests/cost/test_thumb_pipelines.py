@@ -193,6 +193,15 @@ def test_cortex_m33_pays_for_data_across_a_word_border_where_that_was_counted():
         assert price("cortex-m33", counted).total_cycles == price("cortex-m33", profile).total_cycles + 7
 
 
+@pytest.mark.parametrize("core", ["cortex-m3", "cortex-m4"])
+def test_cortex_m4_pays_for_loads_across_a_word_border_where_they_were_counted_and_not_for_stores(core):
+    # ARM DDI 0439D sections 3.3.2 and 3.5: a halfword-aligned word load adds one cycle; a store cannot delay the processor, because of the write buffer
+    for code, more in (("2068", 7), ("2060", 0)):  # ldr, str
+        profile = profile_of(Isa.THUMB, [(0x1000, code)], [10], [10])
+        counted = replace(profile, crossings=(CrossingUse(0x1000, np.array([7])),))
+        assert price(core, counted).total_cycles == price(core, profile).total_cycles + more
+
+
 def test_cortex_m33_pays_for_a_jump_to_a_wide_instruction_off_a_word_border():
     # MLPerf Tiny images on an STM32U575: two officially equal ones agree only with this rule of the Cortex-M4
     assert cycles("cortex-m33", "4fea0000", address=0x1002) - cycles("cortex-m33", "4fea0000", address=0x1000) == 1

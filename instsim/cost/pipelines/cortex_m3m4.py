@@ -163,6 +163,7 @@ PIPELINE = Pipeline(
         EventRule("signed-long-multiply", "smull or smlal, whose operands are signed"),
         EventRule("it-folded", "IT behind a 16-bit instruction takes no time of its own", saving=True),
         EventRule("nop-absorbed", "NOP behind a load or an indexed store takes no time of its own", saving=True),
+        EventRule("unaligned-load", "the bytes of a load lie in two words"),
         EventRule("fp-result-used", "a floating-point result is used by the next instruction, other than as an addend"),
         EventRule("fp-divide-overlap", "a cycle of integer work while a floating-point divide or square root runs", saving=True),
     ),
@@ -174,4 +175,6 @@ PIPELINE = Pipeline(
         ),
     ),
     charge=charge,
+    crossing_event="unaligned-load",
+    crossing_loads_only=True,
 )
