@@ -73,7 +73,7 @@ DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
         "rp-resets": _model(0x1000),
         "rp-clocks": _model(0x1000),
         "rp-ssi": _model(0x1000),
-        "rp-io-qspi": _model(0x1000),
+        "rp-io-qspi": _model(0x1000, "resets"),
         "nrf-uarte": _model(0x1000),
         "nrf-timer": _model(0x1000),
         "nrf-rtc": _model(0x1000),

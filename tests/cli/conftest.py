@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ def instsim(capsys, tmp_path, monkeypatch):
 @pytest.fixture
 def python(tmp_path):
     """Start a process of its own, for what a shell does to it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As in a job in the background of a shell: processes started here would ignore interrupts too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
 

@@ -54,10 +54,14 @@ def until_it_emulates(process):
 @pytest.mark.parametrize("command", ["estimate", "profile", "inspect"])
 def test_ctrl_c_ends_an_endless_run_cleanly(python, images, tmp_path, command):
     process = python(*INSTSIM, command, images / "endless-count-cortex-m4.elf", "--budget", "1000000G")
-    until_it_emulates(process)
-    assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    try:
+        until_it_emulates(process)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
     assert (process.returncode, out) == (130, b"")
     assert err.strip() == b"instsim: interrupted"
     assert list(tmp_path.iterdir()) == []
