@@ -14,7 +14,11 @@ from instsim.calibrate.spread import Spread
 from instsim.errors import TableError
 from instsim.resources import cost_tables
 
-__all__ = ["KnownSpreads", "NominalSpread", "load_spreads"]
+__all__ = ["FOLLOWED_MEMORY", "KnownSpreads", "NominalSpread", "load_spreads"]
+
+
+FOLLOWED_MEMORY = "followed"
+"""Memories were simulated, by whichever table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class NominalSpread:
     Attributes
     ----------
     memory : str
-        Memory model that the cycles were predicted with.
+        How memories were followed when the cycles were predicted: `FOLLOWED_MEMORY`, or the words for ideal ones.
     isa : str
         Instruction set of the boards it was found on.
     ln_bias : float
@@ -58,7 +62,9 @@ class KnownSpreads:
 
     def nominal_for(self, memory: str, isa: str) -> NominalSpread | None:
         """Return the spread of nominal latency where something supports one."""
-        return next((item for item in self.nominal if item.memory == memory and item.isa == isa), None)
+        return next((item for item in self.nominal if item.memory == memory and item.isa == isa), None) or next(
+            (item for item in self.nominal if not memory.startswith("ideal") and item.memory == FOLLOWED_MEMORY and item.isa == isa), None
+        )
 
 
 def load_spreads(path: Path | None = None) -> KnownSpreads:

@@ -58,7 +58,7 @@ def by_setup(rows: Sequence[Row], *keys: str) -> Iterator[tuple[tuple[str, ...],
 
 
 def predict_images(folder: Path) -> None:
-    """Predict the cycles of every image again, and write them into `IMAGE_RUNS`.
+    """Predict the cycles of every image again, with its board's memories and with ideal ones, and write them into `IMAGE_RUNS`.
 
     Parameters
     ----------
@@ -69,7 +69,9 @@ def predict_images(folder: Path) -> None:
     for row in rows:
         request = Request(board=row["board"], serial="eembc", clock_hz=float(row["clock_mhz"]) * 1e6, calibration="none")
         found = estimate(folder / row["round"] / row["file"], request)
-        row["predicted_cycles"], row["memory"] = f"{found.cycles:.9g}", found.provenance.memory
+        stalls = found.memory.stall_cycles if found.memory is not None else 0.0
+        row["predicted_cycles"], row["ideal_cycles"] = f"{found.cycles:.9g}", f"{found.cycles - stalls:.9g}"
+        row["memory"] = found.provenance.memory
         print(
             f"{row['board']} {row['firmware']} {row['benchmark']}: {found.latency.value / float(row['latency_ms']) * 1e3:.3f} of measured", flush=True
         )
