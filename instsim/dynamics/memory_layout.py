@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 __all__ = [
+    "HINTS",
     "MIXED",
     "OPERATION_WORDS",
     "REGISTERS",
@@ -25,6 +26,10 @@ REGISTERS = 64
 
 MIXED = 255
 """Entry of a page map: the page holds more than one path, look at the ranges."""
+
+
+HINTS = 64
+"""Places that a cache remembers."""
 
 
 class TraceWord(IntEnum):
@@ -205,7 +210,9 @@ class CacheWord(IntEnum):
     """One more than the number of the line that was read ahead or is being so, 0 for none."""
     AHEAD_AT = 8
     """When it is there."""
-    WORDS = 10
+    HINTS = 16
+    """First of `HINTS` addresses of places, by the low bits of a line's number: where such a line was found last."""
+    WORDS = 16 + 64
 
 
 class Tally(IntEnum):

@@ -12,6 +12,7 @@ import numba
 from numba import types
 
 from instsim.dynamics.memory_layout import (
+    HINTS,
     MIXED,
     OPERATION_WORDS,
     CacheWord,
@@ -36,6 +37,7 @@ _MASK = _U64(0xFFFFFFFF)
 _CYCLE = _U64(64)
 _NO_REGISTER = 255
 
+_HINTS, _HINTS_LENGTH = int(CacheWord.HINTS), HINTS
 _LINE_SHIFT, _SET_MASK, _WAYS, _REPLACEMENT, _CLOCK, _RANDOM, _LAST_LINE, _PLACES = (
     int(CacheWord.LINE_SHIFT),
     int(CacheWord.SET_MASK),
@@ -144,10 +146,15 @@ _SHIFT_LEFT, _SHIFT_RIGHT, _SHIFT_RIGHT_SIGNED, _MULTIPLY, _MULTIPLY_ADD, _MULTI
 def _find(cache: Any, line: Any) -> Any:
     """Return the address of a line's place in a cache, 0 if it is not there."""
     head = words(cache)
+    hint = words(cache + _U64(8 * _HINTS) + ((line & _U64(_HINTS_LENGTH - 1)) << _U64(3)))
+    at = hint[0]
+    if at != _ZERO and words(at)[0] == line + _ONE:
+        return at
     ways = head[_WAYS]
     at = cache + _U64(8 * _PLACES) + (line & head[_SET_MASK]) * ways * _U64(16)
     for _ in range(ways):
         if words(at)[0] == line + _ONE:
+            hint[0] = at
             return at
         at += _U64(16)
     return _ZERO
@@ -287,6 +294,18 @@ def _access(path_address: Any, address: Any, at: Any, tally: Any) -> Any:
                 stall = arrival - at
     counts[_STALL] += stall
     return (stall << _ONE) | missed
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _is_at_hand(path_address: Any, address: Any, at: Any) -> Any:
+    """Tell whether a fetch stays in the line that was used last, all of which is there: it costs nothing and changes nothing."""
+    path = words(path_address)
+    if path[_CACHE] == _ZERO or path[_ACCESS] != _ZERO:
+        return False
+    head = words(path[_CACHE])
+    if head[_LAST_LINE] != (address >> head[_LINE_SHIFT]) + _ONE:
+        return False
+    return path[_FURTHER] == _ZERO or words(path[_PORT])[_BUSY] <= at
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
@@ -440,6 +459,9 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
                 if found != _ZERO:
                     path = system[_PATHS] + (found - _ONE) * _U64(_PATH_BYTES)
                     needed = system[_NOW] + offset
+                    if _is_at_hand(path, address, needed - min(needed, system[_LEAD])):
+                        words(system[_TALLIES] + (found - _ONE) * _U64(8 * _TALLY_WORDS))[_ACCESSES] += _ONE
+                        continue
                     lead = min(system[_LEAD], needed - min(needed, system[_REDIRECTED]))
                     asked = needed - lead
                     result = _access(path, address, asked, system[_TALLIES] + (found - _ONE) * _U64(8 * _TALLY_WORDS))
