@@ -10,6 +10,7 @@ __all__ = [
     "OPERATION_WORDS",
     "REGISTERS",
     "CacheWord",
+    "FetchWord",
     "PathWord",
     "PortWord",
     "ProgramWord",
@@ -70,8 +71,8 @@ class TraceWord(IntEnum):
     """Whether the window is in its warm-up."""
     ASK = 17
     """Pointer to one word for the answers of `READ_FUNCTION`."""
-    PATH_BYTES = 18
-    """Bytes behind each fetch: one more than its path on each system, 0 for none; a multiple of 8."""
+    SLOT_BYTES = 18
+    """Bytes behind each fetch: a `FetchWord` slot for each system."""
     WORDS = 24
 
 
@@ -91,8 +92,26 @@ class ProgramWord(IntEnum):
 
 OPERATION_WORDS = 3
 """First: kind, target, base, index, shift, size, words, signed (8 bits each, from the lowest). Second: constant (32 bits), site (32 bits).
-Third: ticks from the start of the block (32 bits), then for a data access whether it pairs with the read before it. Behind a fetch stand
-`TraceWord.PATH_BYTES` bytes."""
+Third: ticks from the start of the block (32 bits), then for a data access whether it pairs with the read before it. Behind a fetch stands a
+`FetchWord` slot for each system."""
+
+
+class FetchWord(IntEnum):
+    """What a fetch is to one system."""
+
+    PATH = 0
+    """Address of its path, 0 for none."""
+    CACHE = 1
+    """Address of the cache, if a hit there costs nothing and reads nothing ahead; else 0."""
+    LINE = 2
+    """One more than the number of its line there."""
+    PLACE = 3
+    """Where the line was found last, 0 if it was not yet."""
+    PORT = 4
+    """Address of the port over which the rest of a line may still be arriving, 0 for none."""
+    TALLY = 5
+    """Offset of the path's tally, in bytes."""
+    WORDS = 8
 
 
 class StepKind(IntEnum):

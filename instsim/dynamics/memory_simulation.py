@@ -16,6 +16,7 @@ from instsim.dynamics.memory_layout import (
     MIXED,
     OPERATION_WORDS,
     CacheWord,
+    FetchWord,
     PathWord,
     PortWord,
     ProgramWord,
@@ -119,7 +120,7 @@ _SYSTEMS, _SYSTEMS_LENGTH, _REGISTERS, _SCRATCH, _PAGES, _WARMING, _FETCH_BYTES 
     int(TraceWord.SCRATCH),
     int(TraceWord.PAGES),
     int(TraceWord.WARMING),
-    int(TraceWord.PATH_BYTES),
+    int(TraceWord.SLOT_BYTES),
 )
 _PHASE, _SAMPLING, _WINDOW, _GAP, _WARM_UP = (
     int(TraceWord.PHASE),
@@ -133,6 +134,15 @@ _SPARE_TALLIES, _SPARE_SITES, _CHECKED_TALLIES, _CHECKED_SITES = (
     int(SystemWord.SPARE_SITES),
     int(SystemWord.CHECKED_TALLIES),
     int(SystemWord.CHECKED_SITES),
+)
+_FETCH_PATH, _FETCH_CACHE, _FETCH_LINE, _FETCH_PLACE, _FETCH_PORT, _FETCH_TALLY, _SLOT_WORDS = (
+    int(FetchWord.PATH),
+    int(FetchWord.CACHE),
+    int(FetchWord.LINE),
+    int(FetchWord.PLACE),
+    int(FetchWord.PORT),
+    int(FetchWord.TALLY),
+    int(FetchWord.WORDS),
 )
 _READS, _WRITES = int(Access.READ), int(Access.WRITE)
 _FETCH = int(StepKind.FETCH)
@@ -297,15 +307,25 @@ def _access(path_address: Any, address: Any, at: Any, tally: Any) -> Any:
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
-def _is_at_hand(path_address: Any, address: Any, at: Any) -> Any:
-    """Tell whether a fetch stays in the line that was used last, all of which is there: it costs nothing and changes nothing."""
-    path = words(path_address)
-    if path[_CACHE] == _ZERO or path[_ACCESS] != _ZERO:
+def _is_at_hand(slot: Any, at: Any) -> Any:
+    """Tell whether a fetch finds its line whole and in the place where it was before; then it costs nothing, and the line counts as used."""
+    cache = slot[_FETCH_CACHE]
+    if cache == _ZERO:
         return False
-    head = words(path[_CACHE])
-    if head[_LAST_LINE] != (address >> head[_LINE_SHIFT]) + _ONE:
+    if slot[_FETCH_PORT] != _ZERO and words(slot[_FETCH_PORT])[_BUSY] > at:
         return False
-    return path[_FURTHER] == _ZERO or words(path[_PORT])[_BUSY] <= at
+    head = words(cache)
+    line = slot[_FETCH_LINE]
+    if head[_LAST_LINE] == line:
+        return True
+    place = slot[_FETCH_PLACE]
+    if place == _ZERO or words(place)[0] != line:
+        return False
+    head[_LAST_LINE] = line
+    if head[_REPLACEMENT] == _U64(_LRU):
+        head[_CLOCK] += _ONE
+        words(place)[1] = head[_CLOCK]
+    return True
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
@@ -454,17 +474,19 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
             site = second >> _U64(32)
             offset = third & _MASK
             for number in range(count):
-                system = words(systems[number])
-                found = _U64(octets(at)[number])
-                if found != _ZERO:
-                    path = system[_PATHS] + (found - _ONE) * _U64(_PATH_BYTES)
+                slot = words(at + number * _U64(8 * _SLOT_WORDS))
+                path = slot[_FETCH_PATH]
+                if path != _ZERO:
+                    system = words(systems[number])
                     needed = system[_NOW] + offset
-                    if _is_at_hand(path, address, needed - min(needed, system[_LEAD])):
-                        words(system[_TALLIES] + (found - _ONE) * _U64(8 * _TALLY_WORDS))[_ACCESSES] += _ONE
+                    tally = system[_TALLIES] + slot[_FETCH_TALLY]
+                    if _is_at_hand(slot, needed - min(needed, system[_LEAD])):
+                        words(tally)[_ACCESSES] += _ONE
                         continue
                     lead = min(system[_LEAD], needed - min(needed, system[_REDIRECTED]))
-                    asked = needed - lead
-                    result = _access(path, address, asked, system[_TALLIES] + (found - _ONE) * _U64(8 * _TALLY_WORDS))
+                    result = _access(path, address, needed - lead, tally)
+                    if slot[_FETCH_CACHE] != _ZERO:
+                        slot[_FETCH_PLACE] = _find(slot[_FETCH_CACHE], slot[_FETCH_LINE] - _ONE)
                     stall = result >> _ONE
                     hidden = min(stall, lead)
                     stall -= hidden
@@ -474,7 +496,7 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
                         counts[_SITE_MISSES] += result & _ONE
                         system[_NOW] += stall
                     if hidden:
-                        words(system[_TALLIES] + (found - _ONE) * _U64(8 * _TALLY_WORDS))[_STALL] -= hidden
+                        words(tally)[_STALL] -= hidden
             at += state[_FETCH_BYTES]
         elif kind <= _U64(_WRITE):
             base, index = (first >> _U64(16)) & _U64(255), (first >> _U64(24)) & _U64(255)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from instsim.dynamics.memory_layout import MIXED, CacheWord, PathWord, PortWord, RangeWord, SiteWord, SystemWord, Tally
+from instsim.dynamics.memory_layout import MIXED, CacheWord, FetchWord, PathWord, PortWord, RangeWord, SiteWord, SystemWord, Tally
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path
 
 __all__ = ["TICKS_PER_CYCLE", "SystemState"]
@@ -79,6 +79,19 @@ class SystemState:
         """Return one more than the path that a fetch takes, 0 for none."""
         found = int(self._maps[Access.FETCH][address >> _PAGE_BITS])
         return found if found != MIXED else self._in_ranges(address, Access.FETCH)
+
+    def fetch_slot(self, address: int) -> list[int]:
+        """Return the `instsim.dynamics.memory_layout.FetchWord` slot of a fetch."""
+        words = [0] * FetchWord.WORDS
+        found = self.fetch_path(address)
+        if found:
+            path, row = self.system.paths[found - 1], self._paths[found - 1]
+            words[FetchWord.PATH], words[FetchWord.TALLY] = int(row.ctypes.data), (found - 1) * Tally.WORDS * 8
+            if path.cache is not None and not path.access_cycles and (not path.prefetch or path.prefetch_behind_misses):
+                words[FetchWord.CACHE] = int(row[PathWord.CACHE])
+                words[FetchWord.LINE] = address // self.line_bytes(path.cache) + 1
+                words[FetchWord.PORT] = int(row[PathWord.PORT]) if path.further_word_cycles else 0
+        return words
 
     def data_path(self, address: int, access: Access) -> int:
         """Return one more than the path that a data access takes, 0 for none."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from instsim.dynamics.memory_layout import REGISTERS, ProgramWord, SiteWord, StepKind, Tally, TraceWord
+from instsim.dynamics.memory_layout import REGISTERS, FetchWord, ProgramWord, SiteWord, StepKind, Tally, TraceWord
 from instsim.dynamics.memory_state import TICKS_PER_CYCLE, SystemState
 from instsim.dynamics.memory_system import Access
 from instsim.emulate.counters import BlockCounters
@@ -34,6 +34,7 @@ _PREPARE = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 _STACK_POINTERS = {Isa.THUMB: 13, Isa.RV32: 2}
 _ACCESSES = (Operation.READ, Operation.WRITE)
 _MASK = 0xFFFFFFFF
+_NO_SLOT = (0,) * FetchWord.WORDS
 _FETCH_BYTES = 4
 
 Counts = npt.NDArray[np.int64]
@@ -130,8 +131,7 @@ class MemoryTrace:
         self._systems = fresh
         self._addresses = np.array([state.address for state in fresh], np.uint64)
         self._state[TraceWord.SYSTEMS], self._state[TraceWord.SYSTEMS_LENGTH] = self._addresses.ctypes.data, len(fresh)
-        self._path_words = -(-len(fresh) // 8)
-        self._state[TraceWord.PATH_BYTES] = 8 * self._path_words
+        self._state[TraceWord.SLOT_BYTES] = 8 * FetchWord.WORDS * len(fresh)
         self._writes_matter = any(path.access is Access.WRITE for system in systems for path in system.paths)
         self._crossings_matter = any(system.crossing_cycles for system in systems)
         self._ahead_matters = any(system.fetch_ahead for system in systems)
@@ -227,8 +227,8 @@ class MemoryTrace:
             paths.append(found)
         if not any(paths):
             return None
-        packed = [int.from_bytes(bytes(paths[k : k + 8]).ljust(8, b"\0"), "little") for k in range(0, len(paths), 8)]
-        return [int(StepKind.FETCH), target & _MASK | self._site(at, Access.FETCH) << 32, *packed]
+        slots = [word for found, state in zip(paths, self._systems, strict=True) for word in (state.fetch_slot(target) if found else _NO_SLOT)]
+        return [int(StepKind.FETCH), target & _MASK | self._site(at, Access.FETCH) << 32, *slots]
 
     def _operation(self, step: AddressStep, at: int, ticks: int, *, pairs: bool) -> list[int]:
         site = 0

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instsim.dynamics.memory_layout import ProgramWord, SiteWord, StepKind, TraceWord
+from instsim.dynamics.memory_layout import FetchWord, ProgramWord, SiteWord, StepKind, TraceWord
 from instsim.dynamics.memory_state import TICKS_PER_CYCLE, SystemState
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path, Replacement
 from tests.dynamics.memory_reference import Reference
@@ -37,15 +37,14 @@ class Native:
         self.trace[TraceWord.SYSTEMS], self.trace[TraceWord.SYSTEMS_LENGTH] = self.addresses.ctypes.data, len(systems)
         self.trace[TraceWord.REGISTERS_ADDRESS] = self.trace[TraceWord.SCRATCH] = self.scratch.ctypes.data
         self.trace[TraceWord.PAGES] = self.pages.ctypes.data
-        self.trace[TraceWord.PATH_BYTES] = 8
+        self.trace[TraceWord.SLOT_BYTES] = 8 * FetchWord.WORDS * len(systems)
 
     def run_block(self, accesses: list[tuple[Access, int, float, int, bool]], cycles: float, *, jumped: bool) -> int:
         words: list[int] = []
         for access, address, offset, site, pairs in accesses:
             ticks = round(offset * TICKS_PER_CYCLE)
             if access is Access.FETCH:
-                paths = bytes(state.fetch_path(address) for state in self.states).ljust(8, b"\0")
-                words += [int(StepKind.FETCH), address | site << 32, ticks, int.from_bytes(paths, "little")]
+                words += [int(StepKind.FETCH), address | site << 32, ticks, *(word for state in self.states for word in state.fetch_slot(address))]
             else:
                 kind = 0 if access is Access.READ else 1
                 first = int.from_bytes(bytes((kind, _NO_REGISTER, _NO_REGISTER, _NO_REGISTER, 0, 4, 1, 0)), "little")
