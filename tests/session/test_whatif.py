@@ -51,7 +51,7 @@ def test_weights_in_ram_are_not_waited_for() -> None:
     flash, ram = ask(moves="weights=sram1").rows
     reads = {row.placement: sum(path.stall_cycles for path in row.memory.paths if path.access == "read") for row in (flash, ram)}
     assert ram.placement == "weights in sram1"
-    assert reads["weights in sram1"] < 0.05 * reads[AS_BUILT]
+    assert reads["weights in sram1"] < 0.1 * reads[AS_BUILT]
     assert ram.cycles < flash.cycles
     # Its literal pools are still read from there.
     assert 0 < ram.memory.flash_reads < 0.05 * flash.memory.flash_reads
