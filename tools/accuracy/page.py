@@ -39,10 +39,10 @@ _ABOUT: Mapping[str, str] = {
         " caches."
     ),
     "TFLM person detection on RP2040, rebuilt with another compiler": (
-        "TensorFlow Lite Micro on a Raspberry Pi Pico, operator by operator, code and weights in flash behind the XIP cache. The author's compiler"
-        " is not known, so that the code differs in detail: 5 cycles an output explain what is left of the 1x1 convolutions of 1bdb61c. One figure of the"
-        " memory system was fitted here, 15 of the 55 cycles of a miss, on 1bdb61c. Nothing was chosen by cb48261; which CONV source was measured"
-        " there is not certain. Operator 13 depends on where the linker put its weights: conflicts in a cache of two ways."
+        "TensorFlow Lite Micro on a Raspberry Pi Pico, operator by operator, code and weights in flash behind the XIP cache. The author's"
+        " compiler is not known, so that the code differs in detail: 5 cycles an output explain what is left of the 1x1 convolutions of 1bdb61c."
+        " One figure of the memory system was fitted here, 15 of the 55 cycles of a miss, on 1bdb61c. Nothing was chosen by cb48261; which CONV"
+        " source was measured there is not certain. Operator 13 depends on where the linker put its weights: conflicts in a cache of two ways."
     ),
     "TFLM float networks on RP2350, rebuilt with another compiler": (
         "Weights stream from flash: 82 and 55 % of all cycles wait for it. Nothing was fitted to these rows. The published runs are of float models,"
