@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from instsim.errors import (
         BudgetError,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from instsim.session.estimate import Estimate
     from instsim.session.request import Request
     from instsim.session.whatif import WhatIf
+    from instsim.sweep.row import SweepRow
 
 __version__ = "0.1.0"
 
@@ -58,6 +59,7 @@ __all__ = [
     "Request",
     "RunError",
     "SwapError",
+    "SweepRow",
     "TableError",
     "UsageError",
     "WhatIf",
@@ -67,6 +69,7 @@ __all__ = [
     "load_profile",
     "profile",
     "save_profile",
+    "sweep",
     "whatif",
 ]
 
@@ -76,6 +79,7 @@ _HOMES = {
     "compare": "instsim.gate.comparing",
     "Estimate": "instsim.session.estimate",
     "Request": "instsim.session.request",
+    "SweepRow": "instsim.sweep.row",
     "WhatIf": "instsim.session.whatif",
     **dict.fromkeys(
         (
@@ -194,6 +198,59 @@ def whatif(
     )
 
 
+def sweep(
+    models: Iterable[Any],
+    *,
+    runner: str | os.PathLike[str] | None = None,
+    predictor: str | os.PathLike[str] | None = None,
+    output: str | os.PathLike[str] | None = None,
+    workers: int = 2,
+    scheduler: str | None = None,
+    retry_failed: bool = False,
+    **options: Any,
+) -> Iterator[SweepRow]:
+    """Evaluate many models on a board, in a firmware or by a predictor, and yield a row for each as it is done.
+
+    A script that uses workers needs the usual guard, ``if __name__ == "__main__":``, because processes are started.
+
+    Parameters
+    ----------
+    models : path or iterable
+        A folder, a list file, or any iterable, a generator too, of paths, bytes of ``.tflite`` files, `LayerNetwork` values or sequences of
+        `Layer`; or of pairs of a name and one of these.
+    runner : str or path, optional
+        Firmware with TensorFlow Lite Micro's interpreter, in which every model runs.
+    predictor : str or path, optional
+        A predictor's file or name instead. With neither: the one that suits the board.
+    output : str or path, optional
+        Result file, ``.parquet`` or ``.csv``, with a journal beside it by which a sweep that was killed goes on; the files are written when the
+        rows are used up or the iterator is closed.
+    workers : int
+        Processes of a local cluster of dask.distributed; 0: this process alone.
+    scheduler : str, optional
+        Address of a scheduler to use instead.
+    retry_failed : bool
+        Evaluate models again that failed in an earlier run.
+    **options
+        Fields of `Request`: ``board``, ``clock_hz``, ``memory`` and so on. Memories are ideal unless ``memory`` asks for more.
+
+    Raises
+    ------
+    InstsimError
+        One of its subclasses. A model that cannot be evaluated is a row, never an error.
+    """
+    from pathlib import Path  # noqa: PLC0415 -- keeps `import instsim` cheap
+
+    from instsim.sweep.models import find_models  # noqa: PLC0415
+    from instsim.sweep.sweeping import SweepOptions, make_plan  # noqa: PLC0415
+    from instsim.sweep.sweeping import sweep as run  # noqa: PLC0415
+
+    found = find_models(models) if isinstance(models, (str, os.PathLike)) else models
+    by_runner, by_predictor = (None if path is None else os.fspath(path) for path in (runner, predictor))
+    settled = SweepOptions(None if output is None else Path(output), workers, scheduler, retry_failed)
+    return run(found, make_plan(by_runner, by_predictor, _request(options)), settled)
+
+
 def load_profile(path: str | os.PathLike[str]) -> BlockProfile:
     """Read a profile that `save_profile` or ``instsim profile`` wrote.
 
@@ -255,10 +312,10 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """Keeps the function `profile` where it is when the package of the same name is imported, which the import system would put in its place."""
+    """Keeps functions where they are when the packages of the same names are imported, which the import system would put in their places."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name != "profile" or not isinstance(value, ModuleType):
+        if name not in ("profile", "sweep") or not isinstance(value, ModuleType):
             super().__setattr__(name, value)
 
 

@@ -14,6 +14,7 @@ __all__ = ["app"]
 _COMMANDS = {
     "estimate": ("instsim.cli.estimate", "Latency, energy and cycles of a firmware."),
     "predict": ("instsim.cli.predict", "Latency, energy and memory of a model without a firmware."),
+    "sweep": ("instsim.cli.sweep", "Many models: in a firmware, or predicted; resumable, in parallel."),
     "predictor": ("instsim.cli.predictor", "Teach, show and check predictors."),
     "annotate": ("instsim.cli.annotate", "A function's instructions with what each costs."),
     "profile": ("instsim.cli.profile", "Run a firmware and save what ran."),

@@ -1,0 +1,1 @@
+"""Many models on one board: by swap or by predictor, in parallel, resumable."""
