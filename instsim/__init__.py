@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     )
     from instsim.gate.comparing import compare
     from instsim.gate.comparison import Comparison
+    from instsim.model.layer import Layer
     from instsim.profile.block_profile import BlockProfile
     from instsim.session.estimate import Estimate
+    from instsim.session.predicting import Predictor
     from instsim.session.request import Request
     from instsim.session.whatif import WhatIf
     from instsim.sweep.row import SweepRow
@@ -53,7 +55,9 @@ __all__ = [
     "IncompleteError",
     "InputError",
     "InstsimError",
+    "Layer",
     "ModelError",
+    "Predictor",
     "PredictorError",
     "ProfileError",
     "Request",
@@ -78,6 +82,8 @@ _HOMES = {
     "Comparison": "instsim.gate.comparison",
     "compare": "instsim.gate.comparing",
     "Estimate": "instsim.session.estimate",
+    "Layer": "instsim.model.layer",
+    "Predictor": "instsim.session.predicting",
     "Request": "instsim.session.request",
     "SweepRow": "instsim.sweep.row",
     "WhatIf": "instsim.session.whatif",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -234,6 +235,8 @@ class Predictor:
         A predictor, its file, or the name of one that comes with instsim; None: the one that suits the board best.
     request : Request, optional
         Board, core, clock, calibration and level of the intervals.
+    **options
+        Fields of `Request`, instead of one: ``board="nucleo-l4r5zi"``.
 
     Raises
     ------
@@ -243,8 +246,11 @@ class Predictor:
         If the file cannot be read.
     """
 
-    def __init__(self, taught: TaughtPredictor | str | Path | None = None, request: Request | None = None) -> None:
-        self._request = request or Request()
+    def __init__(self, taught: TaughtPredictor | str | Path | None = None, request: Request | None = None, **options: Any) -> None:
+        unknown = sorted(set(options) - set(Request.__dataclass_fields__))
+        if unknown:
+            raise UsageError(f"no option {unknown[0]!r}", hint=f"options: {', '.join(Request.__dataclass_fields__)}")
+        self._request = replace(request or Request(), **options)
         self._settings: Settings = find_settings(self._request.settings_folder)
         if self._request.board is None and self._settings.board is None:
             raise UsageError("a prediction is for a board, and none was named", hint="name one with --board; `instsim boards` lists them")

@@ -11,8 +11,8 @@ _INTRODUCTION = """# How well predictors predict
 
 Errors of predictors that come with instsim, on layers and networks that they were not taught. The truth is the simulator itself at ideal
 memory: every layer and network was run in the firmware that taught the predictor. So these are errors of the formulas alone; how well the
-simulator does on hardware is in [accuracy.md](accuracy.md). This page is written by `tools/predictor_study.py`, which needs the runners; they hold other people's
-code, and are not in the repository.
+simulator does on hardware is in [accuracy.md](accuracy.md). This page is written by
+`tools/predictor_study.py`, which needs the runners; they hold other people's code, and are not in the repository.
 
 Beside each predictor stand two simpler ways. *MACs*: cycles in proportion to multiply-accumulates (output elements where there are none), with the
 factor that does best on the very layers or networks it is judged on. *Forest*: a random forest on the layer's dimensions, one for each operator,
