@@ -157,6 +157,8 @@ class TaughtPredictor:
         By operator; `DISPATCH` among them.
     instsim_version : str
         That made it.
+    cost_stamp : str
+        Cost models that its events are of (`instsim.predict.cost_stamp`).
     """
 
     name: str
@@ -165,3 +167,4 @@ class TaughtPredictor:
     teacher: Teacher
     kinds: Mapping[str, KindModel]
     instsim_version: str
+    cost_stamp: str = ""

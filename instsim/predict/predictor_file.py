@@ -103,6 +103,7 @@ def predictor_text(predictor: TaughtPredictor) -> str:
         "version": FORMAT_VERSION,
         "name": predictor.name,
         "instsim": predictor.instsim_version,
+        "cost_stamp": predictor.cost_stamp,
         "isa": str(predictor.isa),
         "cores": list(predictor.cores),
         "teacher": asdict(predictor.teacher),
@@ -196,6 +197,7 @@ class _Reading:
             ),
             {kind.kind: kind for kind in kinds},
             _text(document["instsim"]),
+            _text(document["cost_stamp"]),
         )
 
     def _kind(self, kind: Mapping[str, Any]) -> KindModel:

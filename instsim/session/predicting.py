@@ -17,6 +17,7 @@ from instsim.cost import energy_interval
 from instsim.errors import ModelError, UsageError
 from instsim.model.layer import Layer, LayerNetwork, chain
 from instsim.model.layer_reading import read_layers
+from instsim.predict.cost_stamp import cost_stamp
 from instsim.predict.networks import DomainFlag, NetworkCosts, cost_networks, domain_reason
 from instsim.predict.predictor import TaughtPredictor
 from instsim.predict.predictor_file import load_predictor
@@ -292,8 +293,25 @@ class Predictor:
         half = NormalDist().inv_cdf(0.5 + self._request.level / 2) * costs.sd
         latency = _spread(grid, [estimate.latency for estimate in estimates], costs.cycles, half)
         energy = _spread(grid, [estimate.energy for estimate in estimates], costs.cycles, half)
-        warnings = tuple(dict.fromkeys((*self.target.warnings, *(warning for estimate in estimates for warning in estimate.warnings))))
+        warnings = tuple(dict.fromkeys((*self.target.warnings, *self._remarks(), *(warning for estimate in estimates for warning in estimate.warnings))))
         return latency, energy, warnings
+
+    def _remarks(self) -> list[str]:
+        """Return what of the board or the predictor makes figures doubtful."""
+        remarks = []
+        flashes = [memory.wait_states for memory in self.target.board.memories if memory.kind == "flash"]
+        waits = max((flash.count for flash in flashes if flash is not None), default=0)
+        if waits:
+            remarks.append(
+                f"memory is taken as ideal: the flash of {self.target.board.name} has {waits} wait states, so the board is slower, most where "
+                "weights are read once; `instsim estimate runner.elf --model FILE` follows them"
+            )
+        if self.taught.cost_stamp != cost_stamp():
+            remarks.append(
+                f"cost models have changed since {self.taught.name} was taught: its cycles may be some percent off; "
+                "`instsim predictor train` teaches it again"
+            )
+        return remarks
 
     def _nominal(self, cycles: float) -> Estimate:
         """Return the estimate that a region of so many cycles would have."""

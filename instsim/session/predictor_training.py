@@ -18,6 +18,7 @@ from instsim.image import FirmwareImage, load_image
 from instsim.model.layer import Layer, chain
 from instsim.model.layer_models import WRITABLE_KINDS, layers_tflite
 from instsim.predict.arena import planned_bytes
+from instsim.predict.cost_stamp import cost_stamp
 from instsim.predict.predictor import DISPATCH, KindModel, TaughtPredictor, Teacher
 from instsim.predict.predictor_file import load_predictor, save_predictor
 from instsim.predict.samples import Sample, kernel_sample
@@ -228,6 +229,7 @@ def _predictor(options: TrainingOptions, image: FirmwareImage, cores: Sequence[C
         Teacher(image.name, image.sha256, tuple(image.compilers), cores[0].emulated_cpu, options.kernels, dict(options.provenance)),
         taught,
         __version__,
+        cost_stamp(),
     )
 
 
