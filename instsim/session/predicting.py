@@ -293,8 +293,8 @@ class Predictor:
         half = NormalDist().inv_cdf(0.5 + self._request.level / 2) * costs.sd
         latency = _spread(grid, [estimate.latency for estimate in estimates], costs.cycles, half)
         energy = _spread(grid, [estimate.energy for estimate in estimates], costs.cycles, half)
-        warnings = tuple(dict.fromkeys((*self.target.warnings, *self._remarks(), *(warning for estimate in estimates for warning in estimate.warnings))))
-        return latency, energy, warnings
+        said = [warning for estimate in estimates for warning in estimate.warnings]
+        return latency, energy, tuple(dict.fromkeys((*self.target.warnings, *self._remarks(), *said)))
 
     def _remarks(self) -> list[str]:
         """Return what of the board or the predictor makes figures doubtful."""
