@@ -43,7 +43,7 @@ from instsim.swap.runner import ModelRunner
 _ROOT = Path(__file__).resolve().parent.parent
 _PAGE, _FIGURES = _ROOT / "docs" / "prediction.md", _ROOT / "docs" / "prediction.json"
 _KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "AVERAGE_POOL_2D", "MAX_POOL_2D", "ADD", "SOFTMAX")
-_FOREST_LAYERS = 300
+_FOREST_LAYERS = 200
 _SEED = 20_000
 
 Floats = npt.NDArray[np.float64]

@@ -36,10 +36,10 @@ def prediction_parts(predictor: Predictor, predictions: Predictions) -> tuple[Pa
     networks = list(predictions)
     parts: list[Part] = []
     if len(networks) == 1:
-        parts.append(Heading(f"{networks[0].name or 'network'} on {title}", f"({target.board.name}, predicted, nothing was run)"))
+        parts.append(Heading(f"{networks[0].name or 'network'} on {title}", f"{target.board.name}, predicted, nothing was run"))
         parts += _one(networks[0])
     else:
-        parts.append(Heading(f"{len(networks)} networks on {title}", f"({target.board.name}, predicted, nothing was run)"))
+        parts.append(Heading(f"{len(networks)} networks on {title}", f"{target.board.name}, predicted, nothing was run"))
         parts.append(_several(networks))
     warnings = dict.fromkeys(warning for network in networks for warning in network.warnings)
     if warnings:

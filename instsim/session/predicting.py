@@ -373,7 +373,8 @@ def _spread(grid: Floats, figures: Sequence[Figure], cycles: Floats, half: Float
     lows = [figure.low for figure in figures]
     highs = [figure.high for figure in figures]
     if any(low is None or low <= 0 for low in lows) or any(high is None for high in highs):
-        return value, value * np.exp(-half), value * np.exp(half), figures[0]
+        # Nothing supports an interval of the board's figure, however good the predictor is.
+        return value, np.full(value.size, np.nan), np.full(value.size, np.nan), figures[0]
     below = np.interp(at, points, np.log([figure.value / (figure.low or 1.0) for figure in figures]))
     above = np.interp(at, points, np.log([(figure.high or 1.0) / figure.value for figure in figures]))
     return value, value * np.exp(-np.copysign(np.hypot(below, half), below)), value * np.exp(np.hypot(above, half)), figures[0]

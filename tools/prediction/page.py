@@ -16,7 +16,7 @@ simulator does on hardware is in [accuracy.md](accuracy.md). This page is writte
 
 Beside each predictor stand two simpler ways. *MACs*: cycles in proportion to multiply-accumulates (output elements where there are none), with the
 factor that does best on the very layers or networks it is judged on. *Forest*: a random forest on the layer's dimensions, one for each operator,
-taught on 300 layers.
+taught on 200 layers.
 """
 
 
