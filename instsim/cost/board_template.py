@@ -159,6 +159,8 @@ def _memory(region: MemoryRegion) -> Iterator[str]:
         yield f"aliases = [{', '.join(_address(alias) for alias in region.aliases)}]"
     if not region.executable:
         yield "executable = false"
+    if region.contents:
+        yield f"contents = {_text(region.contents)}"
     if region.wait_states is not None:
         wait = region.wait_states
         yield "# An access takes count + 1 cycles of clock_hz, the clock of the memory's bus. Change it with the clock."
