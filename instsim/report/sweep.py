@@ -129,6 +129,8 @@ def draw_front(rows: Sequence[SweepRow], figures: tuple[str, str], form: str = "
         values = [value for value in _values([*front, *others], name) if value]
         scale = "log" if values and max(values) > _LOGARITHMIC * min(values) else "linear"
         axes.set(**{f"{which}label": _AXES[name][0], f"{which}scale": scale})
+        if scale == "log":
+            getattr(axes, f"{which}axis").set_major_formatter("{x:g}")
     axes.grid(visible=True, color="0.92", linewidth=0.6)
     axes.set_axisbelow(True)
     stream = io.BytesIO()
