@@ -57,7 +57,7 @@ class Workers:
         from instsim.sweep.keeper import evaluate  # noqa: PLC0415 -- imports dask
 
         sizes: dict[str, tuple[int, int]] = {}
-        done = as_completed()
+        done = as_completed(loop=self.client.loop)
         running = 0
         exhausted = False
         while True:
@@ -121,7 +121,7 @@ def workers(plan: Plan, count: int, scheduler: str | None) -> Iterator[Workers]:
     with ExitStack() as stack:
         # One model at a time is given to a worker, so that one which kills it is known.
         stack.enter_context(dask.config.set({"distributed.scheduler.worker-saturation": 1.0, "distributed.scheduler.allowed-failures": _RETRIES}))
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        stack.enter_context(_quiet())
         if scheduler is None:
             place = "this machine"
             cluster = stack.enter_context(
@@ -142,6 +142,20 @@ def workers(plan: Plan, count: int, scheduler: str | None) -> Iterator[Workers]:
             if scheduler is not None:
                 with suppress(Exception):
                     client.unregister_worker_plugin(name)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep dask from logging what is told as an error of instsim, tracebacks included."""
+    loggers = [logging.getLogger(name) for name in ("distributed", *logging.root.manager.loggerDict) if name.partition(".")[0] == "distributed"]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _connected(kind: Any, scheduler: str) -> Any:
