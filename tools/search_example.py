@@ -1,7 +1,7 @@
 """Search for a network under budgets of energy and memory, with instsim's figures and with multiply-accumulates instead; see docs/nas.md.
 
-    pip install 'instsim[dev]' optuna
-    python tools/search_example.py --board nucleo-l4r5zi --energy-mj 2 --arena-kib 24 --flash-kib 48 --runner runner.elf
+    pip install instsim 'optuna>=5'
+    python tools/search_example.py --board nucleo-l4r5zi --energy-mj 10 --arena-kib 24 --flash-kib 48 --runner runner.elf
 
 Nothing is trained: what is maximized is the number of multiply-accumulates, which stands for capacity (among networks that fit a device, those with
 more operations tend to be the more accurate: Lin et al., MCUNet, NeurIPS 2020). A real search trains, or scores, where `capacity` is called.
@@ -21,6 +21,7 @@ from instsim.session.predicting import PredictedNetwork, Predictor
 from instsim.session.request import Request
 
 CHANNELS = (8, 16, 24, 32, 48, 64, 96)
+MOST_BLOCKS = 6
 ROWS, COLUMNS, CLASSES = 49, 10, 12
 REFERENCE = {"filters": 64, "taps": 4, "blocks": 4, **{f"channels{block}": 64 for block in range(4)}, **{f"kernel{block}": 3 for block in range(4)}}
 """The network of MLPerf Tiny's keyword spotting: whoever counts multiply-accumulates knows what one network costs, and scales."""
@@ -43,7 +44,7 @@ def layers_of(choices: dict[str, Any]) -> list[Layer]:
     """Return a keyword spotter of the DS-CNN family: a convolution, depthwise separable blocks, a mean and a classifier."""
     rows, columns, channels = -(-ROWS // 2), -(-COLUMNS // 2), choices["filters"]
     taps = choices["taps"]
-    common = {"same_padding": True, "activation": 1, "per_channel": True}
+    common: dict[str, Any] = {"same_padding": True, "activation": 1, "per_channel": True}
     first = Layer("CONV_2D", ROWS, COLUMNS, 1, rows, columns, channels, 1, 10, taps, 2, 2, **common)
     found = [first]
     for block in range(choices["blocks"]):
@@ -64,13 +65,13 @@ def layers_of(choices: dict[str, Any]) -> list[Layer]:
 
 def choose(trial: Any) -> dict[str, Any]:
     """Let Optuna choose a network."""
-    blocks = trial.suggest_int("blocks", 1, 6)
     return {
         "filters": trial.suggest_categorical("filters", CHANNELS),
         "taps": trial.suggest_categorical("taps", (3, 4, 8)),
-        "blocks": blocks,
-        **{f"channels{block}": trial.suggest_categorical(f"channels{block}", CHANNELS) for block in range(blocks)},
-        **{f"kernel{block}": trial.suggest_categorical(f"kernel{block}", (3, 5)) for block in range(blocks)},
+        "blocks": trial.suggest_int("blocks", 1, MOST_BLOCKS),
+        # All of them, whatever the number of blocks, so that the space is the same for every trial.
+        **{f"channels{block}": trial.suggest_categorical(f"channels{block}", CHANNELS) for block in range(MOST_BLOCKS)},
+        **{f"kernel{block}": trial.suggest_categorical(f"kernel{block}", (3, 5)) for block in range(MOST_BLOCKS)},
     }
 
 
@@ -79,7 +80,7 @@ def capacity(network: PredictedNetwork) -> float:
     return network.macs / 1e6
 
 
-def search(predictor: Predictor, budget: Budget, energy_of: Callable[[PredictedNetwork], float], trials: int) -> list[Layer]:
+def search(predictor: Predictor, budget: Budget, energy_of: Callable[[PredictedNetwork], float], trials: int, seed: int) -> list[Layer]:
     """Return the layers of the best network within the budget, by an energy that somebody believes in."""
     import optuna  # noqa: PLC0415 -- needed by this example alone
 
@@ -87,16 +88,16 @@ def search(predictor: Predictor, budget: Budget, energy_of: Callable[[PredictedN
 
     def objective(trial: optuna.Trial) -> float:
         network = predictor.predict([layers_of(choose(trial))])[0]
-        trial.set_user_attr("excess", budget.excess(energy_of(network), network))
+        trial.set_constraint("budget", budget.excess(energy_of(network), network))
         return capacity(network)
 
-    sampler = optuna.samplers.TPESampler(seed=1, multivariate=True, group=True, constraints_func=lambda trial: (trial.user_attrs["excess"],))
-    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
     study.optimize(objective, n_trials=trials)
-    fitting = [trial for trial in study.trials if trial.user_attrs["excess"] <= 0]
-    if not fitting:
-        raise SystemExit("no network within the budget was found")
-    return layers_of(max(fitting, key=lambda trial: trial.value or 0.0).params)
+    try:
+        # The best of those that keep to the constraint.
+        return layers_of(study.best_trial.params)
+    except ValueError:
+        raise SystemExit("no network within the budget was found") from None
 
 
 def main() -> None:
@@ -109,6 +110,7 @@ def main() -> None:
     parser.add_argument("--arena-kib", type=float, default=24.0)
     parser.add_argument("--flash-kib", type=float, default=48.0)
     parser.add_argument("--trials", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     budget = Budget(options.energy_mj / 1e3, int(options.arena_kib * 1024), int(options.flash_kib * 1024))
     predictor = Predictor(options.predictor, Request(board=options.board))
@@ -117,7 +119,7 @@ def main() -> None:
     print(f"{'energy by':12}{'MACs':>12}{'energy mJ':>12}{'arena B':>10}{'flash B':>10}{'of budget':>11}{'in firmware':>13}{'seconds':>9}")
     for name, energy_of in (("instsim", lambda network: network.energy.value), ("MACs", lambda network: network.macs * joules_per_mac)):
         begun = time.monotonic()
-        layers = search(predictor, budget, energy_of, options.trials)
+        layers = search(predictor, budget, energy_of, options.trials, options.seed)
         seconds = time.monotonic() - begun
         network = predictor.predict([layers])[0]
         firmware = ""
