@@ -22,7 +22,7 @@ from instsim.session.request import Request
 from instsim.session.settings import Settings
 from instsim.units import format_count
 
-__all__ = ["NO_CALIBRATION", "calibrated", "shipped_calibrations"]
+__all__ = ["NO_CALIBRATION", "calibrated", "memory_covariates", "shipped_calibrations"]
 
 NO_CALIBRATION = "none"
 """Value of ``--calibration`` that asks for nominal figures."""
@@ -87,6 +87,12 @@ def calibrated(estimate: Estimate, target: Target, request: Request, settings: S
     if calibration is None:
         return _nominal(estimate, target, request.level)
     return _Application(calibration, estimate, target, request, chosen=named is not None).estimate(origin)
+
+
+def memory_covariates(estimate: Estimate | None) -> tuple[float | None, float | None]:
+    """Return flash reads and stall cycles of an estimate, None each where its memories were not followed."""
+    memory = None if estimate is None else estimate.memory
+    return (None, None) if memory is None else (float(memory.flash_reads), memory.stall_cycles)
 
 
 def _named(name: str) -> Calibration:
@@ -168,7 +174,17 @@ class _Application:
         family = request.firmware_family or dict(calibration.fingerprints).get(image, image)
         share = estimate.provenance.cycles_by_basis.get("assumed", 0.0)
         clock_hz = target.clock_hz
-        self._point = Point(estimate.cycles, clock_hz, estimate.cycles / clock_hz, calibration.supply_v, firmware=family, assumed_share=share)
+        flash_reads, stall_cycles = memory_covariates(estimate)
+        self._point = Point(
+            estimate.cycles,
+            clock_hz,
+            estimate.cycles / clock_hz,
+            calibration.supply_v,
+            flash_reads=flash_reads,
+            stall_cycles=stall_cycles,
+            firmware=family,
+            assumed_share=share,
+        )
         self.warnings: list[str] = []
 
     def estimate(self, origin: str) -> Estimate:

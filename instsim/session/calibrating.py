@@ -16,7 +16,7 @@ from instsim.calibrate.runs_file import Run, RunsFile, read_runs
 from instsim.calibrate.spreads_file import load_spreads
 from instsim.cost import Board, load_board
 from instsim.errors import InputError, InstsimError, UsageError
-from instsim.session.calibrated import NO_CALIBRATION
+from instsim.session.calibrated import NO_CALIBRATION, memory_covariates
 from instsim.session.estimate import Estimate
 from instsim.session.facade import estimate
 from instsim.session.firmware_family import firmware_family
@@ -128,14 +128,16 @@ def _observation(run: Run, found: Estimate | None, board: Board, clock_hz: float
     clock_hz = run.clock_hz or clock_hz
     cycles = found.cycles if found is not None else run.cycles or 0.0
     nominal_s = cycles / clock_hz
+    # What was counted on the board wins over what was simulated.
+    waited = memory_covariates(found)
     point = Point(
         cycles=cycles,
         clock_hz=clock_hz,
         time_s=run.latency_s or nominal_s,
         supply_v=run.supply_v or board.supply.voltage_v,
         temperature_c=run.temperature_c,
-        flash_reads=run.flash_reads,
-        stall_cycles=run.stall_cycles,
+        flash_reads=waited[0] if run.flash_reads is None else run.flash_reads,
+        stall_cycles=waited[1] if run.stall_cycles is None else run.stall_cycles,
         firmware=run.firmware or (firmware_family(found) if found is not None else ""),
         assumed_share=0.0 if found is None else found.provenance.cycles_by_basis.get("assumed", 0.0),
     )

@@ -15,6 +15,7 @@ from instsim.calibrate.calibration_file import calibration_toml, load_calibratio
 from instsim.cli import main
 from instsim.errors import InputError, TableError, UsageError
 from instsim.resources import firmware_elf
+from instsim.session.calibrated import memory_covariates
 from instsim.session.calibrating import CalibrationRequest, calibrate
 from instsim.session.planning import plan
 from instsim.session.request import Request
@@ -252,3 +253,11 @@ def test_runs_without_energies_leave_energy_to_what_ships_or_to_the_prior_over_t
         assert before.energy.low is not None
         assert before.energy.high is not None
         assert math.log(after.energy.high / after.energy.low) > 0.9 * math.log(before.energy.high / before.energy.low)
+
+
+def test_stalls_that_were_simulated_are_known_to_a_calibration(profiles: Path) -> None:
+    found = instsim.estimate(profiles / f"{IMAGES[0]}.profile", board=BOARD, calibration="none")
+    assert found.memory is not None
+    assert memory_covariates(found) == (found.memory.flash_reads, found.memory.stall_cycles)
+    ideal = instsim.estimate(profiles / f"{IMAGES[0]}.profile", board=BOARD, calibration="none", memory="ideal")
+    assert memory_covariates(ideal) == (None, None)
