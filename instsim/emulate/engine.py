@@ -290,7 +290,9 @@ class Engine:
 
     def forget_code(self, address: int) -> None:
         """Translate the code at an address anew, so that a hook added there from now on is seen."""
-        self.uc.ctl_remove_cache(address, address + 2)
+        # On a page that nothing was fetched from there is nothing to forget, and asking would count as its first fetch.
+        if address & ~(PAGE - 1) in self._executable:
+            self.uc.ctl_remove_cache(address, address + 2)
 
     def forget_all_code(self) -> None:
         """Translate all code anew, so that a hook on blocks is seen."""
