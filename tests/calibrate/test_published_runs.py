@@ -45,7 +45,8 @@ def test_no_run_that_is_kept_for_validation_is_among_the_published_ones() -> Non
 
 
 def test_intervals_of_ninety_per_cent_hold_nine_of_ten_or_more(trials: dict[tuple[str, str], Trials]) -> None:
-    assert {key: trial.covered for key, trial in trials.items() if trial.covered < 0.85} == {}
+    # A dozen predictions cannot tell 83 % from 90 %: ten or fewer hits of twelve have a chance of one in three.
+    assert {key: trial.covered for key, trial in trials.items() if trial.covered < (0.85 if len(trial.errors) > 20 else 0.75)} == {}
 
 
 @pytest.mark.parametrize(

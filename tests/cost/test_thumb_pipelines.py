@@ -195,7 +195,7 @@ def test_cortex_m33_pays_for_data_across_a_word_border_where_that_was_counted():
 
 @pytest.mark.parametrize("core", ["cortex-m3", "cortex-m4"])
 def test_cortex_m4_pays_for_loads_across_a_word_border_where_they_were_counted_and_not_for_stores(core):
-    # ARM DDI 0439D sections 3.3.2 and 3.5: a halfword-aligned word load adds one cycle; a store cannot delay the processor, because of the write buffer
+    # ARM DDI 0439D sections 3.3.2 and 3.5: a halfword-aligned word load adds one cycle; a store cannot delay the processor (write buffer)
     for code, more in (("2068", 7), ("2060", 0)):  # ldr, str
         profile = profile_of(Isa.THUMB, [(0x1000, code)], [10], [10])
         counted = replace(profile, crossings=(CrossingUse(0x1000, np.array([7])),))
