@@ -11,8 +11,9 @@ from typing import NoReturn
 __all__ = ["console", "main"]
 
 _INTERRUPTED = 130
-_COLLECTED = (100_000, 50, 50)
-"""Thresholds of the garbage collection: with Python's own a command's start spends a tenth of its time in it, and finds nothing."""
+_COLLECTED = (50_000, 5, 5)
+"""Thresholds of the garbage collection: with Python's own a command's start spends a tenth of its time in it, and finds nothing. With these, machines that
+are done with, which lie in reference cycles, still go after a few more of them."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,7 +29,6 @@ def main(arguments: list[str] | None = None) -> int:
     int
         0 done, 1 input that cannot be used, 2 wrong usage, 3 an incomplete answer, 4 a broken budget, 130 interrupted.
     """
-    gc.set_threshold(*_COLLECTED)
     try:
         return _run(arguments)
     except KeyboardInterrupt:
@@ -38,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def console() -> NoReturn:
     """Run the command line of this process, and leave it with the exit code of `main`."""
+    # Not in `main`: a process that goes on afterwards, with machines of hundreds of megabytes in reference cycles, needs its collections.
+    gc.set_threshold(*_COLLECTED)
     code = main()
     if code != _INTERRUPTED:
         sys.exit(code)
