@@ -12,8 +12,10 @@ __all__ = ["console", "main"]
 
 _INTERRUPTED = 130
 _COLLECTED = (50_000, 5, 5)
-"""Thresholds of the garbage collection: with Python's own a command's start spends a tenth of its time in it, and finds nothing. With these, machines that
-are done with, which lie in reference cycles, still go after a few more of them."""
+"""Thresholds of the garbage collection: with Python's own a command's start spends a tenth of its time in it, and finds nothing.
+
+Machines that are done with lie in reference cycles; with these they still go after a few more of them.
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
