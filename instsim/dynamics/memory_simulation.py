@@ -450,7 +450,10 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
     if state[_WARMING] == _ZERO:
         head[_SAMPLED] += _ONE
     registers = state[_REGISTERS]
-    if head[_COPIES] != _ZERO:
+    if registers == _ZERO:
+        # The hook has asked for them.
+        registers = state[_SCRATCH]
+    elif head[_COPIES] != _ZERO:
         here, there = words(registers), words(state[_SCRATCH])
         for pair in range(16):
             there[pair] = here[pair]

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import instsim
-from instsim.session.facade import estimate
+from instsim.emulate.engine import Engine
+from instsim.session.facade import estimate, profile
 from instsim.session.request import Request
 
 ELF = Path(__file__).parents[2] / "firmware_elf" / "elf"
@@ -36,3 +37,14 @@ def test_stalls_by_operator_and_by_path_sum_to_the_region_s() -> None:
     ideal = estimate(found, Request(board="nucleo-l4r5zi", calibration="none", memory="ideal"))
     assert priced.cycles - ideal.cycles == pytest.approx(use.total_stall_cycles)
     assert np.allclose([operator.stall_cycles for operator in priced.operators[:-1]], use.stall_cycles[1:].sum(axis=1))
+
+
+@pytest.mark.parametrize(("image", "board"), [("kws-cortex-m4.elf", "nucleo-l4r5zi"), ("kws-rv32imc.elf", "esp32-c3")])
+def test_registers_that_have_to_be_asked_for_give_the_same_stalls(image: str, board: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = Request(board=board, region="kws_invoke", use_cache=False)
+    (found,) = profile(ELF / image, request).memory
+    monkeypatch.setattr(Engine, "registers_address", 0)
+    (asked,) = profile(ELF / image, request).memory
+    assert found.total_stall_cycles > 0
+    assert np.array_equal(asked.stall_cycles, found.stall_cycles)
+    assert np.array_equal(asked.addresses, found.addresses)
