@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from instsim.cost.charges import Parameter
-from instsim.cost.table_reading import TableKind, read_table, validate_once
-from instsim.errors import UsageError
+from instsim.cost.table_reading import TableKind, read_table, table_names, table_path, validate_once
 from instsim.isa.instruction import Isa
-from instsim.resources import cost_tables
 
 __all__ = ["CoreParameter", "CoreTable", "Cost", "Divider", "core_names", "list_cores", "load_core"]
 
@@ -128,13 +125,9 @@ class CoreTable:
         return {name: parameter.value for name, parameter in self.parameters.items()}
 
 
-def _folder() -> Path:
-    return cost_tables() / "cores"
-
-
 def core_names() -> tuple[str, ...]:
     """Return the names of the cores that come with instsim, sorted."""
-    return tuple(sorted(path.stem for path in _folder().glob("*.toml")))
+    return table_names("cores")
 
 
 def list_cores() -> tuple[CoreTable, ...]:
@@ -162,16 +155,7 @@ def load_core(name_or_path: str | Path) -> CoreTable:
     TableError
         If the file cannot be read or is not valid; ``details`` lists every error with its key path.
     """
-    text = str(name_or_path)
-    if text.endswith(".toml"):
-        path = Path(text)
-    else:
-        names = core_names()
-        if text not in names:
-            near = get_close_matches(text.lower(), names, n=2, cutoff=0.5)
-            meant = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
-            raise UsageError(f"no core is named {text!r}", hint=f"{meant} A path that ends in .toml loads your own table.")
-        path = _folder() / f"{text}.toml"
+    path = table_path(name_or_path, "cores", "core")
     file = read_table(path, _KIND)
     validate_once(file, _KIND, ("cost", "isa", "dynamics"), _problems_of)
     return _table(file.document, path, file.digest)

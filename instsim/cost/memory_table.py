@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -22,10 +21,8 @@ from instsim.cost.memory_rows import (
     WaitStateTable,
     WaysBySetting,
 )
-from instsim.cost.table_reading import TableKind, read_table, validate_once
+from instsim.cost.table_reading import TableKind, read_table, table_names, table_path, validate_once
 from instsim.dynamics.memory_system import Access, Replacement
-from instsim.errors import UsageError
-from instsim.resources import cost_tables
 
 if TYPE_CHECKING:
     from instsim.cost.board import Board
@@ -141,13 +138,9 @@ class MemoryTable:
         )
 
 
-def _folder() -> Path:
-    return cost_tables() / "memories"
-
-
 def memory_names() -> tuple[str, ...]:
     """Return the names of the memory systems that come with instsim, sorted."""
-    return tuple(sorted(path.stem for path in _folder().glob("*.toml")))
+    return table_names("memories")
 
 
 def list_memories() -> tuple[MemoryTable, ...]:
@@ -170,16 +163,7 @@ def load_memory(name_or_path: str | Path) -> MemoryTable:
     TableError
         If the file cannot be read or is not valid; ``details`` lists every error with its key path.
     """
-    text = str(name_or_path)
-    if text.endswith(".toml"):
-        path = Path(text)
-    else:
-        names = memory_names()
-        if text not in names:
-            near = get_close_matches(text.lower(), names, n=2, cutoff=0.5)
-            meant = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
-            raise UsageError(f"no memory system is named {text!r}", hint=f"{meant} A path that ends in .toml loads your own table.")
-        path = _folder() / f"{text}.toml"
+    path = table_path(name_or_path, "memories", "memory system")
     file = read_table(path, _KIND)
     validate_once(file, _KIND, ("cost", "dynamics"), _problems_of)
     return _table(file.document, path, file.digest)

@@ -6,14 +6,15 @@ import hashlib
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from instsim import __version__, artifacts
-from instsim.errors import TableError
+from instsim.errors import TableError, UsageError
 from instsim.resources import cost_tables
 
-__all__ = ["TableFile", "TableKind", "read_table", "refuse", "validate_once"]
+__all__ = ["TableFile", "TableKind", "read_table", "refuse", "table_names", "table_path", "validate_once"]
 
 _LARGEST_FILE = 1 << 20
 
@@ -52,6 +53,39 @@ class TableFile:
     path: Path
     document: dict[str, Any]
     digest: str
+
+
+def table_names(folder: str) -> tuple[str, ...]:
+    """Return the names of the tables in a folder of ``cost_tables``, sorted."""
+    return tuple(sorted(path.stem for path in (cost_tables() / folder).glob("*.toml")))
+
+
+def table_path(name_or_path: str | Path, folder: str, noun: str) -> Path:
+    """Return the file of a table.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        Name of a table that comes with instsim, or a path that ends in ``.toml``.
+    folder : str
+        Where named ones lie, in ``cost_tables``.
+    noun : str
+        What messages call such a table.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name.
+    """
+    text = str(name_or_path)
+    if text.endswith(".toml"):
+        return Path(text)
+    names = table_names(folder)
+    if text not in names:
+        near = get_close_matches(text.lower(), names, n=2, cutoff=0.5)
+        meant = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
+        raise UsageError(f"no {noun} is named {text!r}", hint=f"{meant} A path that ends in .toml loads your own table.")
+    return cost_tables() / folder / f"{text}.toml"
 
 
 def read_table(path: Path, kind: TableKind) -> TableFile:

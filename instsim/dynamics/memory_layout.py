@@ -8,7 +8,7 @@ __all__ = [
     "HINTS",
     "MIXED",
     "OPERATION_WORDS",
-    "REGISTERS",
+    "TICKS_PER_CYCLE",
     "CacheWord",
     "FetchWord",
     "PathWord",
@@ -22,8 +22,8 @@ __all__ = [
     "TraceWord",
 ]
 
-REGISTERS = 64
-"""Words of the scratch registers: a copy of the core's in the lower half, temporaries above."""
+TICKS_PER_CYCLE = 64
+"""Clocks run in 64ths of a core cycle, so that a block's mean price need not be an integer."""
 
 MIXED = 255
 """Entry of a page map: the page holds more than one path, look at the ranges."""
@@ -48,7 +48,7 @@ class TraceWord(IntEnum):
     REGISTERS_ADDRESS = 5
     """Where the emulator keeps the core's registers while a block begins; 0: ask it for each."""
     SCRATCH = 6
-    """Pointer to `REGISTERS` words of 32 bits."""
+    """Pointer to `instsim.dynamics.address_operations.REGISTER_FILE_WORDS` words of 32 bits."""
     PAGES = 7
     """Pointer to 2**20 pointers: the host's bytes of each 4 KB page that data can be loaded from; 0: none."""
     READ_FUNCTION = 8
@@ -115,7 +115,7 @@ class FetchWord(IntEnum):
 
 
 class StepKind(IntEnum):
-    """Kind of an operation: those of `instsim.isa.address_steps.Operation`, and these."""
+    """Kind of an operation: those of `instsim.dynamics.address_operations.Operation`, and these."""
 
     FETCH = 64
 
@@ -143,15 +143,13 @@ class SystemWord(IntEnum):
     """Pointer to what is counted for each path: four words (`Tally`)."""
     SITES = 11
     """Pointer to what is counted for each place that accesses memory: `SiteWord`."""
-    FETCH_PATHS = 12
-    """Pointer to 2**20 bytes: like `READ_MAP`, for fetches; read when a block is prepared only."""
-    SPARE_TALLIES = 13
+    SPARE_TALLIES = 12
     """Where stalls go that are not to count ..."""
-    SPARE_SITES = 14
-    CHECKED_TALLIES = 15
+    SPARE_SITES = 13
+    CHECKED_TALLIES = 14
     """... and the pointers for those that are."""
-    CHECKED_SITES = 16
-    WORDS = 24
+    CHECKED_SITES = 15
+    WORDS = 16
 
 
 class SiteWord(IntEnum):

@@ -11,10 +11,13 @@ from typing import Any
 import numba
 from numba import types
 
+from instsim.dynamics.address_computation import compute
+from instsim.dynamics.address_operations import NO_REGISTER, Operation
 from instsim.dynamics.memory_layout import (
     HINTS,
     MIXED,
     OPERATION_WORDS,
+    TICKS_PER_CYCLE,
     CacheWord,
     FetchWord,
     PathWord,
@@ -28,15 +31,15 @@ from instsim.dynamics.memory_layout import (
     TraceWord,
 )
 from instsim.dynamics.memory_system import Access, Replacement
-from instsim.dynamics.native_words import half_words, octets, words, words32
+from instsim.dynamics.native_words import octets, words, words32
 
 __all__ = ["change_phase", "simulate_block"]
 
 _U64 = types.uint64
 _ZERO, _ONE = _U64(0), _U64(1)
 _MASK = _U64(0xFFFFFFFF)
-_CYCLE = _U64(64)
-_NO_REGISTER = 255
+_CYCLE = _U64(TICKS_PER_CYCLE)
+_NO_REGISTER = NO_REGISTER
 
 _HINTS, _HINTS_LENGTH = int(CacheWord.HINTS), HINTS
 _LINE_SHIFT, _SET_MASK, _WAYS, _REPLACEMENT, _CLOCK, _RANDOM, _LAST_LINE, _PLACES = (
@@ -147,9 +150,7 @@ _FETCH_PATH, _FETCH_CACHE, _FETCH_LINE, _FETCH_PLACE, _FETCH_PORT, _FETCH_TALLY,
 _READS, _WRITES = int(Access.READ), int(Access.WRITE)
 _FETCH = int(StepKind.FETCH)
 _MIXED = MIXED
-# The operations of `instsim.isa.address_steps`, by number: this room lies below that one.
-_READ, _WRITE, _LOAD, _SET, _ADD, _SUBTRACT, _REVERSE_SUBTRACT, _AND, _OR, _XOR, _CLEAR = range(11)
-_SHIFT_LEFT, _SHIFT_RIGHT, _SHIFT_RIGHT_SIGNED, _MULTIPLY, _MULTIPLY_ADD, _MULTIPLY_SUBTRACT, _EXTRACT, _INSERT_HIGH = range(11, 19)
+_READ, _WRITE = int(Operation.READ), int(Operation.WRITE)
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
@@ -345,88 +346,6 @@ def _path_of(system: Any, address: Any, kind: Any) -> Any:
     return found
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
-def _load(pages: Any, address: Any, size: Any, signed: Any) -> Any:
-    """Return a value in memory, 0 where none is known."""
-    page = words(pages)[address >> _U64(12)]
-    if page == _ZERO:
-        return _ZERO
-    inside = address & _U64(0xFFF)
-    if size == _U64(4):
-        if inside & _U64(3):
-            # Across a page's end: one such load in a blue moon, and its value is only used for an address.
-            inside = min(inside, _U64(0xFFC))
-            return _U64(half_words(page + inside)[0]) | (_U64(half_words(page + inside)[1]) << _U64(16))
-        return _U64(words32(page + inside)[0])
-    if size == _U64(2):
-        value = _U64(half_words(page + min(inside, _U64(0xFFE)))[0])
-        if signed and value & _U64(0x8000):
-            value |= _U64(0xFFFF0000)
-        return value
-    value = _U64(octets(page + inside)[0])
-    if signed and value & _U64(0x80):
-        value |= _U64(0xFFFFFF00)
-    return value
-
-
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
-def _register(registers: Any, number: Any) -> Any:
-    if number == _U64(_NO_REGISTER):
-        return _ZERO
-    return _U64(words32(registers)[number])
-
-
-@numba.njit(inline="never")  # type: ignore[untyped-decorator]
-def _compute(kind: Any, first: Any, constant: Any, registers: Any, pages: Any) -> None:
-    """Carry out an operation that only changes registers."""
-    target, base, index = (first >> _U64(8)) & _U64(255), (first >> _U64(16)) & _U64(255), (first >> _U64(24)) & _U64(255)
-    shift, size = (first >> _U64(32)) & _U64(255), (first >> _U64(40)) & _U64(255)
-    signed = (first >> _U64(56)) & _ONE
-    left = _register(registers, base)
-    right = _register(registers, index)
-    shifted = (right << shift) & _MASK if shift < _U64(32) else _ZERO
-    other = shifted if index != _U64(_NO_REGISTER) else constant
-    value = _ZERO
-    if kind == _U64(_ADD):
-        value = left + shifted + constant
-    elif kind == _U64(_SET):
-        value = constant
-    elif kind == _U64(_LOAD):
-        value = _load(pages, (left + shifted + constant) & _MASK, size, signed != _ZERO)
-    elif kind == _U64(_SUBTRACT):
-        value = left - shifted - constant
-    elif kind == _U64(_REVERSE_SUBTRACT):
-        value = shifted + constant - left
-    elif kind == _U64(_AND):
-        value = left & other
-    elif kind == _U64(_OR):
-        value = left | other
-    elif kind == _U64(_XOR):
-        value = left ^ other
-    elif kind == _U64(_CLEAR):
-        value = left & ~other
-    elif kind == _U64(_SHIFT_LEFT):
-        value = left << (other & _U64(255)) if other & _U64(255) < _U64(32) else _ZERO
-    elif kind == _U64(_SHIFT_RIGHT):
-        value = left >> (other & _U64(255)) if other & _U64(255) < _U64(32) else _ZERO
-    elif kind == _U64(_SHIFT_RIGHT_SIGNED):
-        wide = left | (_U64(0xFFFFFFFF00000000) if left & _U64(0x80000000) else _ZERO)
-        value = wide >> min(other & _U64(255), _U64(31))
-    elif kind == _U64(_MULTIPLY):
-        value = left * right
-    elif kind == _U64(_MULTIPLY_ADD):
-        value = left * right + _register(registers, shift)
-    elif kind == _U64(_MULTIPLY_SUBTRACT):
-        value = _register(registers, shift) - left * right
-    elif kind == _U64(_EXTRACT):
-        value = (left >> shift) & ((_ONE << size) - _ONE)
-        if signed and size and value >> (size - _ONE):
-            value |= _MASK & ~((_ONE << size) - _ONE)
-    elif kind == _U64(_INSERT_HIGH):
-        value = (_register(registers, target) & _U64(0xFFFF)) | (constant << _U64(16))
-    words32(registers)[target] = types.uint32(value & _MASK)
-
-
 @numba.njit(inline="never")  # type: ignore[untyped-decorator]
 def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
     """Let the accesses of one execution of a block happen on every system.
@@ -541,7 +460,7 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
                     word = (word + size) & _MASK
                     ticks += _CYCLE
         else:
-            _compute(kind, first, second & _MASK, registers, pages)
+            compute(kind, first, second & _MASK, registers, pages)
     stalled = words(systems[0])[_NOW] - before
     for number in range(count):
         words(systems[number])[_NOW] += head[_TICKS]

@@ -7,13 +7,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from instsim.dynamics.memory_layout import MIXED, CacheWord, FetchWord, PathWord, PortWord, RangeWord, SiteWord, SystemWord, Tally
+from instsim.dynamics.memory_layout import MIXED, TICKS_PER_CYCLE, CacheWord, FetchWord, PathWord, PortWord, RangeWord, SiteWord, SystemWord, Tally
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path
 
-__all__ = ["TICKS_PER_CYCLE", "SystemState"]
-
-TICKS_PER_CYCLE = 64
-"""The simulation's clock runs in 64ths of a core cycle."""
+__all__ = ["SystemState"]
 
 _PAGE_BITS = 12
 _SEED = 0x9E3779B97F4A7C15
@@ -48,7 +45,6 @@ class SystemState:
         self._head = head = np.zeros(SystemWord.WORDS, np.uint64)
         head[SystemWord.READ_MAP] = self._maps[Access.READ].ctypes.data
         head[SystemWord.WRITE_MAP] = self._maps[Access.WRITE].ctypes.data
-        head[SystemWord.FETCH_PATHS] = self._maps[Access.FETCH].ctypes.data
         head[SystemWord.RANGES], head[SystemWord.RANGES_LENGTH] = self._ranges.ctypes.data, len(self._ranges)
         head[SystemWord.PATHS] = self._paths.ctypes.data
         head[SystemWord.FETCH_LEAD], head[SystemWord.CROSSING] = _ticks(system.fetch_lead_cycles), _ticks(system.crossing_cycles)

@@ -15,41 +15,20 @@ WORDS32 = types.CPointer(types.uint32)
 OCTETS = types.CPointer(types.uint8)
 
 
-@numba.extending.intrinsic  # type: ignore[untyped-decorator]
-def words(_context: Any, _address: Any) -> Any:
-    """Return the 64-bit words at an address as an array."""
+def _view(pointer: Any, what: str) -> Any:
+    """Return a function for compiled code that takes an address for an array."""
 
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(POINTER))
+    def view(_context: Any, _address: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], context.get_value_type(pointer))
 
-    return POINTER(types.uint64), generate
+        return pointer(types.uint64), generate
 
-
-@numba.extending.intrinsic  # type: ignore[untyped-decorator]
-def half_words(_context: Any, _address: Any) -> Any:
-    """Return the 16-bit words at an address as an array."""
-
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(HALF_WORDS))
-
-    return HALF_WORDS(types.uint64), generate
+    view.__doc__ = f"Return the {what} at an address as an array."
+    return numba.extending.intrinsic(view)
 
 
-@numba.extending.intrinsic  # type: ignore[untyped-decorator]
-def words32(_context: Any, _address: Any) -> Any:
-    """Return the 32-bit words at an address as an array."""
-
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(WORDS32))
-
-    return WORDS32(types.uint64), generate
-
-
-@numba.extending.intrinsic  # type: ignore[untyped-decorator]
-def octets(_context: Any, _address: Any) -> Any:
-    """Return the bytes at an address as an array."""
-
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(OCTETS))
-
-    return OCTETS(types.uint64), generate
+words = _view(POINTER, "64-bit words")
+half_words = _view(HALF_WORDS, "16-bit words")
+words32 = _view(WORDS32, "32-bit words")
+octets = _view(OCTETS, "bytes")

@@ -7,8 +7,9 @@ import ctypes
 import numpy as np
 import numpy.typing as npt
 
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.dynamics.target_buffer import Outcome
-from instsim.emulate.layout import NOWHERE, SIZE_MASK, TICKS_PER_CYCLE, BlockState, BranchRecord, Record
+from instsim.emulate.layout import NOWHERE, SIZE_MASK, BlockState, BranchRecord, Record
 from instsim.emulate.memory import PAGE
 from instsim.emulate.spec import BlockCycles
 from instsim.errors import RunError

@@ -12,9 +12,9 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.exception_log import ExceptionCounts, ExceptionLog
 from instsim.emulate.faults_arm import ACCESS_FAULTS, ArmFault
-from instsim.emulate.layout import TICKS_PER_CYCLE
 from instsim.emulate.nvic import HARD_FAULT, NMI, SVCALL, CoreMasks, Nvic
 from instsim.emulate.spec import MemoryKind
 

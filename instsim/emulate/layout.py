@@ -14,7 +14,6 @@ __all__ = [
     "NOWHERE",
     "PLACES_SLOTS",
     "SIZE_MASK",
-    "TICKS_PER_CYCLE",
     "BlockEnd",
     "BlockState",
     "BranchRecord",
@@ -30,9 +29,6 @@ __all__ = [
 
 NOWHERE = (1 << 64) - 1
 """An address that no program reaches."""
-
-TICKS_PER_CYCLE = 64
-"""The machine's clock runs in 64ths of a core cycle, so that a block's mean price need not be an integer."""
 
 
 class BlockState(IntEnum):

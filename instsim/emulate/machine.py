@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from instsim.dynamics.divider import OPERAND_CLASSES
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.accelerator import relax_exit_check
 from instsim.emulate.boot_rom import BootRom
 from instsim.emulate.branch_to_next import branches_to_next, is_taken
@@ -21,7 +22,7 @@ from instsim.emulate.engine import Engine
 from instsim.emulate.events import EventQueue
 from instsim.emulate.first_runs import FirstRuns
 from instsim.emulate.interrupts import InterruptController
-from instsim.emulate.layout import TICKS_PER_CYCLE, DivideState
+from instsim.emulate.layout import DivideState
 from instsim.emulate.memory import PAGE, Memory
 from instsim.emulate.native import load_block_hook, load_hooks
 from instsim.emulate.semihosting import Semihosting

@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from instsim.dynamics.memory_layout import REGISTERS, FetchWord, ProgramWord, SiteWord, StepKind, Tally, TraceWord
-from instsim.dynamics.memory_state import TICKS_PER_CYCLE, SystemState
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, FetchWord, ProgramWord, SiteWord, StepKind, Tally, TraceWord
+from instsim.dynamics.memory_state import SystemState
 from instsim.dynamics.memory_system import Access
 from instsim.emulate.counters import BlockCounters
 from instsim.emulate.engine import Engine
 from instsim.emulate.layout import Record
-from instsim.emulate.memory import PAGE, Memory
+from instsim.emulate.memory import Memory
 from instsim.emulate.sampled_programs import SampledPrograms
 from instsim.emulate.spec import MemoryTiming
 from instsim.errors import RunError
 from instsim.isa import Isa
-from instsim.isa.address_steps import NO_REGISTER, AddressStep, Operation, address_steps
+from instsim.isa.address_steps import NO_REGISTER, REGISTER_FILE_WORDS, AddressStep, Operation, address_steps
+from instsim.isa.transfers import instruction_offsets
 from instsim.profile.block_profile import CrossingUse
 from instsim.profile.memory_use import MemoryUse, PathUse
 
@@ -78,13 +79,10 @@ class MemoryTrace:
         self._row: int | None = None
         self._since_reset: _Row | None = None
         self._callback = _PREPARE(self._prepare)
-        self._scratch = np.zeros(REGISTERS, np.uint32)
+        self._scratch = np.zeros(REGISTER_FILE_WORDS, np.uint32)
         self._ask = np.zeros(1, np.uint64)
         self._numbers = np.array(engine.registers.general, np.uint64)
-        self._pages = np.zeros(1 << 20, np.uint64)
-        for start, bank in memory.windows:
-            first, count = start // PAGE, bank.spec.size // PAGE
-            self._pages[first : first + count] = bank.host_address + PAGE * np.arange(count, dtype=np.uint64)
+        self._pages = memory.host_pages
         self._state = state = np.zeros(TraceWord.WORDS, np.uint64)
         state[TraceWord.PROGRAMS], state[TraceWord.RECORDS] = self._programs.ctypes.data, counters.records_address
         state[TraceWord.PREPARE_FUNCTION] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
@@ -172,7 +170,7 @@ class MemoryTrace:
     def _program(self, address: int, size: int) -> int:
         code = self._memory.read(address, size) or b""
         starts, total = self._timing.schedule(address, code)
-        places = _instruction_addresses(self._engine.isa, code, address)
+        places = [address + offset for offset in instruction_offsets(self._engine.isa, code)]
         starts = [*starts, *[total] * (len(places) - len(starts))]
         ends = [*places[1:], address + size]
         steps = self._relevant(address_steps(self._engine.isa, code, address))
@@ -251,10 +249,6 @@ class MemoryTrace:
             else:
                 live.discard(step.target)
             live |= {step.base, step.index} - {NO_REGISTER}
-            if step.operation in (Operation.MULTIPLY_ADD, Operation.MULTIPLY_SUBTRACT):
-                live.add(step.shift)
-            elif step.operation is Operation.INSERT_HIGH:
-                live.add(step.target)
             kept.append(step)
         return kept[::-1]
 
@@ -399,16 +393,3 @@ def _sum(before: _Row | None, after: _Row) -> _Row:
     runs = after.runs.copy()
     runs[:, : before.runs.shape[1]] += before.runs
     return _Row(sites, [new + old for new, old in zip(after.tallies, before.tallies, strict=True)], runs)
-
-
-def _instruction_addresses(isa: Isa, code: bytes, address: int) -> list[int]:
-    """Return where each instruction of a block starts."""
-    halves = np.frombuffer(code[: len(code) // 2 * 2], "<u2").tolist()
-    places = []
-    position = 0
-    while position < len(halves):
-        places.append(address + 2 * position)
-        half = halves[position]
-        wide = half >= 0xE800 if isa is Isa.THUMB else half & 3 == 3
-        position += 2 if wide else 1
-    return places

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from instsim.emulate.layout import TICKS_PER_CYCLE
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.memory import PAGE
 from instsim.emulate.rom_console import format_text
 from instsim.emulate.stops import Stop, StopReason

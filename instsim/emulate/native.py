@@ -30,6 +30,9 @@ _SOURCES = (
     "kernel_hooks.py",
     "kernels.py",
     "../dynamics/native_words.py",
+    "../dynamics/address_computation.py",
+    "../dynamics/address_operations.py",
+    "../dynamics/memory_system.py",
     "../dynamics/memory_layout.py",
     "../dynamics/memory_simulation.py",
 )

@@ -7,14 +7,15 @@ from dataclasses import astuple, replace
 import numpy as np
 import numpy.typing as npt
 
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.arena import find_arena
-from instsim.emulate.layout import TICKS_PER_CYCLE
 from instsim.emulate.ledger import Ledger
 from instsim.emulate.machine import Machine
 from instsim.emulate.observer import Observer
 from instsim.emulate.printed import printed_text
 from instsim.image import FirmwareImage
 from instsim.isa import Isa
+from instsim.isa.transfers import instruction_offsets
 from instsim.profile import (
     BlockProfile,
     DividerUse,
@@ -151,14 +152,7 @@ class IssuedInstructions:
         return int(counters.counts()[0] @ self._lengths)
 
     def _length(self, address: int, size: int) -> int:
-        halves = np.frombuffer(self._machine.memory.read(address, size) or b"", "<u2").tolist()
-        is_thumb = self._machine.isa is Isa.THUMB
-        position = length = 0
-        while position < len(halves):
-            half = halves[position]
-            position += 2 if (half >= 0xE800 if is_thumb else half & 3 == 3) else 1
-            length += 1
-        return length
+        return len(instruction_offsets(self._machine.isa, self._machine.memory.read(address, size) or b""))
 
 
 def issued_instructions(machine: Machine) -> int:

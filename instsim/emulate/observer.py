@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.exception_log import ExceptionCounts
 from instsim.emulate.instruction_hooks import InstructionHooks
 from instsim.emulate.kernels import KernelCall, KernelFinder
-from instsim.emulate.layout import TICKS_PER_CYCLE
 from instsim.emulate.ledger import Ledger
 from instsim.emulate.machine import Machine, Stop, StopReason
 from instsim.emulate.memory import PAGE

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.exception_log import ExceptionLog
-from instsim.emulate.layout import TICKS_PER_CYCLE
 from instsim.emulate.riscv_interrupts import InterruptMatrix, MachineInterrupts
 from instsim.emulate.spec import ExceptionCycles
 

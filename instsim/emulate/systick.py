@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.events import EventQueue, ScheduledEvent
-from instsim.emulate.layout import TICKS_PER_CYCLE
 
 __all__ = ["SysTick"]
 

@@ -8,66 +8,12 @@ moves by a constant (write-back, ``add r1, #4``) costs no step: the constant is 
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import NamedTuple
 
+from instsim.dynamics.address_operations import FIRST_TEMPORARY, NO_REGISTER, REGISTER_FILE_WORDS, Operation
 from instsim.isa.instruction import Isa
 
 __all__ = ["FIRST_TEMPORARY", "NO_REGISTER", "REGISTER_FILE_WORDS", "AddressStep", "Operation", "address_steps"]
-
-
-class Operation(IntEnum):
-    """What a step does. ``r[n]`` are the registers at the start (Thumb r0-r14; RV32 x1-x31) and the temporaries, all values modulo 2**32."""
-
-    READ = 0
-    """Data read of `words` x `size` bytes at ``r[base] + (r[index] << shift) + offset``; a known address if `base` is `NO_REGISTER`."""
-    WRITE = 1
-    """Data write, likewise."""
-    LOAD = 2
-    """``r[target] = memory[r[base] + (r[index] << shift) + offset]``, for later addresses; `size` bytes, sign-extended if `signed`.
-
-    Stands behind the `READ` of the same instruction. Memory is as at the start of the block: a value that the block itself stored under the
-    same address expression is not loaded but taken from the register that was stored.
-    """
-    SET = 3
-    """``r[target] = offset``."""
-    ADD = 4
-    """``r[target] = r[base] + (r[index] << shift) + offset`` (either register may be `NO_REGISTER`)."""
-    SUBTRACT = 5
-    """``r[target] = r[base] - (r[index] << shift) - offset``."""
-    REVERSE_SUBTRACT = 6
-    """``r[target] = (r[index] << shift) + offset - r[base]``."""
-    AND = 7
-    """``r[base] & x`` with ``x = (r[index] << shift)``, or `offset` if `index` is `NO_REGISTER`."""
-    OR = 8
-    XOR = 9
-    CLEAR = 10
-    """``r[base] & ~x``."""
-    SHIFT_LEFT = 11
-    """``r[base] << x`` (x as above, 0 where it is 32 or more)."""
-    SHIFT_RIGHT = 12
-    SHIFT_RIGHT_SIGNED = 13
-    MULTIPLY = 14
-    """``r[base] * r[index]``."""
-    MULTIPLY_ADD = 15
-    """``r[base] * r[index] + r[shift]``: `shift` is the number of the addend's register."""
-    MULTIPLY_SUBTRACT = 16
-    """``r[shift] - r[base] * r[index]``."""
-    EXTRACT = 17
-    """Bits `shift` .. ``shift + size - 1`` of ``r[base]``, sign-extended if `signed` (``uxtb``, ``sbfx``, ...)."""
-    INSERT_HIGH = 18
-    """``(r[target] & 0xFFFF) | offset << 16`` (``movt``)."""
-    FORGET = 19
-    """``r[target]`` is not known; an access whose address needs it is marked so. Nothing to do for an interpreter."""
-
-
-NO_REGISTER = 255
-
-FIRST_TEMPORARY = 32
-"""Registers from here on hold results of steps."""
-
-REGISTER_FILE_WORDS = 64
-"""Registers and temporaries."""
 
 
 class AddressStep(NamedTuple):

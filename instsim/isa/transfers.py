@@ -1,4 +1,4 @@
-"""Does a run of code end in a transfer of control? Told from the encodings alone, without a disassembler.
+"""Where instructions begin, and whether a run of code ends in a transfer of control: told from the encodings alone, without a disassembler.
 
 Encodings: Arm DDI 0403E (Armv7-M) chapter A5; RISC-V unprivileged specification, chapters "RV32I" and "C extension".
 """
@@ -9,7 +9,7 @@ import struct
 
 from instsim.isa.instruction import Isa
 
-__all__ = ["ends_in_transfer"]
+__all__ = ["ends_in_transfer", "instruction_offsets"]
 
 
 def _thumb_narrow(half: int) -> bool:
@@ -46,6 +46,30 @@ def _riscv_wide(word: int) -> bool:
     return word & 0x7F in (0x63, 0x67, 0x6F) or word in (0x00000073, 0x00100073, 0x30200073)
 
 
+def _is_wide(isa: Isa, half: int) -> bool:
+    """Tell from its first half whether an instruction has 32 bits."""
+    return half >= 0xE800 if isa is Isa.THUMB else half & 3 == 3
+
+
+def instruction_offsets(isa: Isa, code: bytes) -> list[int]:
+    """Return where each instruction of `code` starts, in bytes from its beginning; the last one may be cut off.
+
+    Parameters
+    ----------
+    isa : Isa
+        Instruction set.
+    code : bytes
+        Instructions, from the first on.
+    """
+    halves = struct.unpack(f"<{len(code) // 2}H", code[: len(code) // 2 * 2])
+    offsets = []
+    position = 0
+    while position < len(halves):
+        offsets.append(2 * position)
+        position += 1 + _is_wide(isa, halves[position])
+    return offsets
+
+
 def ends_in_transfer(isa: Isa, code: bytes) -> bool:
     """Return whether the last instruction of `code` is a branch, call, return or trap.
 
@@ -56,15 +80,12 @@ def ends_in_transfer(isa: Isa, code: bytes) -> bool:
     code : bytes
         Whole instructions, from the first on.
     """
-    position, last, width = 0, 0, 2
-    halves = struct.unpack(f"<{len(code) // 2}H", code[: len(code) // 2 * 2])
-    while position < len(halves):
-        half = halves[position]
-        wide = (half >> 11) >= 0x1D if isa is Isa.THUMB else (half & 3) == 3
-        last, width = position, 4 if wide else 2
-        position += width // 2
-    if not halves or position > len(halves):
+    offsets = instruction_offsets(isa, code)
+    if not offsets:
+        return False
+    last = struct.unpack_from(f"<{(len(code) - offsets[-1]) // 2}H", code, offsets[-1])
+    if len(last) != 1 + _is_wide(isa, last[0]):
         return False
     if isa is Isa.THUMB:
-        return _thumb_wide(halves[last], halves[last + 1]) if width == 4 else _thumb_narrow(halves[last])
-    return _riscv_wide(halves[last] | halves[last + 1] << 16) if width == 4 else _riscv_narrow(halves[last])
+        return _thumb_wide(*last) if len(last) > 1 else _thumb_narrow(*last)
+    return _riscv_wide(last[0] | last[1] << 16) if len(last) > 1 else _riscv_narrow(*last)

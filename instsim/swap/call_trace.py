@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from instsim.emulate.layout import TICKS_PER_CYCLE
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.machine import Machine
 
 __all__ = ["CallTrace", "OpenCall"]

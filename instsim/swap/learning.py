@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.arena import Arena, find_arenas
 from instsim.emulate.kernels import KernelCall, KernelFinder
-from instsim.emulate.layout import TICKS_PER_CYCLE
 from instsim.emulate.machine import Machine
 from instsim.emulate.memory import PAGE
 from instsim.emulate.printed import printed_text

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instsim.dynamics.memory_layout import FetchWord, ProgramWord, SiteWord, StepKind, TraceWord
-from instsim.dynamics.memory_state import TICKS_PER_CYCLE, SystemState
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, FetchWord, ProgramWord, SiteWord, StepKind, TraceWord
+from instsim.dynamics.memory_state import SystemState
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path, Replacement
 from tests.dynamics.memory_reference import Reference
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.devices.device import Device, Surroundings
 from instsim.emulate.devices.models import make_device
 from instsim.emulate.events import EventQueue
-from instsim.emulate.layout import TICKS_PER_CYCLE
 from instsim.emulate.spec import DeviceSpec
 
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.events import EventQueue
-from instsim.emulate.layout import TICKS_PER_CYCLE
 from instsim.emulate.nvic import PENDSV, SYSTICK, CoreMasks, Nvic
 from instsim.emulate.riscv_interrupts import Clint, InterruptMatrix, MachineInterrupts
 from instsim.emulate.systick import SysTick

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.devices.edges import Edge, EdgeLog
 from instsim.emulate.devices.wire import SerialWire
 from instsim.emulate.events import EventQueue, ScheduledEvent
 from instsim.emulate.interrupts import InterruptController, NoInterrupts
-from instsim.emulate.layout import TICKS_PER_CYCLE
 from instsim.emulate.spec import DeviceSpec
 
 __all__ = ["Device", "Surroundings"]
