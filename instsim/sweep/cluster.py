@@ -125,7 +125,7 @@ def workers(plan: Plan, count: int, scheduler: str | None) -> Iterator[Workers]:
         if scheduler is None:
             place = "this machine"
             cluster = stack.enter_context(
-                LocalCluster(n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL)
+                LocalCluster(n_workers=count, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
             )
             client = stack.enter_context(Client(cluster))
         else:

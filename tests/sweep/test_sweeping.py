@@ -225,7 +225,7 @@ def test_a_model_that_kills_its_worker_is_a_row(tmp_path):
 
 def test_the_workers_of_a_scheduler_find_what_this_process_finds(tmp_path, plan):
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0") as cluster:
         address = cluster.scheduler_address
         rows = list(sweep([model(1), layers(2), b"bad"], plan, SweepOptions(tmp_path / "r.csv", scheduler=address)))
     alone = list(sweep([model(1), layers(2), b"bad"], plan, SweepOptions(workers=0)))
