@@ -10,10 +10,13 @@ from accuracy.comparison import Comparison, summarize
 from accuracy.rtl_figures import MICRO, PROGRAMS, RtlBench
 from instsim.cost import CoreTable
 
-__all__ = ["TARGET_BUFFER", "Ablation", "ablate"]
+__all__ = ["CACHES", "TARGET_BUFFER", "Ablation", "ablate"]
 
 TARGET_BUFFER = "branch target buffer followed by the machine"
 """Name of the rule that is not an event: the dynamic of Hazard3's predictor."""
+
+CACHES = "caches followed by the machine"
+"""Name of the rule that is not an event: the memory system in front of a core with caches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class Ablation:
     Attributes
     ----------
     core, rule : str
-        Column of the RTL tables, and the event that was set to 0 cycles, or `TARGET_BUFFER`.
+        Column of the RTL tables, and the event that was set to 0 cycles, or `TARGET_BUFFER` or `CACHES`.
     basis : str
         What the rule's weight rests on.
     programs, programs_without, micro, micro_without : float
@@ -64,6 +67,9 @@ def ablate(bench: RtlBench, core: str, table: CoreTable) -> Iterator[Ablation]:
     left = _errors(bench.compare(core, change_profile=lambda profile: replace(profile, buffer_outcomes=None)))
     if left != (programs, micro):
         yield Ablation(core, TARGET_BUFFER, "documented", programs, left[0], micro, left[1])
+    left = _errors(bench.compare(core, with_memory=False))
+    if left != (programs, micro):
+        yield Ablation(core, CACHES, "measured", programs, left[0], micro, left[1])
 
 
 def _errors(rows: Sequence[Comparison]) -> tuple[float, float]:

@@ -26,8 +26,8 @@ The other sections need programs that are not ours to distribute; `--programs ma
 
 _ABOUT: Mapping[str, str] = {
     PROGRAMS: (
-        "Sixteen small C programs, the same ELF files on both sides; third pass of the kernel, memory without wait states. Programs and cycles:"
-        " `firmware_elf/rtl/`."
+        "Sixteen small C programs, the same ELF files on both sides; third pass of the kernel, memory without wait states; VexRiscv with its"
+        " caches. Programs and cycles: `firmware_elf/rtl/`."
     ),
     MICRO: (
         "Short sequences in assembly that ask for one thing each, the same ELF files on both sides. Figures include the store that marks a region."
@@ -58,9 +58,8 @@ _REMARKS = """## Remarks on the worst rows
 
 * **Hazard3, `statemach_Os` (-0.7 %)**: a jump lands one block before the block of a predicted branch whose target is split over two words. Fetch is
   not ahead then and falls behind by a cycle; instsim knows that only of a jump to the very block (event `loop-fetch`).
-* **VexRiscv, `fc_i8` (-6.5 %)**: 4 KB of weights stream through a data cache of 4 KB, and the table knows no cache misses; the difference is about
-  25 cycles for each line. `fibrec` (+2.1 %, -2.3 %): whether a return waits for the decompressor (event `word-held`) depends on more of the code
-  behind it than the rule looks at. `statemach_O2` (-0.5 %): the same of jumps through a table.
+* **VexRiscv, `fibrec` (+2.1 %, -2.3 %)**: whether a return waits for the decompressor (event `word-held`) depends on more of the code behind it than
+  the rule looks at. `statemach` (-0.5 %): the same of jumps through a table.
 * **PicoRV32 small**: shifts by a register take a step for each four bits of an amount that nobody follows; a mean is assumed. `sra_reg4` and
   `sll_reg31` are the two ends of that.
 * **Ibex with instruction cache (`ibex_otlike`)**: its cache is not modelled. It costs a cycle or two in some micro-benchmarks, 10 % of one that

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from accuracy.comparison import Comparison
-from accuracy.rtl_runs import WHOLE_RUN, run_program
+from accuracy.rtl_memories import rtl_memory
+from accuracy.rtl_runs import SIMULATED_SOC, WHOLE_RUN, run_program
 from instsim.cost import CoreTable, CostModel, load_core
-from instsim.profile import BlockProfile
+from instsim.profile import BlockProfile, MemoryUse
 
 __all__ = ["GOALS", "MICRO", "PROGRAMS", "WHOLE_RUNS", "Goal", "RtlBench", "load_bench"]
 
@@ -56,11 +57,13 @@ class RtlBench:
     Attributes
     ----------
     cores : mapping of str to mapping
-        ``core``, ``rtl`` and ``configuration`` of each column.
+        ``core``, ``rtl`` and ``configuration`` of each column, and ``memory`` of those that have a memory system.
     profiles : mapping of str to BlockProfile
         By ELF name: regions between markers.
     whole_runs : mapping of str to BlockProfile
         The programs from entry point to exit.
+    memories, whole_run_memories : mapping of str to mapping of str to MemoryUse
+        What the memory systems made of both, by column and ELF name.
     skipped : mapping of str to str
         Programs that do not run on the machine, with the reason.
     """
@@ -68,6 +71,8 @@ class RtlBench:
     cores: Mapping[str, Mapping[str, str]]
     profiles: Mapping[str, BlockProfile]
     whole_runs: Mapping[str, BlockProfile]
+    memories: Mapping[str, Mapping[str, MemoryUse]]
+    whole_run_memories: Mapping[str, Mapping[str, MemoryUse]]
     skipped: Mapping[str, str]
 
     def compare(
@@ -75,6 +80,8 @@ class RtlBench:
         core: str,
         change_core: Callable[[CoreTable], CoreTable] = lambda table: table,
         change_profile: Callable[[BlockProfile], BlockProfile] = lambda profile: profile,
+        *,
+        with_memory: bool = True,
     ) -> tuple[Comparison, ...]:
         """Price everything that one core ran.
 
@@ -84,11 +91,16 @@ class RtlBench:
             Column of the tables.
         change_core, change_profile : callable
             For ablations: what to leave out.
+        with_memory : bool
+            Whether the column's memory system counts.
         """
         model = CostModel(change_core(load_core(self.cores[core]["core"])))
         ran = {row["elf"] for row in _rows("cycles.csv") if row[core]}
-        priced = {name: (profile, model.price(change_profile(profile))) for name, profile in self.profiles.items() if name in ran}
-        whole = {name: model.price(change_profile(profile)) for name, profile in self.whole_runs.items()}
+        uses, whole_uses = (memories.get(core, {}) if with_memory else {} for memories in (self.memories, self.whole_run_memories))
+        priced = {
+            name: (profile, model.price(change_profile(profile), memory=uses.get(name))) for name, profile in self.profiles.items() if name in ran
+        }
+        whole = {name: model.price(change_profile(profile), memory=whole_uses.get(name)) for name, profile in self.whole_runs.items()}
         source = f"instsim measurement: {self.cores[core]['rtl']}"
         found = []
         for row in _rows("cycles.csv"):
@@ -116,13 +128,22 @@ def load_bench() -> RtlBench:
     """Run all programs of ``firmware_elf/rtl``."""
     profiles, whole_runs, skipped = {}, {}, {}
     for name in dict.fromkeys(row["elf"] for row in _rows("cycles.csv")):
-        path = _FOLDER / "elf" / f"{name}.elf"
         try:
-            profiles[name] = run_program(path, look_at_accesses=name in _CROSSING_WORDS)
+            profiles[name] = run_program(_elf(name), look_at_accesses=name in _CROSSING_WORDS)
             if not name.startswith(_MICRO_PREFIX):
-                whole_runs[name] = run_program(path, whole_run=True)
+                whole_runs[name] = run_program(_elf(name), whole_run=True)
         except RuntimeError as error:
             skipped[name] = str(error)
     cores = tomllib.loads((_FOLDER / "cores.toml").read_text(encoding="utf-8"))
     assert all(profile.kernels[0].name == WHOLE_RUN for profile in whole_runs.values())
-    return RtlBench(cores, profiles, whole_runs, skipped)
+    memories, whole_run_memories = {}, {}
+    for column, facts in cores.items():
+        if "memory" in facts:
+            timing = rtl_memory(_FOLDER / "memories" / facts["memory"], load_core(facts["core"]), SIMULATED_SOC)
+            memories[column] = {name: run_program(_elf(name), memory=timing).memory[0] for name in profiles}
+            whole_run_memories[column] = {name: run_program(_elf(name), whole_run=True, memory=timing).memory[0] for name in whole_runs}
+    return RtlBench(cores, profiles, whole_runs, memories, whole_run_memories, skipped)
+
+
+def _elf(name: str) -> Path:
+    return _FOLDER / "elf" / f"{name}.elf"

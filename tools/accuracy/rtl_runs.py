@@ -15,12 +15,12 @@ from instsim.emulate.crossings import WordCrossings
 from instsim.emulate.ledger import Ledger
 from instsim.emulate.machine import Machine, Stop, StopReason
 from instsim.emulate.memory import PAGE
-from instsim.emulate.spec import MachineSpec, MemoryKind, MemorySpec
+from instsim.emulate.spec import MachineSpec, MemoryKind, MemorySpec, MemoryTiming
 from instsim.image import load_image
 from instsim.isa import Isa
 from instsim.profile import BlockProfile, CrossingUse, DividerUse, FirmwareFacts, KernelRecord, RunFacts, code_behind, to_basic_blocks
 
-__all__ = ["WHOLE_RUN", "run_program"]
+__all__ = ["SIMULATED_SOC", "WHOLE_RUN", "run_program"]
 
 WHOLE_RUN = "whole run"
 """Name of the profile row of everything from the entry point to the exit store."""
@@ -41,6 +41,7 @@ SIMULATED_SOC = MachineSpec(
     device_windows=((0xFFFFF000, 0x1000),),
     clock_hz=1e6,
 )
+"""The machine of every program."""
 
 Histogram = npt.NDArray[np.uint64]
 
@@ -53,7 +54,7 @@ class _Regions:
         self._stores: dict[int, int] = {}
         self._before: dict[int, Histogram] = {}
         self.rows: dict[int, int] = {}
-        self.ledger = Ledger(machine.counters)
+        self.ledger = Ledger(machine.counters, machine.memory_trace)
         self.divides: dict[int, npt.NDArray[np.int64]] = {}
         self.accesses = WordCrossings(machine.engine) if look_at_accesses else None
         self._accesses_before: dict[int, int] = {}
@@ -93,7 +94,7 @@ class _Regions:
         self._machine.stop(Stop(StopReason.EXIT, self._machine.engine.pc))
 
 
-def run_program(path: Path, *, whole_run: bool = False, look_at_accesses: bool = False) -> BlockProfile:
+def run_program(path: Path, *, whole_run: bool = False, look_at_accesses: bool = False, memory: MemoryTiming | None = None) -> BlockProfile:
     """Run a program of ``firmware_elf/rtl`` to its end.
 
     Parameters
@@ -104,6 +105,8 @@ def run_program(path: Path, *, whole_run: bool = False, look_at_accesses: bool =
         Profile everything from the entry point to the exit store, instead of the regions between markers.
     look_at_accesses : bool
         Count accesses across word borders between the markers: slow.
+    memory : MemoryTiming, optional
+        What the memories cost; ideal without it.
 
     Returns
     -------
@@ -116,14 +119,14 @@ def run_program(path: Path, *, whole_run: bool = False, look_at_accesses: bool =
         If the program does not come to its exit.
     """
     image = load_image(path)
-    machine = Machine(image, SIMULATED_SOC)
+    machine = Machine(image, SIMULATED_SOC, memory_timing=memory)
     regions = _Regions(machine, look_at_accesses=look_at_accesses)
     stop = machine.run(_BUDGET_CYCLES)
     if stop.reason is not StopReason.EXIT:
         raise RuntimeError(f"{path.name}: {stop.reason}: {stop.message}")
     if whole_run:
         names = [WHOLE_RUN]
-        ledger = Ledger(machine.counters)
+        ledger = Ledger(machine.counters, machine.memory_trace)
         ledger.take_everything(1)
         divides = {address: histogram.astype(np.int64) for address, histogram in machine.divides.items()}
     else:
@@ -143,6 +146,7 @@ def run_program(path: Path, *, whole_run: bool = False, look_at_accesses: bool =
         executions=blocks.executions,
         fallthroughs=blocks.fallthroughs,
         buffer_outcomes=blocks.buffer_outcomes,
+        memory=() if machine.memory_trace is None else machine.memory_trace.uses(1 + len(names)),
         crossings=() if whole_run else _crossings(regions.crossings, 1 + len(names)),
         kernels=tuple(KernelRecord(name) for name in names),
         functions=(),
