@@ -12,22 +12,20 @@ Exit code 1 if ``--check`` finds a difference.
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import sys
 from pathlib import Path
 
 from accuracy.ablations import ablate
 from accuracy.comparison import Comparison
+from accuracy.data_sets import PROGRAMS
 from accuracy.external_programs import MANIFEST_FORM, compare_programs
-from accuracy.figures_file import Section, load_figures, merge, save_figures, version_of
-from accuracy.page import page, summary_lines
+from accuracy.figures_file import load_figures
+from accuracy.page import summary_lines
+from accuracy.publishing import FIGURES, publish
 from accuracy.rtl_figures import load_bench
-from calibration.page import kept_section
 
 from instsim.cost import load_core
 
-_ROOT = Path(__file__).resolve().parent.parent
-_PAGE, _FIGURES = _ROOT / "docs" / "accuracy.md", _ROOT / "docs" / "accuracy.json"
 _SAME = 1e-8
 
 
@@ -59,17 +57,13 @@ def main() -> int:
     print("\n".join(lines))
     for name, reason in bench.skipped.items():
         print(f"not run: {name}: {reason}")
-    kept = load_figures(_FIGURES)
     if arguments.check:
-        problems = _differences(list(kept.comparisons), fresh)
-        print("\n".join(problems) or f"the same as {_FIGURES.relative_to(_ROOT)}")
+        problems = _differences(list(load_figures(FIGURES).comparisons), fresh)
+        print("\n".join(problems) or f"the same as {FIGURES.name}")
         return 1 if problems else 0
-    today, version = dt.datetime.now(tz=dt.UTC).date().isoformat(), version_of(_ROOT)
     ablations = [row for core, facts in bench.cores.items() for row in ablate(bench, core, load_core(facts["core"]))]
-    figures = merge(kept, fresh, [Section(name, today, version) for name in order], ablations)
-    save_figures(figures, _FIGURES)
-    _PAGE.write_text(page(figures, bench.skipped) + kept_section(_PAGE), encoding="utf-8")
-    print(f"wrote {_PAGE.relative_to(_ROOT)} and {_FIGURES.relative_to(_ROOT)}")
+    not_run = "; ".join(f"`{name}` ({reason})" for name, reason in bench.skipped.items())
+    publish(fresh, {PROGRAMS: f"Not run: {not_run}."} if not_run else {}, ablations)
     return 0
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from accuracy.comparison import Comparison, summarize
+from accuracy.data_sets import PROGRAMS, RTL_GOALS, VENDOR_IMAGES, WHOLE_RUNS
 from accuracy.figures_file import Figures, Section, load_figures, merge, save_figures
 from accuracy.page import page, summary_lines
-from accuracy.rtl_figures import GOALS, PROGRAMS, WHOLE_RUNS, load_bench
+from accuracy.rtl_figures import load_bench
 from accuracy.rtl_runs import run_program
 
 from instsim import artifacts
@@ -33,11 +34,11 @@ def errors(rows, core, data_set):
     return summary.mean_absolute, abs(summary.worst.error)
 
 
-@pytest.mark.parametrize(("core", "data_set"), [(core, name) for core, goals in GOALS.items() for name in goals])
+@pytest.mark.parametrize(("core", "data_set"), [(core, name) for core, goals in RTL_GOALS.items() for name in goals])
 def test_errors_stay_within_the_goals(rows, core, data_set):
     mean, worst = errors(rows, core, data_set)
-    assert mean <= GOALS[core][data_set].mean_absolute
-    assert worst <= GOALS[core][data_set].worst
+    assert mean <= RTL_GOALS[core][data_set].mean_absolute
+    assert worst <= RTL_GOALS[core][data_set].worst
 
 
 @pytest.mark.parametrize("core", ["hazard3", "h3_nopred", "h3_min", "ibex_small", "ibex_maxperf", "ibex_maxbp", "cv32e40p", "pico"])
@@ -115,7 +116,7 @@ def test_figures_survive_their_file_and_sections_are_replaced_one_by_one(tmp_pat
     assert load_figures(path) == old
     fresh = merge(old, [Comparison(PROGRAMS, "x", "y", 2.0, 2.0)], [Section(PROGRAMS, "2026-02-02", "bbbb")], [])
     assert {section.data_set: section.commit for section in fresh.sections} == {"boards": "aaaa", PROGRAMS: "bbbb"}
-    text = page(fresh, {})
+    text = page(fresh)
     assert "-1.00 %" in text
     assert "a paper" in text
     assert "another compiler" in text
@@ -125,3 +126,20 @@ def test_the_summary_says_what_misses_its_goal():
     lines = list(summary_lines([Comparison(PROGRAMS, "hazard3", "far", 110.0, 100.0), Comparison(PROGRAMS, "pico", "near", 100.0, 100.0)]))
     assert lines[1].endswith("far  MISSED")
     assert lines[2].endswith("near  ok")
+
+
+def test_the_page_begins_with_a_line_for_each_set_from_boards_to_cores():
+    rows = (
+        Comparison(PROGRAMS, "pico", "y", 90.0, 100.0),
+        Comparison(VENDOR_IMAGES, "nucleo-l4r5zi", "near", 101.0, 100.0, ideal_cycles=80.0),
+        Comparison(VENDOR_IMAGES, "nucleo-g0b1re", "far", 97.0, 100.0, compiler_independent=False, ideal_cycles=90.0),
+    )
+    sections = (Section(PROGRAMS, "2026-01-01", "aaaa"), Section(VENDOR_IMAGES, "2026-01-01", "aaaa", "Outputs agree."))
+    lines = page(Figures(sections, rows, ())).splitlines()
+    overview = [line for line in lines if line.startswith("| [")]
+    assert overview == [
+        f"| [{VENDOR_IMAGES}](#mlperf-tiny-images-of-vendors) | 2 | some | 2 | 2.00 % | -3.00 % | 15.00 % |",
+        f"| [{PROGRAMS}](#rtl-programs) | 1 | yes | 1 | 10.00 % | -10.00 % |  |",
+    ]
+    assert "| `near` | 101 | 100 | +1.00 % | -20.00 % |" in lines
+    assert any(line.endswith("Outputs agree. Computed on 2026-01-01 at commit aaaa.") for line in lines)

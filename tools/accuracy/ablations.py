@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from accuracy.comparison import Comparison, summarize
-from accuracy.rtl_figures import MICRO, PROGRAMS, RtlBench
+from accuracy.data_sets import MICRO, PROGRAMS
+from accuracy.rtl_figures import RtlBench
 from instsim.cost import CoreTable
 
 __all__ = ["CACHES", "TARGET_BUFFER", "Ablation", "ablate"]

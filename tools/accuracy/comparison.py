@@ -26,6 +26,8 @@ class Comparison:
         Whether the same instructions ran on both sides.
     source : str
         Where the measurement comes from.
+    ideal_cycles : float or None
+        Prediction without the stalls of memories; None where memories were not followed.
     """
 
     data_set: str
@@ -35,16 +37,22 @@ class Comparison:
     measured_cycles: float
     compiler_independent: bool = True
     source: str = ""
+    ideal_cycles: float | None = None
 
     @property
     def error(self) -> float:
         """Relative error, positive if the prediction is too long."""
         return self.predicted_cycles / self.measured_cycles - 1
 
+    @property
+    def ideal_error(self) -> float | None:
+        """Relative error of the prediction without the stalls of memories."""
+        return None if self.ideal_cycles is None else self.ideal_cycles / self.measured_cycles - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Errors of one core in one data set, relative.
+    """Errors of some comparisons, relative.
 
     Attributes
     ----------
@@ -54,20 +62,25 @@ class Summary:
         Means of the absolute and of the signed errors.
     worst : Comparison
         With the largest absolute error.
+    ideal_mean_absolute : float or None
+        Mean of the absolute errors without the stalls of memories; None where they were not followed in all rows.
     """
 
     rows: int
     mean_absolute: float
     bias: float
     worst: Comparison
+    ideal_mean_absolute: float | None
 
 
 def summarize(rows: Sequence[Comparison]) -> Summary:
-    """Summarize one core's comparisons; there is at least one."""
+    """Summarize comparisons, of which there is at least one."""
     errors = [row.error for row in rows]
+    ideal = [abs(row.ideal_error) for row in rows if row.ideal_error is not None]
     return Summary(
         rows=len(rows),
         mean_absolute=sum(map(abs, errors)) / len(rows),
         bias=sum(errors) / len(rows),
         worst=max(rows, key=lambda row: abs(row.error)),
+        ideal_mean_absolute=sum(ideal) / len(ideal) if len(ideal) == len(rows) else None,
     )

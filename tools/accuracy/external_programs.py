@@ -9,6 +9,7 @@ from typing import Any
 
 from accuracy.comparison import Comparison
 from instsim.errors import InstsimError, UsageError
+from instsim.session.estimate import Estimate
 from instsim.session.facade import estimate
 from instsim.session.request import Request
 
@@ -45,17 +46,27 @@ def compare_programs(manifest: Path) -> Iterator[Comparison]:
         except InstsimError as error:
             print(f"not compared: {row['name']}: {error}")
             continue
+        executions = float(row.get("divide_by", 1))
         for place, name, cycles in measured:
-            predicted = found.cycles if place is None else next(o.cycles for o in found.operators if o.index == place)
+            predicted, stalls = _predicted(found, place)
             yield Comparison(
                 data_set=row["set"],
                 core=row.get("label") or row.get("board") or row["core"],
                 name=name,
-                predicted_cycles=predicted / float(row.get("divide_by", 1)),
+                predicted_cycles=predicted / executions,
                 measured_cycles=cycles,
                 compiler_independent=bool(row.get("compiler_independent", False)),
                 source=row.get("source", ""),
+                ideal_cycles=None if stalls is None else (predicted - stalls) / executions,
             )
+
+
+def _predicted(found: Estimate, place: int | None) -> tuple[float, float | None]:
+    """Return the cycles of an operator, or of the region, and those of them that were waited for memory; None if memory was taken as ideal."""
+    if place is None:
+        return found.cycles, None if found.memory is None else found.memory.stall_cycles
+    operator = next(operator for operator in found.operators if operator.index == place)
+    return operator.cycles, None if found.memory is None else operator.stall_cycles
 
 
 def _measured(row: dict[str, Any]) -> list[tuple[int | None, str, float]]:

@@ -26,11 +26,14 @@ class Section:
         Its name.
     date, commit : str
         Of the run.
+    remark : str
+        What that run found besides its figures.
     """
 
     data_set: str
     date: str
     commit: str
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,9 @@ def load_figures(path: Path) -> Figures:
     return Figures(
         tuple(Section(**row) for row in document["sections"]),
         tuple(
-            Comparison(group["data_set"], group["core"], name, predicted, measured, compiler_independent=independent, source=group["source"])
+            Comparison(group["data_set"], group["core"], name, predicted, measured, independent, group["source"], ideal)
             for group in document["comparisons"]
-            for name, predicted, measured, independent in group["rows"]
+            for name, predicted, measured, independent, ideal in group["rows"]
         ),
         tuple(Ablation(**row) for row in document["ablations"]),
     )
@@ -67,7 +70,10 @@ def save_figures(figures: Figures, path: Path) -> None:
     for (data_set, core, source), members in groups.items():
         head = json.dumps({"data_set": data_set, "core": core, "source": source}, ensure_ascii=False)
         rows = ",\n    ".join(
-            json.dumps([row.name, _rounded(row.predicted_cycles), _rounded(row.measured_cycles), row.compiler_independent]) for row in members
+            json.dumps(
+                [row.name, _rounded(row.predicted_cycles), _rounded(row.measured_cycles), row.compiler_independent, _rounded(row.ideal_cycles)]
+            )
+            for row in members
         )
         comparisons.append(f'{head[:-1]}, "rows": [\n    {rows}\n  ]}}')
     sections = [json.dumps(asdict(section)) for section in figures.sections]
@@ -89,11 +95,11 @@ def version_of(folder: Path) -> str:
     return done.stdout.strip() or "unknown"
 
 
-def merge(kept: Figures, fresh: Sequence[Comparison], sections: Sequence[Section], ablations: Sequence[Ablation]) -> Figures:
-    """Replace the data sets that were computed anew, and keep the others."""
+def merge(kept: Figures, fresh: Sequence[Comparison], sections: Sequence[Section], ablations: Sequence[Ablation] | None = None) -> Figures:
+    """Replace the data sets that were computed anew, and keep the others; None keeps the ablations."""
     names = {section.data_set for section in sections}
     return Figures(
         (*sections, *(section for section in kept.sections if section.data_set not in names)),
         (*fresh, *(row for row in kept.comparisons if row.data_set not in names)),
-        tuple(ablations),
+        kept.ablations if ablations is None else tuple(ablations),
     )

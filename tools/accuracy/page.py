@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from accuracy.ablations import Ablation
-from accuracy.comparison import Comparison, summarize
+from accuracy.comparison import Comparison, Summary, summarize
+from accuracy.data_sets import ABOUT, ORDER, goal_of
 from accuracy.figures_file import Figures
-from accuracy.rtl_figures import GOALS, MICRO, PROGRAMS, WHOLE_RUNS
 
 __all__ = ["page", "summary_lines"]
 
@@ -15,44 +15,20 @@ _INTRODUCTION = """# Accuracy
 
 Cycles that instsim predicts from an ELF file beside cycles that were measured. Errors are predicted / measured - 1.
 
-This page is written by a program. The RTL part needs nothing but this repository:
+This page is written by programs. The RTL part needs nothing but this repository; the others need firmware that is not ours to distribute. What is
+not computed anew stays as it was.
 
-    python tools/scoreboard.py            # runs everything, prints the summary, writes this page and docs/accuracy.json
-    python tools/scoreboard.py --check    # compares with the figures in docs/accuracy.json instead
-
-The other sections need programs that are not ours to distribute; `--programs manifest.json` says where they are (see `python tools/scoreboard.py
---help`). Without it their figures stay as they were.
+    python tools/scoreboard.py                           # the RTL part, this page and docs/accuracy.json, which it is made of
+    python tools/scoreboard.py --check                   # compares with the figures in docs/accuracy.json instead
+    python tools/scoreboard.py --programs manifest.json  # other programs too; --help says what a manifest holds
+    python tools/vendor_images.py IMAGES CSV --write     # images of the result repositories of MLPerf Tiny
+    python tools/calibration_study.py                    # calibrations
 """
 
-_ABOUT: Mapping[str, str] = {
-    PROGRAMS: (
-        "Sixteen small C programs, the same ELF files on both sides; third pass of the kernel, memory without wait states; VexRiscv with its"
-        " caches. Programs and cycles: `firmware_elf/rtl/`."
-    ),
-    MICRO: (
-        "Short sequences in assembly that ask for one thing each, the same ELF files on both sides. Figures include the store that marks a region."
-        " Programs and cycles: `firmware_elf/rtl/`."
-    ),
-    WHOLE_RUNS: (
-        "The sixteen programs from their entry point to their exit: start-up, set-up code and cold passes too, so mostly code that the other two"
-        " sets do not hold. No figure was chosen by these; Hazard3's fetch queue was looked into because of them. On VexRiscv they include cold"
-        " caches."
-    ),
-    "TFLM person detection on RP2040, rebuilt with another compiler": (
-        "TensorFlow Lite Micro on a Raspberry Pi Pico, operator by operator, code and weights in flash behind the XIP cache. The author's"
-        " compiler is not known, so that the code differs in detail: 5 cycles an output explain what is left of the 1x1 convolutions of 1bdb61c."
-        " One figure of the memory system was fitted here, 15 of the 55 cycles of a miss, on 1bdb61c. Nothing was chosen by cb48261; which CONV"
-        " source was measured there is not certain. Operator 13 depends on where the linker put its weights: conflicts in a cache of two ways."
-    ),
-    "TFLM float networks on RP2350, rebuilt with another compiler": (
-        "Weights stream from flash: 82 and 55 % of all cycles wait for it. Nothing was fitted to these rows. The published runs are of float models,"
-        " converted anew by their author; here are the float models of MLPerf Tiny (mlcommons/tiny), whose shapes are the same."
-    ),
-    "ESP32-C3 TinyMaix, rebuilt with another compiler": (
-        "Networks of another engine, a cache miss being 154 clocks of the flash, counted from its protocol; nothing was fitted to these rows but the"
-        " choice of replacement (FIFO). Where the model lies in RAM the difference is the compiler's (GCC 12.2 for one of 2022)."
-    ),
-}
+_OVERVIEW_NOTE = """*Same code*: the very instructions that were measured; elsewhere programs were built again, mostly with another
+compiler, which alone moves a kernel by some per cent. *Ideal memory*: the mean error if nothing waited for memory; none where programs run from
+memory without waits.
+"""
 
 _REMARKS = """## Remarks on the worst rows
 
@@ -84,7 +60,7 @@ def summary_lines(rows: Sequence[Comparison]) -> Iterator[str]:
         yield f"{data_set}:"
         for core, members in cores.items():
             summary = summarize(members)
-            goal = GOALS.get(core, {}).get(data_set)
+            goal = goal_of(data_set, core)
             met = (
                 ""
                 if goal is None
@@ -98,47 +74,70 @@ def summary_lines(rows: Sequence[Comparison]) -> Iterator[str]:
             )
 
 
-def page(figures: Figures, skipped: Mapping[str, str]) -> str:
+def page(figures: Figures) -> str:
     """Return the page as Markdown."""
-    dates = {section.data_set: section for section in figures.sections}
-    parts = [_INTRODUCTION]
-    for data_set, cores in _groups(figures.comparisons).items():
+    sections = {section.data_set: section for section in figures.sections}
+    groups = _groups(figures.comparisons)
+    order = sorted(groups, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    parts = [_INTRODUCTION, "\n".join(_overview({name: groups[name] for name in order})) + "\n"]
+    for data_set in order:
         parts.append(f"## {data_set}\n")
-        section = dates.get(data_set)
-        made = f"Computed on {section.date} at commit {section.commit}." if section is not None else ""
-        parts.append(" ".join(part for part in (_ABOUT.get(data_set, ""), made) if part) + "\n")
-        parts.append("\n".join(_table(data_set, cores)) + "\n")
-        parts.extend("\n".join(_details(core, rows)) + "\n" for core, rows in cores.items())
-    if skipped:
-        parts.append("Not run: " + "; ".join(f"`{name}` ({reason})" for name, reason in skipped.items()) + ".\n")
+        section = sections.get(data_set)
+        made = () if section is None else (section.remark, f"Computed on {section.date} at commit {section.commit}.")
+        parts.append(" ".join(part for part in (ABOUT.get(data_set, ""), *made) if part) + "\n")
+        parts.append("\n".join(_table(data_set, groups[data_set])) + "\n")
+        parts.extend("\n".join(_details(core, rows)) + "\n" for core, rows in groups[data_set].items())
     parts.append(_REMARKS)
     if figures.ablations:
         parts.append("\n".join(_ablations(figures.ablations)) + "\n")
     return "\n".join(parts)
 
 
+def _overview(groups: Mapping[str, Mapping[str, Sequence[Comparison]]]) -> Iterator[str]:
+    yield "## At a glance\n"
+    yield _OVERVIEW_NOTE
+    yield "| measured | boards or cores | same code | rows | mean error | worst | mean error, ideal memory |"
+    yield "|---|---|---|---|---|---|---|"
+    for data_set, cores in groups.items():
+        rows = [row for members in cores.values() for row in members]
+        summary = summarize(rows)
+        same = {row.compiler_independent for row in rows}
+        code = "some" if len(same) > 1 else "yes" if same.pop() else "no"
+        anchor = "".join(letter for letter in data_set.lower().replace(" ", "-") if letter.isalnum() or letter in "-_")
+        yield (
+            f"| [{data_set}](#{anchor}) | {len(cores)} | {code} | {summary.rows} | {_percent(summary.mean_absolute, sign=False)} "
+            f"| {_percent(summary.worst.error)} | {_ideal(summary)} |"
+        )
+
+
+def _ideal(summary: Summary) -> str:
+    return "" if summary.ideal_mean_absolute is None else _percent(summary.ideal_mean_absolute, sign=False)
+
+
 def _table(data_set: str, cores: Mapping[str, Sequence[Comparison]]) -> Iterator[str]:
-    yield "| core | rows | mean absolute error | bias | worst | goal (mean, worst) |"
-    yield "|---|---|---|---|---|---|"
+    yield "| core | rows | mean absolute error | bias | worst | mean, ideal memory | goal (mean, worst) |"
+    yield "|---|---|---|---|---|---|---|"
     for core, rows in cores.items():
         summary = summarize(rows)
-        goal = GOALS.get(core, {}).get(data_set)
+        goal = goal_of(data_set, core)
         aim = "" if goal is None else f"{_percent(goal.mean_absolute, sign=False)}, {_percent(goal.worst, sign=False)}"
         yield (
             f"| {core} | {summary.rows} | {_percent(summary.mean_absolute, sign=False)} | {_percent(summary.bias)} "
-            f"| {_percent(summary.worst.error)} `{summary.worst.name}` | {aim} |"
+            f"| {_percent(summary.worst.error)} `{summary.worst.name}` | {_ideal(summary)} | {aim} |"
         )
 
 
 def _details(core: str, rows: Sequence[Comparison]) -> Iterator[str]:
     sources = dict.fromkeys(row.source for row in rows if row.source)
+    followed = any(row.ideal_error is not None for row in rows)
     yield f"<details><summary>{core}: every row</summary>\n"
     yield from (f"{source}\n" for source in sources)
-    yield "| program | predicted | measured | error |"
-    yield "|---|---|---|---|"
+    yield "| program | predicted | measured | error |" + (" ideal memory |" if followed else "")
+    yield "|---|---|---|---|" + ("---|" if followed else "")
     for row in rows:
         other = "" if row.compiler_independent else " (another compiler)"
-        yield f"| `{row.name}`{other} | {row.predicted_cycles:,.0f} | {row.measured_cycles:,.0f} | {_percent(row.error)} |"
+        ideal = "" if not followed else " |" if row.ideal_error is None else f" {_percent(row.ideal_error)} |"
+        yield f"| `{row.name}`{other} | {row.predicted_cycles:,.0f} | {row.measured_cycles:,.0f} | {_percent(row.error)} |{ideal}"
     yield "\n</details>"
 
 

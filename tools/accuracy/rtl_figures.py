@@ -9,45 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from accuracy.comparison import Comparison
+from accuracy.data_sets import MICRO, PROGRAMS, WHOLE_RUNS
 from accuracy.rtl_memories import rtl_memory
 from accuracy.rtl_runs import SIMULATED_SOC, WHOLE_RUN, run_program
 from instsim.cost import CoreTable, CostModel, load_core
 from instsim.profile import BlockProfile, MemoryUse
 
-__all__ = ["GOALS", "MICRO", "PROGRAMS", "WHOLE_RUNS", "Goal", "RtlBench", "load_bench"]
-
-PROGRAMS = "RTL programs"
-MICRO = "RTL micro-benchmarks"
-WHOLE_RUNS = "RTL whole runs"
+__all__ = ["RtlBench", "load_bench"]
 
 _FOLDER = Path(__file__).resolve().parents[2] / "firmware_elf" / "rtl"
 _MICRO_PREFIX = "micro"
 _CROSSING_WORDS = frozenset(("micro_unal",))
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """The largest errors that the project allows itself, relative."""
-
-    mean_absolute: float
-    worst: float
-
-
-_TIGHT = {PROGRAMS: Goal(0.005, 0.02), MICRO: Goal(0.01, 0.05)}
-_LOOSE = {PROGRAMS: Goal(0.02, 0.06), MICRO: Goal(0.02, 0.06)}
-GOALS: Mapping[str, Mapping[str, Goal]] = {
-    "hazard3": _TIGHT,
-    "ibex_small": _TIGHT,
-    "ibex_maxperf": _TIGHT,
-    "cv32e40p": _TIGHT,
-    "hazard3_full": _LOOSE,
-    "h3_nopred": _LOOSE,
-    "h3_min": _LOOSE,
-    "ibex_maxbp": _LOOSE,
-    "vex_imac": _LOOSE,
-    "pico": _LOOSE,
-}
-"""Goals by core and data set; a core that is not named has none."""
 
 
 @dataclass(frozen=True)

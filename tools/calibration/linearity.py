@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from accuracy.data_sets import PROGRAMS
 from accuracy.figures_file import load_figures
-from accuracy.rtl_figures import PROGRAMS
 
 from calibration.published import Row, by_setup
 from instsim.report.calibration_plot import new_figure
