@@ -12,11 +12,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from accuracy.figures_file import load_figures
+from accuracy.publishing import FIGURES
 from calibration.linearity import write_linearity
 from calibration.page import put_section, section
 from calibration.published import ENERGY_RUNS, IMAGE_RUNS, predict_images, read_rows
 from calibration.shipped import shipped_calibrations
-from calibration.spreads import energy_spread, spreads_toml
+from calibration.spreads import energy_spread, write_spreads
 from calibration.transfer import learning_curve
 from calibration.trials import run_trials
 
@@ -35,7 +37,7 @@ def main() -> int:
         predict_images(arguments.images)
     energy_rows, image_rows = read_rows(ENERGY_RUNS), read_rows(IMAGE_RUNS)
     folder = cost_tables() / "calibrations"
-    (folder / "spreads.toml").write_text(spreads_toml(energy_rows, image_rows), encoding="utf-8")
+    write_spreads(load_figures(FIGURES).comparisons)
     for name, calibration in shipped_calibrations(energy_rows, energy_spread(energy_rows)):
         (folder / f"{name}.toml").write_text(calibration_toml(calibration), encoding="utf-8")
         print(f"wrote {name}")

@@ -11,7 +11,7 @@ from instsim.calibrate.calibration import Calibration
 from instsim.calibrate.calibration_file import load_calibration
 from instsim.calibrate.model import FittedModel, Prediction, interval_half_width
 from instsim.calibrate.observation import Point
-from instsim.calibrate.spreads_file import load_spreads
+from instsim.calibrate.spreads_file import FOLLOWED_MEMORY, load_spreads
 from instsim.calibrate.student_t import quantile
 from instsim.errors import TableError, UsageError
 from instsim.resources import cost_tables
@@ -141,15 +141,15 @@ def _check(calibration: Calibration, estimate: Estimate, target: Target) -> None
 
 
 def _nominal_latency(estimate: Estimate, target: Target, level: float) -> _Spread:
-    found = None
-    if any(memory.kind == "flash" and memory.wait_states is not None and memory.wait_states.count for memory in target.board.memories):
-        found = load_spreads().nominal_for(estimate.provenance.memory, str(target.core.isa))
-    if found is None:
+    found = load_spreads().nominal_for(estimate.provenance.memory, str(target.core.isa))
+    slow_flash = any(memory.kind == "flash" and memory.wait_states is not None and memory.wait_states.count for memory in target.board.memories)
+    # Where memory was taken as ideal, the spread is that of boards on which it is not.
+    if found is None or (found.memory != FOLLOWED_MEMORY and not slow_flash):
         return _Spread(estimate.latency.value, None)
     return _Spread(estimate.latency.value, quantile(0.5 + level / 2.0, found.degrees_of_freedom) * found.ln_sd, found.ln_bias)
 
 
-_NOMINAL_SOURCE = "cycles over clock; interval: what published runs of boards with slow flash took over their prediction"
+_NOMINAL_SOURCE = "cycles over clock; interval: what programs measured on boards took over their prediction"
 
 
 def _nominal(estimate: Estimate, target: Target, level: float) -> Estimate:

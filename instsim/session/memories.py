@@ -175,6 +175,9 @@ def memory_warnings(profile: BlockProfile, target: Target, use: MemoryUse | None
         have = profile.memory[0]
         asked = f"{target.board.name} at {target.clock_hz / 1e6:g} MHz"
         return (f"the profile followed the memories of {have.board} at {have.clock_hz / 1e6:g} MHz: those of {asked} need another run",)
+    ran_in = profile.run.memory_map
+    if _has_system(target.board) and ran_in not in ("", target.board.name):
+        return (f"the image ran in the memory map of {ran_in}: the memories of {target.board.name} were not followed, and are taken as ideal",)
     return ()
 
 

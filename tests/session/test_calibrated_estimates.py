@@ -112,12 +112,18 @@ def test_a_shipped_calibration_is_used_at_its_operating_point_only() -> None:
     assert not instsim.estimate(saved, board="nucleo-f446re").provenance.calibration
 
 
-def test_nominal_latency_of_a_board_with_slow_flash_has_an_interval_and_others_have_none() -> None:
+def test_nominal_latency_has_an_interval_where_memories_were_followed_or_are_known_to_be_slow() -> None:
     saved = instsim.profile(ELF / "divide-cortex-m4.elf", board=BOARD, region="all", force=True)
-    slow = instsim.estimate(saved, board=BOARD, calibration="none", memory="ideal").latency
-    assert slow.basis == "nominal"
-    assert slow.low is not None
+    followed, ideal = (instsim.estimate(saved, board=BOARD, calibration="none", memory=memory).latency for memory in ("exact", "ideal"))
+    assert followed.basis == ideal.basis == "nominal"
+    assert followed.low < followed.value < followed.high
+    assert ideal.high / ideal.value > 1.1 > followed.high / followed.value
     assert instsim.estimate(saved, board="generic-cortex-m4").latency.low is None
+
+
+def test_a_sample_built_for_another_memory_map_says_that_memories_were_not_followed() -> None:
+    found = instsim.estimate(ELF / "kws-small-cortex-m4.elf", board="nano-33-ble", run_on="generic-cortex-m4")
+    assert any("memory map of generic-cortex-m4: the memories of nano-33-ble were not followed" in warning for warning in found.warnings)
 
 
 def test_tables_that_changed_are_refused_with_the_command_that_refits(profiles: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["ABOUT", "MICRO", "ORDER", "PROGRAMS", "RTL_GOALS", "VENDOR_IMAGES", "WHOLE_RUNS", "Goal", "goal_of"]
+__all__ = ["ABOUT", "BOARD_SETS", "MICRO", "ORDER", "PROGRAMS", "RTL_GOALS", "VENDOR_IMAGES", "WHOLE_RUNS", "Goal", "goal_of"]
 
 VENDOR_IMAGES = "MLPerf Tiny images of vendors"
 PROGRAMS = "RTL programs"
@@ -16,6 +16,7 @@ _FLOAT_RP2350 = "TFLM float networks on RP2350, rebuilt with another compiler"
 _TINYMAIX_C3 = "ESP32-C3 TinyMaix, rebuilt with another compiler"
 _ML_KEM_C3 = "ESP32-C3 ML-KEM"
 _PQM4_ASSEMBLY = "pqm4, assembly"
+_PQM4_COMPILED = "pqm4, compiled parts too"
 _PQM3_ASSEMBLY = "pqm3, assembly"
 _EMBENCH = "Embench-IoT 2.0, GCC 14.2 for 14.1"
 _COREMARK = "CoreMark"
@@ -28,7 +29,7 @@ ORDER = (
     _TINYMAIX_C3,
     _ML_KEM_C3,
     _PQM4_ASSEMBLY,
-    "pqm4, compiled parts too",
+    _PQM4_COMPILED,
     _PQM3_ASSEMBLY,
     _EMBENCH,
     _COREMARK,
@@ -40,6 +41,23 @@ ORDER = (
     MICRO,
 )
 """From what users have to what only cores have; a set that is not named comes last."""
+
+BOARD_SETS = frozenset(
+    (
+        VENDOR_IMAGES,
+        _PERSON_RP2040,
+        _FLOAT_RP2350,
+        _TINYMAIX_C3,
+        _ML_KEM_C3,
+        _PQM4_ASSEMBLY,
+        _PQM4_COMPILED,
+        _PQM3_ASSEMBLY,
+        _EMBENCH,
+        _COREMARK,
+        _LOOPS_C3,
+    )
+)
+"""Programs measured on boards, whose compiler is known: what nominal latency of firmware can be judged by."""
 
 ABOUT: Mapping[str, str] = {
     VENDOR_IMAGES: (

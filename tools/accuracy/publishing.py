@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from calibration.page import kept_section
+from calibration.spreads import write_spreads
 
 from accuracy.ablations import Ablation
 from accuracy.comparison import Comparison
@@ -22,7 +23,7 @@ FIGURES = _ROOT / "docs" / "accuracy.json"
 
 
 def publish(fresh: Sequence[Comparison], remarks: Mapping[str, str], ablations: Sequence[Ablation] | None = None) -> None:
-    """Write ``docs/accuracy.json`` and ``docs/accuracy.md``, and say so.
+    """Write ``docs/accuracy.json`` and ``docs/accuracy.md``, and say so; the spread of nominal latency that ships follows them.
 
     Parameters
     ----------
@@ -38,4 +39,5 @@ def publish(fresh: Sequence[Comparison], remarks: Mapping[str, str], ablations: 
     figures = merge(load_figures(FIGURES), fresh, sections, ablations)
     save_figures(figures, FIGURES)
     _PAGE.write_text(page(figures) + kept_section(_PAGE), encoding="utf-8")
+    write_spreads(figures.comparisons)
     print(f"wrote {_PAGE.relative_to(_ROOT)} and {FIGURES.relative_to(_ROOT)}")

@@ -6,12 +6,17 @@ import math
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
-from calibration.published import Row, by_setup
+from accuracy.comparison import Comparison
+
+from calibration.nominal import nominal_spreads
+from calibration.published import ENERGY_RUNS, IMAGE_RUNS, Row, by_setup, read_rows
 from instsim.calibrate.spread import Spread, pool_spreads
 from instsim.calibrate.spreads_file import FOLLOWED_MEMORY
+from instsim.isa import Isa
+from instsim.resources import cost_tables
 from instsim.session.memories import IDEAL_MEMORY
 
-__all__ = ["energy_spread", "latency_spread", "nominal_latency", "spreads_toml"]
+__all__ = ["energy_spread", "latency_spread", "spreads_toml", "write_spreads"]
 
 _MOST_DEGREES = 20.0
 """The set-ups agree so well on their spread that it would outweigh 37 runs; half of that, because boards of other makers are not among them."""
@@ -65,9 +70,9 @@ def latency_spread(rows: Sequence[Row]) -> Spread:
     return Spread(sd, min(_MOST_DEGREES, degrees), between, between_degrees)
 
 
-def nominal_latency(rows: Sequence[Row]) -> tuple[float, float, float]:
-    """Return mean, standard deviation and degrees of freedom of ``ln(measured / predicted)``."""
-    values = [_ln_excess(row) for row in rows]
+def _ideal_latency(rows: Sequence[Row]) -> tuple[float, float, float]:
+    """Return mean, standard deviation and degrees of freedom of ``ln(measured / predicted)`` where nothing waits for memory."""
+    values = [_ln_excess({**row, "predicted_cycles": row["ideal_cycles"]}) for row in rows]
     # The mean is known no better than from the boards it was taken on.
     boards = len({row["board"] for row in rows})
     return fmean(values), stdev(values) * math.sqrt(1 + 1 / boards), float(len(values) - 1)
@@ -81,7 +86,7 @@ def _table(name: str, spread: Spread, source: str) -> str:
     )
 
 
-def spreads_toml(energy_rows: Sequence[Row], image_rows: Sequence[Row]) -> str:
+def spreads_toml(energy_rows: Sequence[Row], image_rows: Sequence[Row], comparisons: Sequence[Comparison]) -> str:
     """Return the file of spreads."""
     setups = len(list(by_setup(energy_rows, *_SETUP)))
     rounds = "mlperf-tiny v0.5 to v1.2"
@@ -92,11 +97,23 @@ def spreads_toml(energy_rows: Sequence[Row], image_rows: Sequence[Row]) -> str:
         ),
         _table("energy", energy_spread(energy_rows), f"{rounds}: {len(energy_rows)} runs in {setups} set-ups, energy over measured latency"),
     ]
-    ideal = [{**row, "predicted_cycles": row["ideal_cycles"]} for row in image_rows]
-    for memory, group in ((FOLLOWED_MEMORY, image_rows), (IDEAL_MEMORY, ideal)):
-        bias, sd, degrees = nominal_latency(group)
-        parts.append(
-            f'[[nominal_latency]]\nmemory = "{memory}"\nisa = "thumb"\nln_bias = {bias:.4g}\nln_sd = {sd:.4g}\ndegrees_of_freedom = {degrees:.1f}\n'
-            f'source = "mlperf-tiny v1.1, v1.2: {len(group)} images of 5 boards with slow flash, on which memories and cores were developed"\n'
-        )
+    for found in nominal_spreads(comparisons):
+        source = f"{found.programs} programs in {found.groups} groups (a data set on a board or core) of docs/accuracy.md"
+        parts.append(_nominal(FOLLOWED_MEMORY, found.isa, (found.ln_bias, found.ln_sd, found.degrees_of_freedom), source))
+    source = f"mlperf-tiny v1.1, v1.2: {len(image_rows)} images of 5 boards with slow flash"
+    parts.append(_nominal(IDEAL_MEMORY, Isa.THUMB, _ideal_latency(image_rows), source))
     return "\n".join(parts)
+
+
+def write_spreads(comparisons: Sequence[Comparison]) -> None:
+    """Write ``cost_tables/calibrations/spreads.toml`` from the published runs and the rows of docs/accuracy.md."""
+    text = spreads_toml(read_rows(ENERGY_RUNS), read_rows(IMAGE_RUNS), comparisons)
+    (cost_tables() / "calibrations" / "spreads.toml").write_text(text, encoding="utf-8")
+
+
+def _nominal(memory: str, isa: Isa, spread: tuple[float, float, float], source: str) -> str:
+    bias, sd, degrees = spread
+    return (
+        f'[[nominal_latency]]\nmemory = "{memory}"\nisa = "{isa}"\nln_bias = {bias:.4g}\nln_sd = {sd:.4g}\ndegrees_of_freedom = {degrees:.1f}\n'
+        f'source = "{source}"\n'
+    )
