@@ -11,6 +11,7 @@ from firmware_samples.exception_programs import exception_recipes
 from firmware_samples.int8_reference import run_subgraph
 from firmware_samples.kws_network import draw_kws
 from firmware_samples.machine_programs import machine_recipes
+from firmware_samples.microbenchmark import microbenchmark_recipes
 from firmware_samples.noise import INCREMENT, MULTIPLIER, Noise
 from firmware_samples.recipe import Recipe
 from instsim.model.network import Network
@@ -143,4 +144,4 @@ def _dispatch() -> tuple[Recipe, ...]:
 
 def all_recipes() -> tuple[Recipe, ...]:
     """Return every recipe, in the manifest's order."""
-    return (_kws(), *_kws_versions(), *_dispatch(), *machine_recipes(), *exception_recipes(), *device_recipes())
+    return (_kws(), *_kws_versions(), *_dispatch(), *machine_recipes(), *exception_recipes(), *device_recipes(), *microbenchmark_recipes())

@@ -68,6 +68,7 @@ CORES = {
     core.name: core
     for core in (
         _arm("cortex-m0plus", ("-mcpu=cortex-m0plus", "-masm-syntax-unified"), "netduinoplus2"),
+        _arm("cortex-m3", ("-mcpu=cortex-m3",), "netduinoplus2"),
         _arm("cortex-m4", ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"), "netduinoplus2"),
         _arm("cortex-m7", ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16"), "mps2-an500", (0x00000000, 0x20000000)),
         _arm("cortex-m33", ("-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"), "mps2-an505", (0x10000000, 0x38000000)),
