@@ -7,6 +7,7 @@ that cannot be written is no error. ``INSTSIM_CACHE_DIR`` names another folder.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import importlib.util
 import os
@@ -59,8 +60,13 @@ def code_stamp(*rooms: str) -> str:
     *rooms : str
         Folders below the package (``"isa"``).
     """
+    return "\n".join(_room_stamp(room) for room in rooms)
+
+
+@functools.cache
+def _room_stamp(room: str) -> str:
     package = Path(__file__).parent
-    paths = (path for room in rooms for path in sorted((package / room).rglob("*.py")))
+    paths = sorted((package / room).rglob("*.py"))
     return "\n".join(f"{path.relative_to(package).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in paths)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from instsim import __version__, artifacts
+from instsim import artifacts
 from instsim.cost.cost_model import CostModel
 
 __all__ = ["BlockPrices"]
@@ -26,7 +26,7 @@ class BlockPrices:
 
     def __init__(self, model: CostModel, image_digest: str) -> None:
         self._model = model
-        stamp = f"{__version__} {model.core.digest} {image_digest}\n{artifacts.code_stamp('cost', 'isa')}"
+        stamp = f"{model.schedule_stamp}\n{image_digest}"
         self._key = hashlib.sha256(stamp.encode()).hexdigest()
         self._known: dict[int, tuple[bytes, float]] | None = None
         self._has_new = False

@@ -18,6 +18,7 @@ from instsim.cost.core_table import CoreTable
 from instsim.cost.loop_paths import backward_target, charge_loops, following_instructions
 from instsim.cost.pipelines import load_pipeline
 from instsim.isa.instruction import Flow, Instruction
+from instsim.isa.it_state import it_state_behind
 from instsim.profile.basic_blocks import BEHIND_BYTES
 from instsim.profile.block_profile import BlockProfile
 
@@ -246,11 +247,9 @@ def _decode(profile: BlockProfile) -> list[tuple[Instruction, ...]]:
         code = profile.code[offset : offset + size]
         offset += size
         state = it_state if address == end else 0
-        block = decoder.decode(code, address, state)
-        decoded.append(block)
+        decoded.append(decoder.decode(code, address, state))
         end = address + size
-        open_it = state or any(instruction.instruction_class == "it" for instruction in block[-4:])
-        it_state = decoder.it_state_after(code, address, state) if open_it else 0
+        it_state = it_state_behind(profile.isa, code, state)
     return decoded
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from instsim import __version__, artifacts
 from instsim.cost.charge_matrix import CLASS_PREFIX, REGISTERS_PREFIX, ChargeMatrix, issue_cycles, load_charges
 from instsim.cost.charged_instructions import ChargedInstructions
 from instsim.cost.charges import When
@@ -176,14 +177,15 @@ class CostModel:
         """
         return self.schedule(isa, address, code)[1]
 
-    def schedule(self, isa: Isa, address: int, code: bytes) -> tuple[list[float], float]:
+    def schedule(self, isa: Isa, address: int, code: bytes, it_state: int = 0) -> tuple[list[float], float]:
         """Return the cycle at which each instruction of a block starts, counted from the block's start, and the mean cycles of the block.
 
-        Parameters and assumptions are those of `static_cycles`; what a rule charges at an instruction delays the next one.
+        Parameters and assumptions are those of `static_cycles`, with ITSTATE at the block's start; what a rule charges at an instruction delays
+        the next one.
         """
         if self._decoder is None:
             self._decoder = make_decoder(isa)
-        block = self._decoder.decode(code, address)
+        block = self._decoder.decode(code, address, it_state)
         if not block:
             return [], 0.0
         issue = [issue_cycles(self.core, instruction) for instruction in block]
@@ -203,6 +205,11 @@ class CostModel:
             cycles[charge.place] += self.core.events[charge.event].cycles * charge.occurrences * shares.get(charge.when, 0.0)
         ends = list(accumulate(cycles))
         return [0.0, *ends[:-1]], ends[-1]
+
+    @property
+    def schedule_stamp(self) -> str:
+        """Text that changes when `schedule` may say something else."""
+        return f"{__version__} {self.core.digest}\n{artifacts.code_stamp('cost', 'isa')}"
 
     def _charges(self, profile: BlockProfile) -> ChargeMatrix:
         if profile.isa is not self.core.isa:

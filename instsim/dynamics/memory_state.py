@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -76,18 +77,34 @@ class SystemState:
         found = int(self._maps[Access.FETCH][address >> _PAGE_BITS])
         return found if found != MIXED else self._in_ranges(address, Access.FETCH)
 
-    def fetch_slot(self, address: int) -> list[int]:
-        """Return the `instsim.dynamics.memory_layout.FetchWord` slot of a fetch."""
-        words = [0] * FetchWord.WORDS
-        found = self.fetch_path(address)
-        if found:
-            path, row = self.system.paths[found - 1], self._paths[found - 1]
-            words[FetchWord.PATH], words[FetchWord.TALLY] = int(row.ctypes.data), (found - 1) * Tally.WORDS * 8
+    def fetch_slots(self, addresses: Words, paths: npt.NDArray[np.uint8]) -> Words:
+        """Return the slots of fetches, shape (fetches, `instsim.dynamics.memory_layout.FetchWord.WORDS`).
+
+        Parameters
+        ----------
+        addresses : ndarray of uint64, shape (fetches,)
+            What is fetched.
+        paths : ndarray of uint8, shape (fetches,)
+            What `fetch_path` says of each.
+        """
+        slots, line_bytes = self._slots
+        words = slots[paths]
+        words[:, FetchWord.LINE] = np.where(words[:, FetchWord.CACHE], addresses // line_bytes[paths] + np.uint64(1), np.uint64(0))
+        return words
+
+    @functools.cached_property
+    def _slots(self) -> tuple[Words, Words]:
+        """Slots by what `fetch_path` says, as far as they do not depend on the address; and the lengths of lines."""
+        slots = np.zeros((1 + len(self.system.paths), FetchWord.WORDS), np.uint64)
+        line_bytes = np.ones(len(slots), np.uint64)
+        for index, (path, row) in enumerate(zip(self.system.paths, self._paths, strict=True)):
+            words = slots[index + 1]
+            words[FetchWord.PATH], words[FetchWord.TALLY] = int(row.ctypes.data), index * Tally.WORDS * 8
             if path.cache is not None and not path.access_cycles and (not path.prefetch or path.prefetch_behind_misses):
                 words[FetchWord.CACHE] = int(row[PathWord.CACHE])
-                words[FetchWord.LINE] = address // self.line_bytes(path.cache) + 1
                 words[FetchWord.PORT] = int(row[PathWord.PORT]) if path.further_word_cycles else 0
-        return words
+                line_bytes[index + 1] = self.line_bytes(path.cache)
+        return slots, line_bytes
 
     def data_path(self, address: int, access: Access) -> int:
         """Return one more than the path that a data access takes, 0 for none."""

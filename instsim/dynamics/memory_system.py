@@ -136,3 +136,8 @@ class MemorySystem:
     fetch_lead_cycles: float = 0.0
     crossing_cycles: float = 0.0
     fetch_ahead: bool = False
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether stalls depend on when the accesses happen, not on their order alone."""
+        return self.fetch_lead_cycles > 0 or any(path.port is not None or path.prefetch for path in self.paths)

@@ -490,4 +490,4 @@ def _call_stacks(counters: BlockCounters, image: FirmwareImage) -> CallStacks:
 def _memory_trace(machine: Machine, timing: MemoryTiming) -> MemoryTrace:
     from instsim.emulate.memory_trace import MemoryTrace  # noqa: PLC0415 -- on request only
 
-    return MemoryTrace(machine.engine, machine.memory, machine.counters, timing)
+    return MemoryTrace(machine.engine, machine.memory, machine.counters, timing, machine.image.sha256)

@@ -126,6 +126,8 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
     paint = None if top is None else StackPaint(machine.memory, image, top)
     host = None if options.serial is None else _connect(machine, observer, options.serial, ends=options.region.rule is RegionRule.SERIAL)
     stop = machine.run(options.budget_cycles, options.on_progress)
+    if machine.memory_trace is not None:
+        machine.memory_trace.keep()
     ledger = observer.finish()
     access.after()
     if host is not None and stop.reason is StopReason.EXIT:

@@ -6,6 +6,7 @@ Every block's executions are known; of a sampled one also how many of them were 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,6 @@ class SampledPrograms:
         self._runs: list[ctypes.c_uint64] = []
         self._counted: list[ctypes.c_uint64] = []
         self._site_rows: list[tuple[int, int]] = []
-        self._open: list[int] = []
         self._before = np.zeros((2, 0), np.int64)
 
     @property
@@ -37,26 +37,22 @@ class SampledPrograms:
         """Blocks so far."""
         return len(self._runs)
 
-    def add(self, site: int) -> None:
-        """Give a site to the block that is being prepared."""
-        self._open.append(site)
-
-    def end(self, program: int, record: int) -> None:
-        """End a block.
+    def add(self, program: int, record: int, sites: Iterable[int]) -> None:
+        """Add a block.
 
         Parameters
         ----------
         program : int
-            Address of its program (`instsim.dynamics.memory_layout.ProgramWord`); one that is no address has nothing to count.
+            Address of its program (`instsim.dynamics.memory_layout.ProgramWord`).
         record : int
             Address of its record (`instsim.emulate.layout.Record`).
+        sites : iterable of int
+            Numbers of the sites that it has.
         """
-        if program > 1:
-            index = len(self._runs)
-            self._runs.append(ctypes.c_uint64.from_address(record + 8 * Record.EXECUTIONS))
-            self._counted.append(ctypes.c_uint64.from_address(program + 8 * ProgramWord.SAMPLED))
-            self._site_rows += [(index, site) for site in dict.fromkeys(self._open)]
-        self._open.clear()
+        index = len(self._runs)
+        self._runs.append(ctypes.c_uint64.from_address(record + 8 * Record.EXECUTIONS))
+        self._counted.append(ctypes.c_uint64.from_address(program + 8 * ProgramWord.SAMPLED))
+        self._site_rows += [(index, site) for site in dict.fromkeys(sites)]
 
     def freeze(self) -> None:
         """Forget the blocks as they were prepared so far; they are going to be prepared anew, and to be counted there."""

@@ -36,8 +36,9 @@ class MemoryKind(StrEnum):
     """Read, written and executed."""
 
 
-BlockSchedule = Callable[[int, bytes], tuple[Sequence[float], float]]
-"""``schedule(address, code)``: the cycle at which each instruction of a block starts, counted from the block's start, and the block's cycles."""
+BlockSchedule = Callable[[int, bytes, int], tuple[Sequence[float], float]]
+"""``schedule(address, code, it_state)``: the cycle at which each instruction of a block starts, counted from the block's start, and the block's
+cycles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,15 @@ class MemoryTiming:
         When each instruction of a block starts.
     sampling : Sampling or None
         None: every block is simulated.
+    stamp : str
+        Digest of what `schedule` follows from: what is found of an image's blocks is kept on disk under it. '': it is not kept.
     """
 
     resolve: Callable[[Mapping[int, int]], tuple[MemorySystem, ...]]
     registers: Mapping[int, int]
     schedule: BlockSchedule
     sampling: Sampling | None = None
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,6 @@ class Decoder(Protocol):
         """Decode all bytes of `code`, see `decode`."""
         ...
 
-    def it_state_after(self, code: bytes, address: int, it_state: int = 0) -> int:
-        """Return the IT state that the end of `code` leaves behind, 0 outside IT blocks (always 0 for RV32)."""
-        ...
-
 
 def make_decoder(isa: Isa) -> Decoder:
     """Return a fresh decoder; it is for one thread."""

@@ -47,10 +47,6 @@ class RiscvDecoder:
             instructions.append(Instruction(place, size, name, text, *effects[:9], False, False, False, effects.flow, target))
         return tuple(instructions)
 
-    def it_state_after(self, code: bytes, address: int, it_state: int = 0) -> int:  # noqa: ARG002 -- Thumb's arguments
-        """Return 0: RV32 has no IT blocks."""
-        return 0
-
     def _texts(self, code: bytes, address: int) -> Iterator[tuple[int, int, str, str]]:
         """Yield offset, size, mnemonic and operands of every instruction; undecodable ones without text."""
         offset = 0

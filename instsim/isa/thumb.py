@@ -8,6 +8,7 @@ import capstone
 
 from instsim.isa.classes import UNKNOWN, UNSUPPORTED
 from instsim.isa.instruction import Flow, Instruction
+from instsim.isa.it_state import next_it_state
 from instsim.isa.thumb_operands import Effects, effects_of
 
 __all__ = ["ThumbDecoder"]
@@ -35,10 +36,10 @@ class ThumbDecoder:
     def decode(self, code: bytes, address: int, it_state: int = 0) -> tuple[Instruction, ...]:
         """Decode all bytes of `code`."""
         instructions = []
-        for offset, size, mnemonic, operands in self._texts(code, address, it_state):
+        for offset, size, mnemonic, operands, state in self._texts(code, address, it_state):
             raw = code[offset : offset + size]
             place = address + offset
-            predicated = it_state & 15 != 0
+            predicated = state & 15 != 0
             key = (raw, mnemonic)
             effects = self._effects.get(key)
             if effects is None:
@@ -50,18 +51,10 @@ class ThumbDecoder:
             else:
                 target = int(operands.rpartition("#")[2], 0)
                 instructions.append(Instruction(place, size, mnemonic, operands, *effects[:11], predicated, flow, target))
-            it_state = _advance(it_state, raw)
         return tuple(instructions)
 
-    def it_state_after(self, code: bytes, address: int, it_state: int = 0) -> int:
-        """Return ITSTATE behind the last instruction."""
-        for instruction in self.decode(code, address, it_state):
-            offset = instruction.address - address
-            it_state = _advance(it_state, code[offset : offset + instruction.size])
-        return it_state
-
-    def _texts(self, code: bytes, address: int, it_state: int) -> Iterator[tuple[int, int, str, str]]:
-        """Yield offset, size, mnemonic and operands of every instruction, undecodable ones included."""
+    def _texts(self, code: bytes, address: int, it_state: int) -> Iterator[tuple[int, int, str, str, int]]:
+        """Yield offset, size, mnemonic, operands and ITSTATE of every instruction, undecodable ones included."""
         offset = 0
         while offset < len(code):
             # An IT instruction put in front gives Capstone the state that the code starts with.
@@ -70,13 +63,14 @@ class ThumbDecoder:
             piece = prefix + code[start : start + _PIECE_BYTES]
             for place, size, mnemonic, operands in self._capstone.disasm_lite(piece, address + start - len(prefix)):
                 if place - address >= start:
+                    yield offset, size, mnemonic, operands, it_state
+                    it_state = next_it_state(it_state, code[offset] | code[offset + 1] << 8)
                     offset += size
-                    it_state = _advance(it_state, code[offset - size : offset])
-                    yield offset - size, size, mnemonic, operands
             if offset == start:
                 size = min(4 if len(code) - offset >= 2 and code[offset + 1] >= 0xE8 else 2, len(code) - offset)
-                yield offset, size, *self._undecoded(code[offset : offset + size], address + offset)
-                it_state = _advance(it_state, code[offset : offset + size])
+                raw = code[offset : offset + size]
+                yield offset, size, *self._undecoded(raw, address + offset), it_state
+                it_state = next_it_state(it_state, int.from_bytes(raw[:2], "little"))
                 offset += size
 
     def _undecoded(self, raw: bytes, address: int) -> tuple[str, str]:
@@ -94,12 +88,3 @@ class ThumbDecoder:
                 return mnemonic, operands
             return f"{UNSUPPORTED}:coprocessor", text
         return UNKNOWN, text
-
-
-def _advance(it_state: int, raw: bytes) -> int:
-    """Return ITSTATE behind an instruction (Armv7-M architecture reference manual, ITAdvance)."""
-    if len(raw) == 2 and raw[1] == 0xBF and raw[0] & 15:
-        return raw[0]
-    if it_state & 7 == 0:
-        return 0
-    return it_state & 0xE0 | it_state << 1 & 0x1F

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from instsim.isa.address_steps import NO_REGISTER, AddressStep, Operation
 from instsim.isa.address_values import ZERO, BlockValues
+from instsim.isa.it_state import next_it_state
 from instsim.isa.thumb_wide_address_steps import low_byte, trace_wide
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def thumb_address_steps(code: bytes, address: int, it_state: int) -> tuple[Addre
             it_state = half & 0xFF
             values.start_conditional(single=half & 15 == 8)
         elif it_state:
-            it_state = it_state & 0xE0 | it_state << 1 & 0x1F if it_state & 7 else 0
+            it_state = next_it_state(it_state, half)
             values.predicated = it_state != 0
         values.place += 1
     return values.steps()

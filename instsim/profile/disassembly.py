@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 
 from instsim.isa import Instruction
 from instsim.isa.decode import make_decoder
+from instsim.isa.it_state import it_state_behind
 from instsim.profile.block_profile import BlockProfile
 
 __all__ = ["disassemble"]
@@ -43,5 +44,5 @@ def disassemble(profile: BlockProfile, blocks: Collection[int]) -> Iterator[tupl
         state = it_state if address == end else 0
         if number in blocks:
             yield number, decoder.decode(code, address, state)
-        it_state = decoder.it_state_after(code, address, state)
+        it_state = it_state_behind(profile.isa, code, state)
         end = address + size

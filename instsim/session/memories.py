@@ -84,6 +84,7 @@ class MemorySimulation:
             {register.address: register.reset for register in table.registers.values()},
             partial(model.schedule, target.core.isa),
             sampling,
+            model.schedule_stamp,
         )
 
     def _resolve(self, values: Mapping[int, int]) -> tuple[MemorySystem, ...]:

@@ -44,7 +44,7 @@ class Native:
         for access, address, offset, site, pairs in accesses:
             ticks = round(offset * TICKS_PER_CYCLE)
             if access is Access.FETCH:
-                words += [int(StepKind.FETCH), address | site << 32, ticks, *(word for state in self.states for word in state.fetch_slot(address))]
+                words += [int(StepKind.FETCH), address | site << 32, ticks, *self._slots(address)]
             else:
                 kind = 0 if access is Access.READ else 1
                 first = int.from_bytes(bytes((kind, _NO_REGISTER, _NO_REGISTER, _NO_REGISTER, 0, 4, 1, 0)), "little")
@@ -53,6 +53,10 @@ class Native:
         head[ProgramWord.LENGTH], head[ProgramWord.TICKS] = len(accesses), round(cycles * TICKS_PER_CYCLE)
         program = np.array(head + words, np.uint64)
         return int(self.simulate(np.uint64(program.ctypes.data), np.uint64(self.trace.ctypes.data), jumped))
+
+    def _slots(self, address: int) -> list[int]:
+        slots = [state.fetch_slots(np.array([address], np.uint64), np.array([state.fetch_path(address)], np.uint8)) for state in self.states]
+        return [int(word) for slot in slots for word in slot[0]]
 
     def stall(self, system: int = 0) -> list[float]:
         return list(self.states[system].sites[:, 0] / TICKS_PER_CYCLE)

@@ -9,10 +9,9 @@ from typing import Any
 import unicorn
 
 from instsim.emulate.machine import Machine, StopReason
-from instsim.isa import Isa
 from instsim.isa.address_steps import FIRST_TEMPORARY, AddressStep, address_steps
 from instsim.isa.decode import decode
-from instsim.isa.thumb import ThumbDecoder
+from instsim.isa.it_state import it_state_behind
 from tests.emulate.bundled import chip, image_of
 from tests.isa.address_interpreter import run_steps
 
@@ -42,7 +41,6 @@ class AccessComparison:
         self.steps: dict[tuple[int, int], tuple[AddressStep, ...]] = {}
         self.places: dict[tuple[int, int], list[int]] = {}
         self.most = executions
-        self._thumb = ThumbDecoder() if machine.isa is Isa.THUMB else None
         self._it_state_at_end: dict[tuple[int, int], int] = {}
         self._handles: list[Any] = []
         self._forget_block()
@@ -89,7 +87,7 @@ class AccessComparison:
             code = machine.memory.read(address, size) or b""
             self.steps[self._last] = address_steps(machine.isa, code, address, it_state)
             self.places[self._last] = [instruction.address for instruction in decode(machine.isa, code, address, it_state)]
-            self._it_state_at_end[self._last] = self._thumb.it_state_after(code, address, it_state) if self._thumb else 0
+            self._it_state_at_end[self._last] = it_state_behind(machine.isa, code, it_state)
         self.executed[self._last] += 1
         if self.executed[self._last] > self.most:
             return

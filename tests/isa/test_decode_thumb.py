@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from instsim.isa.classes import CLASSES, UNKNOWN, UNSUPPORTED
 from instsim.isa.decode import decode, make_decoder
 from instsim.isa.instruction import FLAGS, FPSCR, Flow, Isa
+from instsim.isa.it_state import it_state_behind
 from instsim.isa.thumb_mnemonics import MNEMONIC_CLASSES
 
 NAMES = {f"r{n}": 1 << n for n in range(16)} | {"flags": FLAGS, "fpscr": FPSCR} | {f"s{n}": 1 << 48 + n for n in range(32)}
@@ -156,10 +157,10 @@ def test_a_branch_inside_an_it_block_is_conditional():
 
 def test_code_that_starts_inside_an_it_block():
     decoder = make_decoder(Isa.THUMB)
-    state = decoder.it_state_after(bytes.fromhex("1abf 0120"), 0)
+    state = it_state_behind(Isa.THUMB, bytes.fromhex("1abf 0120"))
     rest = decoder.decode(bytes.fromhex("4018 30ee810a 0130"), 4, state)
     assert [instruction.mnemonic for instruction in rest] == ["addne", "vaddeq.f32", "adds"]
-    assert decoder.it_state_after(bytes.fromhex("4018 30ee810a 0130"), 4, state) == 0
+    assert it_state_behind(Isa.THUMB, bytes.fromhex("4018 30ee810a 0130"), state) == 0
 
 
 @pytest.mark.parametrize(
@@ -207,7 +208,7 @@ def test_decoding_in_two_parts_gives_the_same(code, cut):
     decoder = make_decoder(Isa.THUMB)
     whole = decoder.decode(code, 0)
     offset = whole[min(cut, len(whole) - 1)].address if whole else 0
-    state = decoder.it_state_after(code[:offset], 0)
+    state = it_state_behind(Isa.THUMB, code[:offset])
     assert decoder.decode(code[:offset], 0) + decoder.decode(code[offset:], offset, state) == whole
 
 

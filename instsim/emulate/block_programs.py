@@ -1,0 +1,179 @@
+"""The programs of blocks in the form that the native memory simulation runs (`instsim.dynamics.memory_layout`)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from instsim.dynamics.memory_layout import OPERATION_WORDS, FetchWord, ProgramWord, StepKind
+from instsim.dynamics.memory_state import SystemState
+from instsim.dynamics.memory_system import Access
+from instsim.emulate.access_table import AccessTable, Gathered
+from instsim.emulate.block_accesses import NO_SITE, AccessFinder, BlockKey, OperationColumn
+from instsim.emulate.spec import BlockSchedule
+from instsim.errors import RunError
+from instsim.isa import Isa
+from instsim.isa.it_state import it_state_behind
+
+__all__ = ["MOST_SITES", "NOTHING_TO_DO", "BlockPrograms"]
+
+MOST_SITES = 1 << 17
+"""Places that access memory."""
+
+NOTHING_TO_DO = 1
+"""In place of a program's address: the block does nothing to memory."""
+
+_CHUNK_WORDS = 1 << 18
+_STACK_GRAIN_BITS = 5
+"""Paths change at multiples of 32 bytes."""
+
+_SITE_BIT = np.uint64(32)
+
+
+class BlockPrograms:
+    """Makes programs of blocks, for the memory systems in force.
+
+    Parameters
+    ----------
+    isa : Isa
+        Instruction set.
+    schedule : callable
+        When each instruction of a block starts.
+    stamp : str
+        Digest of image, schedules and code, for programs that are kept on disk between runs; '': they are not.
+    remember_sites : bool
+        Whether `sites_of` is going to be asked.
+
+    Attributes
+    ----------
+    sites : list of (int, Access)
+        The places that access memory: address of the instruction and kind of access. Their index is their number in the programs.
+    """
+
+    def __init__(self, isa: Isa, schedule: BlockSchedule, stamp: str, *, remember_sites: bool) -> None:
+        self._isa, self._schedule, self._stamp = isa, schedule, stamp
+        self.sites: list[tuple[int, Access]] = []
+        self._number_of: dict[int, int] = {NO_SITE: 0}
+        self._tables: dict[str, AccessTable] = {}
+        self._chunks = [np.zeros(_CHUNK_WORDS, np.uint64)]
+        self._used = 0
+        self._open_it_blocks: dict[int, int] = {}
+        self._remember_sites = remember_sites
+        self._sites_of: dict[int, npt.NDArray[np.uint64]] = {}
+
+    def configure(self, states: Sequence[SystemState]) -> None:
+        """Make programs for these systems from here on."""
+        self._states = states
+        self._finder = AccessFinder(self._isa, self._schedule, states)
+        self._is_timed = any(state.system.is_timed for state in states)
+        systems = repr([state.system for state in states])
+        table = self._tables.get(systems)
+        if table is None:
+            key = hashlib.sha256(f"{self._stamp}\n{systems}".encode()).hexdigest() if self._stamp else ""
+            table = self._tables[systems] = AccessTable(key, len(states))
+        self._table = table
+        self._programs = dict(zip(table.blocks, self._lay_out(table.gathered()), strict=True))
+        self._stack_paths: dict[int, int] = {}
+
+    def keep(self) -> None:
+        """Keep the programs for the next run of the image."""
+        for table in self._tables.values():
+            table.keep()
+
+    def program(self, address: int, code: bytes, sp: int) -> int:
+        """Return the address of a block's program (`ProgramWord`), or `NOTHING_TO_DO`.
+
+        Parameters
+        ----------
+        address : int
+            The block's start.
+        code : bytes
+            Its bytes.
+        sp : int
+            The stack pointer: accesses relative to it count as going to the memory that it points to.
+
+        Raises
+        ------
+        RunError
+            If there is no room for more code.
+        """
+        it_state = self._open_it_blocks.get(address, 0)
+        behind = it_state_behind(self._isa, code, it_state)
+        if behind:
+            self._open_it_blocks[address + len(code)] = behind
+        block = BlockKey(address, code, it_state, self._paths_of_stack(sp))
+        word = self._programs.get(block)
+        if word is None:
+            (word,) = self._lay_out(self._table.add(block, self._finder.find(block)))
+            self._programs[block] = word
+        return word
+
+    def _paths_of_stack(self, sp: int) -> int:
+        """Return `BlockKey.stack_paths`."""
+        grain = sp >> _STACK_GRAIN_BITS
+        found = self._stack_paths.get(grain)
+        if found is None:
+            accesses = (Access.READ, Access.WRITE)
+            found = sum(1 << access for access in accesses if any(state.data_path(sp, access) for state in self._states))
+            self._stack_paths[grain] = found
+        return found
+
+    def _lay_out(self, blocks: Gathered) -> list[int]:
+        """Write programs to memory; return what `program` does of each."""
+        is_fetch = blocks.operations[:, OperationColumn.FIRST] == StepKind.FETCH
+        slot_words = FetchWord.WORDS * len(self._states)
+        lengths = OPERATION_WORDS + slot_words * is_fetch
+        owner = np.repeat(np.arange(len(blocks.counts)), blocks.counts)
+        places = np.cumsum(lengths) - lengths + ProgramWord.WORDS * (owner + 1)
+        block_words = ProgramWord.WORDS + np.bincount(owner, weights=lengths, minlength=len(blocks.counts)).astype(np.int64)
+        heads = np.cumsum(block_words) - block_words
+        words = self._room(int(block_words.sum()))
+        words[heads + ProgramWord.LENGTH], words[heads + ProgramWord.TICKS] = blocks.counts, blocks.ticks
+        words[heads + ProgramWord.COPIES] = blocks.computes
+        for column in (OperationColumn.FIRST, OperationColumn.CONSTANT, OperationColumn.WHEN):
+            words[places + column] = blocks.operations[:, column]
+        sites = blocks.operations[:, OperationColumn.SITE]
+        numbers = self._numbers(sites)
+        words[places + OperationColumn.CONSTANT] |= numbers << _SITE_BIT
+        for number, state in enumerate(self._states):
+            fetches = np.flatnonzero(blocks.paths[:, number])
+            slots = places[fetches] + OPERATION_WORDS + FetchWord.WORDS * number
+            words[slots[:, None] + np.arange(FetchWord.WORDS)] = state.fetch_slots(
+                blocks.operations[fetches, OperationColumn.CONSTANT], blocks.paths[fetches, number]
+            )
+        has_program = (blocks.counts > 0) | self._is_timed
+        programs: list[int] = np.where(has_program, words.ctypes.data + 8 * heads, NOTHING_TO_DO).tolist()
+        if self._remember_sites:
+            owner, numbers = owner[sites != NO_SITE], numbers[sites != NO_SITE]
+            ends = np.searchsorted(owner, np.arange(1, len(programs) + 1))
+            self._sites_of.update(zip(programs, np.split(numbers, ends)[:-1], strict=True))
+        return programs
+
+    def _room(self, length: int) -> npt.NDArray[np.uint64]:
+        """Return words of zero that stay where they are."""
+        if self._used + length > _CHUNK_WORDS:
+            self._chunks.append(np.zeros(max(_CHUNK_WORDS, length), np.uint64))
+            self._used = 0
+        words = self._chunks[-1][self._used : self._used + length]
+        self._used += length
+        return words
+
+    def _numbers(self, sites: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+        """Return the numbers of sites (`OperationColumn.SITE`), of new ones too; 0 for none."""
+        number_of = self._number_of
+        wanted = sites.tolist()
+        for site in wanted:
+            if site not in number_of:
+                number_of[site] = len(self.sites)
+                self.sites.append((site >> 2, Access(site & 3)))
+        if len(self.sites) > MOST_SITES:
+            raise RunError("the firmware has more loads and stores than the memory simulation has room for", hint="use --memory ideal")
+        return np.array([number_of[site] for site in wanted], np.uint64)
+
+    def sites_of(self, program: int) -> list[int]:
+        """Return the numbers of the sites of a program; only where they are remembered."""
+        numbers: list[int] = self._sites_of[program].tolist()
+        return numbers

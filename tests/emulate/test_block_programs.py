@@ -1,0 +1,159 @@
+"""What is kept of blocks between runs, and what their programs follow from."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from instsim import artifacts
+from instsim.dynamics.memory_layout import OPERATION_WORDS, FetchWord, ProgramWord, StepKind
+from instsim.dynamics.memory_state import SystemState
+from instsim.dynamics.memory_system import Access, Cache, MemorySystem
+from instsim.dynamics.memory_system import Path as MemoryPath
+from instsim.emulate.block_programs import NOTHING_TO_DO, BlockPrograms
+from instsim.isa import Isa
+
+FLASH, RAM, SLOW_RAM = 0x0800_0000, 0x2000_0000, 0x3000_0000
+LOADS = bytes.fromhex("0868 4a68 7047")  # ldr r0, [r1]; ldr r2, [r1, #4]; bx lr
+POP = bytes.fromhex("10bd")  # pop {r4, pc}
+IT_AND_REST = bytes.fromhex("1abf 0120"), bytes.fromhex("4018 0868 7047")  # itte ne; movne | addne; ldreq; bx lr
+
+TIMED = MemorySystem(
+    "timed",
+    (Cache("lines", 16, 1, 4),),
+    (
+        MemoryPath("flash", Access.FETCH, ((FLASH, FLASH + 0x1000),), "lines", "port", 4.0),
+        MemoryPath("flash", Access.READ, ((FLASH, FLASH + 0x1000),), None, "port", 4.0),
+        MemoryPath("slow", Access.READ, ((SLOW_RAM, SLOW_RAM + 0x1000),), None, "port", 1.0),
+    ),
+)
+UNTIMED = MemorySystem("untimed", TIMED.caches, (MemoryPath("flash", Access.FETCH, ((FLASH, FLASH + 0x1000),), "lines", None, 4.0),))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(artifacts.ENVIRONMENT_VARIABLE, str(tmp_path))
+    return tmp_path
+
+
+class Made:
+    """Programs of one process: what the schedule was asked for, and what programs say apart from the addresses of this process."""
+
+    def __init__(self, system: MemorySystem = TIMED, stamp: str = "stamp", *, remember_sites: bool = False) -> None:
+        self.asked: list[tuple[int, bytes, int]] = []
+        self.states = [SystemState(system, 1 << 10)]
+        self.programs = BlockPrograms(Isa.THUMB, self._schedule, stamp, remember_sites=remember_sites)
+        self.programs.configure(self.states)
+
+    def _schedule(self, address: int, code: bytes, it_state: int) -> tuple[list[float], float]:
+        self.asked.append((address, code, it_state))
+        return [0.0, 2.0, 4.0][: len(code) // 2], len(code)
+
+    def describe(self, program: int) -> list[tuple[Any, ...]]:
+        """Head, and operations with their sites; of a fetch the line."""
+        words = np.ctypeslib.as_array(ctypes.cast(program, ctypes.POINTER(ctypes.c_uint64)), (ProgramWord.WORDS + 256,)).tolist()
+        rows: list[tuple[Any, ...]] = [tuple(words[: ProgramWord.WORDS])]
+        at = int(ProgramWord.WORDS)
+        for _ in range(words[ProgramWord.LENGTH]):
+            first, second, when = words[at : at + OPERATION_WORDS]
+            at += OPERATION_WORDS
+            line = words[at + FetchWord.LINE] if first == StepKind.FETCH else None
+            at += FetchWord.WORDS * len(self.states) if first == StepKind.FETCH else 0
+            rows.append((first, second & 0xFFFFFFFF, when, self.programs.sites[second >> 32], line))
+        return rows
+
+
+def test_a_kept_program_is_the_one_that_was_found() -> None:
+    first = Made()
+    found = first.describe(first.programs.program(FLASH + 0x100, LOADS, RAM))
+    assert len(first.asked) == 1
+    first.programs.keep()
+    second = Made()
+    assert second.describe(second.programs.program(FLASH + 0x100, LOADS, RAM)) == found
+    assert second.asked == []
+    # Two loads behind one fetch of their line; the line number is one more than the address over 16.
+    assert [row[3] for row in found[1:]] == [
+        (FLASH + 0x100, Access.FETCH),
+        (FLASH + 0x100, Access.READ),
+        (FLASH + 0x102, Access.READ),
+    ]
+    assert found[1][4] == (FLASH + 0x100) // 16 + 1
+
+
+def test_programs_of_an_earlier_run_do_not_hold_for_other_code() -> None:
+    first = Made()
+    first.programs.program(FLASH + 0x100, LOADS, RAM)
+    first.programs.keep()
+    second = Made()
+    second.programs.program(FLASH + 0x100, LOADS[2:], RAM)
+    assert second.asked == [(FLASH + 0x100, LOADS[2:], 0)]
+    second.programs.keep()
+    third = Made()
+    third.programs.program(FLASH + 0x100, LOADS, RAM)
+    third.programs.program(FLASH + 0x100, LOADS[2:], RAM)
+    assert third.asked == []
+
+
+@pytest.mark.parametrize("made", [lambda: Made(stamp="other"), lambda: Made(UNTIMED)], ids=["stamp", "system"])
+def test_programs_are_kept_for_their_stamp_and_systems_alone(made: Any) -> None:
+    first = Made()
+    first.programs.program(FLASH + 0x100, LOADS, RAM)
+    first.programs.keep()
+    other = made()
+    assert other.programs.sites == []
+
+
+def test_nothing_is_kept_without_a_stamp(cache: Path) -> None:
+    made = Made(stamp="")
+    made.programs.program(FLASH + 0x100, LOADS, RAM)
+    made.programs.keep()
+    assert list(cache.iterdir()) == []
+
+
+def test_a_damaged_file_is_as_good_as_none(cache: Path) -> None:
+    first = Made()
+    found = first.describe(first.programs.program(FLASH + 0x100, LOADS, RAM))
+    first.programs.keep()
+    (path,) = (cache / "accesses").iterdir()
+    path.write_bytes(path.read_bytes()[:-40] + bytes(40))
+    second = Made()
+    assert second.describe(second.programs.program(FLASH + 0x100, LOADS, RAM)) == found
+    assert len(second.asked) == 1
+
+
+def test_the_memory_of_the_stack_decides_on_accesses_relative_to_it() -> None:
+    made = Made()
+    fast = made.describe(made.programs.program(FLASH + 0x100, POP, RAM))
+    slow = made.describe(made.programs.program(FLASH + 0x100, POP, SLOW_RAM))
+    assert [row[3][1] for row in fast[1:]] == [Access.FETCH]
+    assert [row[3][1] for row in slow[1:]] == [Access.FETCH, Access.READ]
+
+
+def test_a_block_that_starts_inside_an_it_block_is_read_as_the_rest_of_it() -> None:
+    made = Made()
+    made.programs.program(FLASH + 0x100, IT_AND_REST[0], RAM)
+    made.programs.program(FLASH + 0x104, IT_AND_REST[1], RAM)
+    # itte ne: 0x1a; behind the first of its instructions 0x14.
+    assert [it_state for _, _, it_state in made.asked] == [0, 0x14]
+
+
+def test_no_schedule_is_asked_for_where_stalls_do_not_depend_on_time() -> None:
+    made = Made(UNTIMED)
+    assert made.programs.program(FLASH + 0x100, LOADS, RAM) > NOTHING_TO_DO
+    assert made.programs.program(RAM + 0x100, bytes.fromhex("7047"), RAM) == NOTHING_TO_DO
+    assert made.asked == []
+
+
+def test_sites_of_a_program() -> None:
+    made = Made(remember_sites=True)
+    made.programs.program(FLASH + 0x200, POP, RAM)
+    program = made.programs.program(FLASH + 0x100, LOADS, RAM)
+    assert [made.programs.sites[number] for number in made.programs.sites_of(program)] == [
+        (FLASH + 0x100, Access.FETCH),
+        (FLASH + 0x100, Access.READ),
+        (FLASH + 0x102, Access.READ),
+    ]
