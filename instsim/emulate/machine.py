@@ -127,7 +127,7 @@ class Machine:
         self.csr_reads = 0
         vector_table = image.vector_table if image.vector_table is not None else 0
         around = Surroundings(self.now_cycles, self.events, spec.clock_hz)
-        around.read_memory, around.write_memory = lambda address, size: self.memory.read(address, size) or bytes(size), self.memory.write
+        around.read_memory, around.write_memory = self.memory.read, self.memory.write_ram
         timing_resets = {} if memory_timing is None else dict(memory_timing.registers)
         self.devices = Devices(spec, vector_table, around, {**timing_resets, **(register_resets or {})})
         self.memory_trace = None if memory_timing is None else _memory_trace(self, memory_timing)

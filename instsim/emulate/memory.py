@@ -112,6 +112,13 @@ class Memory:
         self._used_pages[found[0].spec.name].update(range(found[1] // PAGE, -(-(found[1] + here) // PAGE)))
         return True
 
+    def write_ram(self, address: int, data: bytes) -> bool:
+        """Write bytes as the chip itself could; return False, with nothing written, if they do not all lie in one RAM."""
+        found = self.find(address)
+        if found is None or found[0].spec.kind is not MemoryKind.RAM or found[1] + len(data) > found[0].spec.size:
+            return False
+        return self.write(address, data)
+
     def touch(self, bank: Bank, offset: int) -> None:
         """Remember that the page around an offset is in use."""
         self._used_pages[bank.spec.name].add(offset // PAGE)

@@ -20,11 +20,19 @@ class Bench:
         self.events = EventQueue(lambda _ticks: None)
         self.memory = bytearray(0x100)
         self.around = Surroundings(lambda: self.cycle, self.events, clock_hz, self)
-        self.around.read_memory = lambda address, size: bytes(self.memory[address : address + size])
+        self.around.read_memory = lambda address, size: bytes(self.memory[address : address + size]) if address + size <= len(self.memory) else None
+        self.around.locate = self._locate
         self.around.write_memory = self._write_memory
 
-    def _write_memory(self, address: int, data: bytes) -> None:
+    def _write_memory(self, address: int, data: bytes) -> bool:
+        if address + len(data) > len(self.memory):
+            return False
         self.memory[address : address + len(data)] = data
+        return True
+
+    def _locate(self, address: int) -> tuple[Device, int] | None:
+        devices = (device for device in self.around.devices.values() if 0 <= address - device.spec.address < device.spec.size)
+        return next(((device, address - device.spec.address) for device in devices), None)
 
     def set_line(self, number: int, level: bool) -> None:
         self.lines[number] = level

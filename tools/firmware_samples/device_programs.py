@@ -8,6 +8,7 @@ __all__ = ["device_recipes"]
 
 _V1 = ("USART_STATUS=0x00", "USART_RECEIVED=0x04", "USART_SENT=0x04", "USART_CONTROL=0x0C", "USART_ENABLE=0x200C")
 _V2 = ("USART_STATUS=0x1C", "USART_RECEIVED=0x24", "USART_SENT=0x28", "USART_CONTROL=0x00", "USART_ENABLE=0xD")
+_V1_DMA, _V2_DMA = ("USART_CONTROL3=0x14",), ("USART_CONTROL3=0x08",)
 _PHASE_LOCKED = ("CLOCK_ENABLE=(1u<<24)", "CLOCK_READY=(1u<<25)")
 
 #: Family, core, serial port, form of its registers, timer, port, clock control.
@@ -17,6 +18,15 @@ _STM32 = (
     ("f4", "cortex-m4", 0x40004400, _V1, 0x40000000, 0x40020000, 0x40023800),
     ("h7", "cortex-m7", 0x40011000, _V2, 0x40000000, 0x58020000, 0x58024400),
     ("u5", "cortex-m33", 0x50013800, _V2, 0x50000000, 0x52020000, 0x56020C00),
+)
+
+#: Family, core, serial port, form of its registers, DMA controller, its form, lines of its first two channels.
+_STM32_DMA = (
+    ("g0", "cortex-m0plus", 0x40004400, _V2 + _V2_DMA, 0x40020000, 2, (9, 10)),
+    ("l4", "cortex-m4", 0x40004400, _V2 + _V2_DMA, 0x40020000, 2, (11, 12)),
+    ("f4", "cortex-m4", 0x40004400, _V1 + _V1_DMA, 0x40026000, 1, (11, 12)),
+    ("h7", "cortex-m7", 0x40011000, _V2 + _V2_DMA, 0x40020000, 1, (11, 12)),
+    ("u5", "cortex-m33", 0x50013800, _V2 + _V2_DMA, 0x50020000, 3, (29, 30)),
 )
 
 
@@ -43,10 +53,34 @@ def _dialogue(row: tuple[str, str, int, tuple[str, ...], int, int, int]) -> Reci
     )
 
 
+def _dma(row: tuple[str, str, int, tuple[str, ...], int, int, tuple[int, int]]) -> Recipe:
+    family, core, usart, port_form, controller, form, lines = row
+    return Recipe(
+        name=f"dma-stm32-{family}",
+        purpose="sends and receives by direct memory access, with interrupts at half, end and error",
+        cores=(core,),
+        sources=("devices/stm32_dma.c", "exceptions/cortex_m.c"),
+        include=("devices", "exceptions"),
+        defines=(
+            f"USART_BASE={usart:#x}",
+            f"DMA_BASE={controller:#x}",
+            f"DMA_FORM={form}",
+            f"RECEIVER_LINE={lines[0]}",
+            f"SENDER_LINE={lines[1]}",
+            *port_form,
+        ),
+        region="send",
+        expected_stdout="two laps, two messages, one error\n",
+        runs_in_qemu=False,
+        facts={"needs_devices": "stm32"},
+    )
+
+
 def device_recipes() -> tuple[Recipe, ...]:
     """Return the recipes."""
     return (
         *(_dialogue(row) for row in _STM32),
+        *(_dma(row) for row in _STM32_DMA),
         Recipe(
             name="devices-rp2040",
             purpose="RP2040's resets, PL011, divider, timer and pins",

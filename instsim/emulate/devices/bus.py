@@ -47,6 +47,7 @@ class Devices:
         self._starts = [device.spec.address for device in devices]
         self._devices = devices
         self._places: dict[int, tuple[Device | None, int, int, int]] = {}
+        around.locate = self.locate
         self.watched: frozenset[int] = frozenset()
         self.on_watched: Callable[[int, int], None] = lambda _address, _value: None
 
@@ -76,6 +77,11 @@ class Devices:
             return None
         device = self._devices[place]
         return device if word - device.spec.address < device.spec.size else None
+
+    def locate(self, address: int) -> tuple[Device, int] | None:
+        """Return the device behind an address, a mirrored one as well, and the offset of its register; None where no device is."""
+        device, offset, _, _ = self._places.get(address & ~3) or self._place(address & ~3)
+        return None if device is None else (device, offset)
 
     def read(self, address: int, size: int) -> int:
         """Return the value of 1, 2 or 4 bytes at a register's address."""

@@ -37,7 +37,11 @@ class Surroundings:
     edges : EdgeLog
         Changes of output pins.
     read_memory, write_memory : callable
-        ``read_memory(address, size)`` and ``write_memory(address, data)``, for direct memory access.
+        ``read_memory(address, size)`` and ``write_memory(address, data)``, for direct memory access; None and False where there is no memory.
+    locate : callable
+        ``locate(address)`` gives the device that answers at an address and the register's offset in it; None where none does.
+    dma : list of callable
+        What DMA controllers want called when a port has something for them.
     timer_reads : int
         How often the firmware read a clock.
     devices : dict of str to Device
@@ -50,8 +54,10 @@ class Surroundings:
     interrupts: InterruptController = field(default_factory=NoInterrupts)
     wire: SerialWire = field(default_factory=SerialWire)
     edges: EdgeLog = field(default_factory=EdgeLog)
-    read_memory: Callable[[int, int], bytes] = lambda _address, size: bytes(size)
-    write_memory: Callable[[int, bytes], object] = lambda _address, _data: None
+    read_memory: Callable[[int, int], bytes | None] = lambda _address, _size: None
+    write_memory: Callable[[int, bytes], bool] = lambda _address, _data: False
+    locate: Callable[[int], tuple[Device, int] | None] = lambda _address: None
+    dma: list[Callable[[], None]] = field(default_factory=list)
     timer_reads: int = 0
     devices: dict[str, Device] = field(default_factory=dict)
     _raising: dict[int, set[str]] = field(default_factory=dict)
@@ -61,6 +67,11 @@ class Surroundings:
         raising = self._raising.setdefault(number, set())
         (raising.add if level else raising.discard)(source)
         self.interrupts.set_line(number, bool(raising))
+
+    def request_dma(self) -> None:
+        """Tell the DMA controllers that a port has received something, or wants something to send."""
+        for serve in self.dma:
+            serve()
 
     def after(self, cycles: float, callback: Callable[[], None]) -> ScheduledEvent:
         """Call back after so many core cycles, at the earliest before the next block."""

@@ -18,6 +18,7 @@ from instsim.emulate.devices.random_numbers import NrfRng, RandomWord, Stm32Rng
 from instsim.emulate.devices.registers import Constant, ReadyBits, RegisterFile
 from instsim.emulate.devices.rp_ssi import RpQspiPins, RpSsi
 from instsim.emulate.devices.stm32_clocks import Stm32Power, Stm32Rcc
+from instsim.emulate.devices.stm32_dma import Stm32DmaV1, Stm32DmaV2, Stm32Gpdma
 from instsim.emulate.devices.stm32_timer import Stm32Timer
 from instsim.emulate.devices.stm32_usart import Stm32Lpuart, Stm32UsartV1, Stm32UsartV2
 from instsim.emulate.spec import DeviceSpec
@@ -37,6 +38,9 @@ _MODELS: Mapping[str, type[Device]] = MappingProxyType(
         "stm32-usart-v1": Stm32UsartV1,
         "stm32-usart-v2": Stm32UsartV2,
         "stm32-lpuart": Stm32Lpuart,
+        "stm32-dma-v1": Stm32DmaV1,
+        "stm32-dma-v2": Stm32DmaV2,
+        "stm32-gpdma": Stm32Gpdma,
         "stm32-timer": Stm32Timer,
         "stm32-gpio": Stm32Gpio,
         "stm32-rng": Stm32Rng,

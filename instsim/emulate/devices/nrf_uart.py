@@ -91,7 +91,7 @@ class NrfUarte(Uart):
         if not self._is_uarte:
             return
         count = self.registers.get(_TX_MAXCNT, 0) & 0xFFFF
-        for byte in self.around.read_memory(self.registers.get(_TX_PTR, 0), count):
+        for byte in self.around.read_memory(self.registers.get(_TX_PTR, 0), count) or bytes(count):
             self.transmit(byte)
         self.registers[_TX_AMOUNT] = count
         self.registers[_TXDRDY] = self.registers[_ENDTX] = 1

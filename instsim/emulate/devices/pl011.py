@@ -10,10 +10,11 @@ from instsim.emulate.spec import DeviceSpec
 
 __all__ = ["Pl011"]
 
-_DR, _FR, _CR, _IMSC, _RIS, _MIS, _ICR = 0x00, 0x18, 0x30, 0x38, 0x3C, 0x40, 0x44
+_DR, _FR, _CR, _IMSC, _RIS, _MIS, _ICR, _DMACR = 0x00, 0x18, 0x30, 0x38, 0x3C, 0x40, 0x44, 0x48
 _RXFE, _TXFE = 1 << 4, 1 << 7
 _RX, _TX, _RECEIVE_TIMEOUT = 1 << 4, 1 << 5, 1 << 6
 _UARTEN, _RXE = 1, 1 << 9
+_RXDMAE, _TXDMAE = 1, 2
 
 
 class Pl011(Uart):
@@ -30,6 +31,10 @@ class Pl011(Uart):
     def is_listening(self) -> bool:
         """Whether the firmware has switched the receiver on."""
         return self.registers.get(_CR, 0) & (_UARTEN | _RXE) == _UARTEN | _RXE
+
+    def dma_register(self, *, sends: bool) -> int | None:
+        """Return the offset of the data register if the port asks for, or offers, data by direct memory access."""
+        return _DR if self.registers.get(_DMACR, 0) & (_TXDMAE if sends else _RXDMAE) else None
 
     def _raw(self) -> int:
         return (_RX | _RECEIVE_TIMEOUT if self.waiting else 0) | (_TX if self._sent else 0)
@@ -56,6 +61,7 @@ class Pl011(Uart):
                 self._sent = False
         else:
             super().write(offset, value)
+            self.around.request_dma()
         self.update()
 
     def update(self) -> None:

@@ -47,6 +47,7 @@ class Uart(Device):
     def receive(self, byte: int) -> None:
         """Deliver one byte from the wire."""
         self.received.append(byte & 0xFF)
+        self.around.request_dma()
         self.update()
 
     def transmit(self, byte: int) -> None:
@@ -66,6 +67,11 @@ class Uart(Device):
     def waiting(self) -> bool:
         """Whether a received byte waits."""
         return bool(self.received)
+
+    def dma_register(self, *, sends: bool) -> int | None:
+        """Return the offset of the data register if the firmware has the port ask a DMA controller for data to send, or offer what came."""
+        del sends
+        return None
 
     def update(self) -> None:
         """Bring the interrupt line in step with the registers."""
