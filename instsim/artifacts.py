@@ -78,7 +78,7 @@ def package_stamp(*names: str) -> str:
     Parameters
     ----------
     *names : str
-        Top-level packages (``"numba"``).
+        Top-level packages (``"llvmlite"``).
 
     Raises
     ------

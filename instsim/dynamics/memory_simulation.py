@@ -1,15 +1,11 @@
 """The memory simulation in machine code: what the accesses of one block cost on a memory system.
 
-It gives `instsim.dynamics.memory_system` its meaning; the tests hold a slow reference against it. Imported only when the object code is not in
-the cache, because it imports numba.
+It gives `instsim.dynamics.memory_system` its meaning; the tests hold a slow reference against it.
 """
 
 from __future__ import annotations
 
 from typing import Any
-
-import numba
-from numba import types
 
 from instsim.dynamics.address_computation import compute
 from instsim.dynamics.address_operations import NO_REGISTER, Operation
@@ -35,10 +31,8 @@ from instsim.dynamics.native_words import octets, words, words32
 
 __all__ = ["change_phase", "simulate_block"]
 
-_U64 = types.uint64
-_ZERO, _ONE = _U64(0), _U64(1)
-_MASK = _U64(0xFFFFFFFF)
-_CYCLE = _U64(TICKS_PER_CYCLE)
+_MASK = 0xFFFFFFFF
+_CYCLE = TICKS_PER_CYCLE
 _NO_REGISTER = NO_REGISTER
 
 _HINTS, _HINTS_LENGTH = int(CacheWord.HINTS), HINTS
@@ -153,101 +147,97 @@ _MIXED = MIXED
 _READ, _WRITE = int(Operation.READ), int(Operation.WRITE)
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def _find(cache: Any, line: Any) -> Any:
     """Return the address of a line's place in a cache, 0 if it is not there."""
     head = words(cache)
-    hint = words(cache + _U64(8 * _HINTS) + ((line & _U64(_HINTS_LENGTH - 1)) << _U64(3)))
+    hint = words(cache + (8 * _HINTS) + ((line & (_HINTS_LENGTH - 1)) << 3))
     at = hint[0]
-    if at != _ZERO and words(at)[0] == line + _ONE:
+    if at != 0 and words(at)[0] == line + 1:
         return at
     ways = head[_WAYS]
-    at = cache + _U64(8 * _PLACES) + (line & head[_SET_MASK]) * ways * _U64(16)
+    at = cache + (8 * _PLACES) + (line & head[_SET_MASK]) * ways * 16
     for _ in range(ways):
-        if words(at)[0] == line + _ONE:
+        if words(at)[0] == line + 1:
             hint[0] = at
             return at
-        at += _U64(16)
-    return _ZERO
+        at += 16
+    return 0
 
 
-@numba.njit(inline="never")  # type: ignore[untyped-decorator]
 def _install(cache: Any, line: Any) -> None:
     """Put a line into a cache."""
     head = words(cache)
     ways = head[_WAYS]
-    first = cache + _U64(8 * _PLACES) + (line & head[_SET_MASK]) * ways * _U64(16)
+    first = cache + (8 * _PLACES) + (line & head[_SET_MASK]) * ways * 16
     chosen = first
     oldest = words(first)[1]
-    empty = words(first)[0] == _ZERO
-    at = first + _U64(16)
-    for _ in range(ways - _ONE):
+    empty = words(first)[0] == 0
+    at = first + 16
+    for _ in range(ways - 1):
         if not empty:
             place = words(at)
-            if place[0] == _ZERO:
+            if place[0] == 0:
                 empty = True
                 chosen = at
             elif place[1] < oldest:
                 oldest = place[1]
                 chosen = at
-        at += _U64(16)
-    if not empty and head[_REPLACEMENT] == _U64(_RANDOMLY):
+        at += 16
+    if not empty and head[_REPLACEMENT] == _RANDOMLY:
         value = head[_RANDOM]
-        value ^= value << _U64(13)
-        value ^= value >> _U64(7)
-        value ^= value << _U64(17)
+        value ^= value << 13
+        value ^= value >> 7
+        value ^= value << 17
         head[_RANDOM] = value
-        chosen = first + (value >> _U64(33)) % ways * _U64(16)
-    head[_CLOCK] += _ONE
-    words(chosen)[0] = line + _ONE
+        chosen = first + (value >> 33) % ways * 16
+    head[_CLOCK] += 1
+    words(chosen)[0] = line + 1
     words(chosen)[1] = head[_CLOCK]
 
 
-@numba.njit(inline="never")  # type: ignore[untyped-decorator]
 def _read_ahead(path_address: Any, line: Any, at: Any) -> None:
     """Begin to read a line ahead, as soon as the port is free."""
     path = words(path_address)
     head = words(path[_CACHE])
-    if head[_AHEAD_LINE] == line + _ONE or _find(path[_CACHE], line) != _ZERO:
+    if head[_AHEAD_LINE] == line + 1 or _find(path[_CACHE], line) != 0:
         return
     begin = at
-    if path[_PORT] != _ZERO:
+    if path[_PORT] != 0:
         port = words(path[_PORT])
         begin = max(begin, port[_BUSY])
         port[_BUSY] = begin + path[_MISS]
         port[_AHEAD_PATH] = path_address
-    head[_AHEAD_LINE] = line + _ONE
+    head[_AHEAD_LINE] = line + 1
     head[_AHEAD_AT] = begin + path[_MISS]
 
 
-@numba.njit(inline="never")  # type: ignore[untyped-decorator]
 def _demand(path_address: Any, line: Any, word: Any, at: Any) -> Any:
     """Ask a port for a word; return the tick at which it arrives."""
     path = words(path_address)
-    if path[_PORT] == _ZERO:
+    if path[_PORT] == 0:
         return at + path[_MISS]
     port = words(path[_PORT])
     begin = at
-    ended = _ZERO
+    ended = 0
     if port[_BUSY] > at:
-        if port[_AHEAD_PATH] != _ZERO and path[_ABORTS] != _ZERO:
+        if port[_AHEAD_PATH] != 0 and path[_ABORTS] != 0:
             ended = port[_AHEAD_PATH]
         else:
             begin = port[_BUSY]
     arrival = begin + path[_MISS]
-    port[_AHEAD_PATH] = _ZERO
+    port[_AHEAD_PATH] = 0
     port[_BUSY] = arrival + _CYCLE
-    if path[_CACHE] != _ZERO and path[_FURTHER] != _ZERO:
+    if path[_CACHE] != 0 and path[_FURTHER] != 0:
         port[_FILL_CACHE] = path[_CACHE]
-        port[_FILL_LINE] = line + _ONE
+        port[_FILL_LINE] = line + 1
         port[_FILL_WORD] = word
         port[_FILL_AT] = arrival
         port[_BUSY] += path[_LAST_WORD] * path[_FURTHER]
-    if ended != _ZERO:
+    if ended != 0:
         other = words(ended)
         head = words(other[_CACHE])
         if ended == path_address:
-            head[_AHEAD_LINE] = _ZERO
+            head[_AHEAD_LINE] = 0
         else:
             head[_AHEAD_AT] = port[_BUSY] + other[_MISS]
             port[_AHEAD_PATH] = ended
@@ -255,98 +245,94 @@ def _demand(path_address: Any, line: Any, word: Any, at: Any) -> Any:
     return arrival
 
 
-@numba.njit(inline="never")  # type: ignore[untyped-decorator]
 def _access(path_address: Any, address: Any, at: Any, tally: Any) -> Any:
     """Let one access happen; return its stall in ticks, shifted left by one, and whether it missed in the lowest bit."""
     path = words(path_address)
     counts = words(tally)
-    counts[_ACCESSES] += _ONE
+    counts[_ACCESSES] += 1
     stall = path[_ACCESS]
     cache = path[_CACHE]
-    if cache == _ZERO:
-        stall += _demand(path_address, _ZERO, _ZERO, at) - at
-        counts[_MISSES] += _ONE
+    if cache == 0:
+        stall += _demand(path_address, 0, 0, at) - at
+        counts[_MISSES] += 1
         counts[_STALL] += stall
-        return (stall << _ONE) | _ONE
+        return (stall << 1) | 1
     head = words(cache)
     line = address >> head[_LINE_SHIFT]
-    missed = _ZERO
-    if head[_LAST_LINE] != line + _ONE:
-        head[_LAST_LINE] = line + _ONE
-        ahead = path[_PREFETCH] != _ZERO
+    missed = 0
+    if head[_LAST_LINE] != line + 1:
+        head[_LAST_LINE] = line + 1
+        ahead = path[_PREFETCH] != 0
         place = _find(cache, line)
-        if place != _ZERO:
-            ahead = path[_PREFETCH] == _ONE
-            if head[_REPLACEMENT] == _U64(_LRU):
-                head[_CLOCK] += _ONE
+        if place != 0:
+            ahead = path[_PREFETCH] == 1
+            if head[_REPLACEMENT] == _LRU:
+                head[_CLOCK] += 1
                 words(place)[1] = head[_CLOCK]
-        elif head[_AHEAD_LINE] == line + _ONE:
+        elif head[_AHEAD_LINE] == line + 1:
             arrival = max(head[_AHEAD_AT], at + path[_PREFETCHED])
             stall += arrival - at
-            head[_AHEAD_LINE] = _ZERO
-            if path[_PORT] != _ZERO and words(path[_PORT])[_AHEAD_PATH] == path_address:
-                words(path[_PORT])[_AHEAD_PATH] = _ZERO
-            counts[_READ_AHEAD] += _ONE
+            head[_AHEAD_LINE] = 0
+            if path[_PORT] != 0 and words(path[_PORT])[_AHEAD_PATH] == path_address:
+                words(path[_PORT])[_AHEAD_PATH] = 0
+            counts[_READ_AHEAD] += 1
             _install(cache, line)
         else:
             word = (address >> path[_WORD_SHIFT]) & path[_LAST_WORD]
             stall += _demand(path_address, line, word, at) - at
-            missed = _ONE
-            counts[_MISSES] += _ONE
+            missed = 1
+            counts[_MISSES] += 1
             _install(cache, line)
         if ahead:
-            _read_ahead(path_address, line + _ONE, at + stall + _CYCLE)
-    if missed == _ZERO and path[_FURTHER] != _ZERO:
+            _read_ahead(path_address, line + 1, at + stall + _CYCLE)
+    if missed == 0 and path[_FURTHER] != 0:
         port = words(path[_PORT])
-        if port[_BUSY] > at and port[_FILL_LINE] == line + _ONE and port[_FILL_CACHE] == cache:
+        if port[_BUSY] > at and port[_FILL_LINE] == line + 1 and port[_FILL_CACHE] == cache:
             word = (address >> path[_WORD_SHIFT]) & path[_LAST_WORD]
             arrival = port[_FILL_AT] + ((word - port[_FILL_WORD]) & path[_LAST_WORD]) * path[_FURTHER]
             if arrival > at + stall:
                 stall = arrival - at
     counts[_STALL] += stall
-    return (stall << _ONE) | missed
+    return (stall << 1) | missed
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def _is_at_hand(slot: Any, at: Any) -> Any:
     """Tell whether a fetch finds its line whole and in the place where it was before; then it costs nothing, and the line counts as used."""
     cache = slot[_FETCH_CACHE]
-    if cache == _ZERO:
+    if cache == 0:
         return False
-    if slot[_FETCH_PORT] != _ZERO and words(slot[_FETCH_PORT])[_BUSY] > at:
+    if slot[_FETCH_PORT] != 0 and words(slot[_FETCH_PORT])[_BUSY] > at:
         return False
     head = words(cache)
     line = slot[_FETCH_LINE]
     if head[_LAST_LINE] == line:
         return True
     place = slot[_FETCH_PLACE]
-    if place == _ZERO or words(place)[0] != line:
+    if place == 0 or words(place)[0] != line:
         return False
     head[_LAST_LINE] = line
-    if head[_REPLACEMENT] == _U64(_LRU):
-        head[_CLOCK] += _ONE
+    if head[_REPLACEMENT] == _LRU:
+        head[_CLOCK] += 1
         words(place)[1] = head[_CLOCK]
     return True
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def _path_of(system: Any, address: Any, kind: Any) -> Any:
     """Return one more than the path that a data access takes, 0 for none."""
     head = words(system)
-    where = head[_READ_MAP] if kind == _U64(_READS) else head[_WRITE_MAP]
-    found = _U64(octets(where)[address >> _U64(12)])
-    if found == _U64(_MIXED):
-        found = _ZERO
+    where = head[_READ_MAP] if kind == _READS else head[_WRITE_MAP]
+    found = octets(where)[address >> 12]
+    if found == _MIXED:
+        found = 0
         at = head[_RANGES]
         for _ in range(head[_RANGES_LENGTH]):
             stretch = words(at)
             if stretch[_KIND_OF_RANGE] == kind and stretch[_START] <= address < stretch[_STOP]:
-                return stretch[_PATH_OF_RANGE] + _ONE
-            at += _U64(_RANGE_BYTES)
+                return stretch[_PATH_OF_RANGE] + 1
+            at += _RANGE_BYTES
     return found
 
 
-@numba.njit(inline="never")  # type: ignore[untyped-decorator]
 def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
     """Let the accesses of one execution of a block happen on every system.
 
@@ -366,13 +352,13 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
     """
     state = words(trace)
     head = words(program)
-    if state[_WARMING] == _ZERO:
-        head[_SAMPLED] += _ONE
+    if state[_WARMING] == 0:
+        head[_SAMPLED] += 1
     registers = state[_REGISTERS]
-    if registers == _ZERO:
+    if registers == 0:
         # The hook has asked for them.
         registers = state[_SCRATCH]
-    elif head[_COPIES] != _ZERO:
+    elif head[_COPIES] != 0:
         here, there = words(registers), words(state[_SCRATCH])
         for pair in range(16):
             there[pair] = here[pair]
@@ -385,53 +371,53 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
         if jumped:
             system[_REDIRECTED] = system[_NOW]
     before = words(systems[0])[_NOW]
-    at = program + _U64(_HEAD_BYTES)
+    at = program + _HEAD_BYTES
     for _ in range(head[_LENGTH]):
         operation = words(at)
-        at += _U64(_OPERATION_BYTES)
+        at += _OPERATION_BYTES
         first, second, third = operation[0], operation[1], operation[2]
-        kind = first & _U64(255)
-        if kind == _U64(_FETCH):
+        kind = first & 255
+        if kind == _FETCH:
             address = second & _MASK
-            site = second >> _U64(32)
+            site = second >> 32
             offset = third & _MASK
             for number in range(count):
-                slot = words(at + number * _U64(8 * _SLOT_WORDS))
+                slot = words(at + number * (8 * _SLOT_WORDS))
                 path = slot[_FETCH_PATH]
-                if path != _ZERO:
+                if path != 0:
                     system = words(systems[number])
                     needed = system[_NOW] + offset
                     tally = system[_TALLIES] + slot[_FETCH_TALLY]
                     if _is_at_hand(slot, needed - min(needed, system[_LEAD])):
-                        words(tally)[_ACCESSES] += _ONE
+                        words(tally)[_ACCESSES] += 1
                         continue
                     lead = min(system[_LEAD], needed - min(needed, system[_REDIRECTED]))
                     result = _access(path, address, needed - lead, tally)
-                    if slot[_FETCH_CACHE] != _ZERO:
-                        slot[_FETCH_PLACE] = _find(slot[_FETCH_CACHE], slot[_FETCH_LINE] - _ONE)
-                    stall = result >> _ONE
+                    if slot[_FETCH_CACHE] != 0:
+                        slot[_FETCH_PLACE] = _find(slot[_FETCH_CACHE], slot[_FETCH_LINE] - 1)
+                    stall = result >> 1
                     hidden = min(stall, lead)
                     stall -= hidden
-                    if stall | (result & _ONE):
-                        counts = words(system[_SITES] + site * _U64(_SITE_BYTES))
+                    if stall | (result & 1):
+                        counts = words(system[_SITES] + site * _SITE_BYTES)
                         counts[_SITE_STALL] += stall
-                        counts[_SITE_MISSES] += result & _ONE
+                        counts[_SITE_MISSES] += result & 1
                         system[_NOW] += stall
                     if hidden:
                         words(tally)[_STALL] -= hidden
             at += state[_FETCH_BYTES]
-        elif kind <= _U64(_WRITE):
-            base, index = (first >> _U64(16)) & _U64(255), (first >> _U64(24)) & _U64(255)
+        elif kind <= _WRITE:
+            base, index = (first >> 16) & 255, (first >> 24) & 255
             address = second & _MASK
-            if base != _U64(_NO_REGISTER):
-                address += _U64(words32(registers)[base])
-            if index != _U64(_NO_REGISTER):
-                address += _U64(words32(registers)[index]) << ((first >> _U64(32)) & _U64(31))
+            if base != _NO_REGISTER:
+                address += words32(registers)[base]
+            if index != _NO_REGISTER:
+                address += words32(registers)[index] << ((first >> 32) & 31)
             address &= _MASK
-            size = (first >> _U64(40)) & _U64(255)
-            length = (first >> _U64(48)) & _U64(255)
-            access = _U64(_READS) if kind == _U64(_READ) else _U64(_WRITES)
-            site = second >> _U64(32)
+            size = (first >> 40) & 255
+            length = (first >> 48) & 255
+            access = _READS if kind == _READ else _WRITES
+            site = second >> 32
             offset = third & _MASK
             for number in range(count):
                 system = words(systems[number])
@@ -439,24 +425,24 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
                 ticks = offset
                 for _ in range(length):
                     found = _path_of(systems[number], word, access)
-                    stall = _ZERO
-                    missed = _ZERO
-                    if found != _ZERO:
-                        path = system[_PATHS] + (found - _ONE) * _U64(_PATH_BYTES)
-                        result = _access(path, word, system[_NOW] + ticks, system[_TALLIES] + (found - _ONE) * _U64(8 * _TALLY_WORDS))
-                        stall = result >> _ONE
-                        missed = result & _ONE
-                    if access == _U64(_READS):
-                        if (third >> _U64(32)) & _ONE and found != system[_LAST_READ]:
+                    stall = 0
+                    missed = 0
+                    if found != 0:
+                        path = system[_PATHS] + (found - 1) * _PATH_BYTES
+                        result = _access(path, word, system[_NOW] + ticks, system[_TALLIES] + (found - 1) * (8 * _TALLY_WORDS))
+                        stall = result >> 1
+                        missed = result & 1
+                    if access == _READS:
+                        if (third >> 32) & 1 and found != system[_LAST_READ]:
                             stall += system[_CROSSING]
                         system[_LAST_READ] = found
                     if stall | missed:
-                        counts = words(system[_SITES] + site * _U64(_SITE_BYTES))
+                        counts = words(system[_SITES] + site * _SITE_BYTES)
                         counts[_SITE_STALL] += stall
                         counts[_SITE_MISSES] += missed
                         system[_NOW] += stall
-                    if (word & _U64(3)) + size > _U64(4):
-                        words(system[_SITES] + site * _U64(_SITE_BYTES))[_SPLIT] += _ONE
+                    if (word & 3) + size > 4:
+                        words(system[_SITES] + site * _SITE_BYTES)[_SPLIT] += 1
                     word = (word + size) & _MASK
                     ticks += _CYCLE
         else:
@@ -467,26 +453,25 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
     return stalled
 
 
-@numba.njit(inline="never")  # type: ignore[untyped-decorator]
 def change_phase(trace: Any) -> None:
     """Go from warm-up to counting, from there to the gap, and from there to the next warm-up."""
     state = words(trace)
     systems = words(state[_SYSTEMS])
-    if state[_GAP] == _ZERO:
-        state[_PHASE] = ~_ZERO
+    if state[_GAP] == 0:
+        state[_PHASE] = ~0
         return
-    if state[_WARMING] != _ZERO:
-        state[_WARMING] = _ZERO
+    if state[_WARMING] != 0:
+        state[_WARMING] = 0
         state[_PHASE] = state[_WINDOW]
-    elif state[_SAMPLING] != _ZERO:
-        state[_SAMPLING] = _ZERO
+    elif state[_SAMPLING] != 0:
+        state[_SAMPLING] = 0
         state[_PHASE] = state[_GAP]
     else:
-        state[_SAMPLING] = _ONE
-        state[_WARMING] = _ONE
+        state[_SAMPLING] = 1
+        state[_WARMING] = 1
         state[_PHASE] = state[_WARM_UP]
     for number in range(state[_SYSTEMS_LENGTH]):
         system = words(systems[number])
-        counted = state[_WARMING] == _ZERO
+        counted = state[_WARMING] == 0
         system[_TALLIES] = system[_CHECKED_TALLIES] if counted else system[_SPARE_TALLIES]
         system[_SITES] = system[_CHECKED_SITES] if counted else system[_SPARE_SITES]

@@ -1,34 +1,59 @@
-"""Words at an address, for native hooks. Imported only where hooks are compiled, because it imports numba."""
+"""What native hooks are written with, beside plain Python: words at an address, functions at an address.
+
+`instsim.dynamics.native_compiler` gives it its meaning; in plain Python none of it can be called.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-import numba
-from numba import types
-
-__all__ = ["HALF_WORDS", "OCTETS", "POINTER", "WORDS32", "half_words", "octets", "words", "words32"]
-
-POINTER = types.CPointer(types.uint64)
-HALF_WORDS = types.CPointer(types.uint16)
-WORDS32 = types.CPointer(types.uint32)
-OCTETS = types.CPointer(types.uint8)
+__all__ = ["ForeignFunction", "View", "bit_length", "half_words", "octets", "words", "words32"]
 
 
-def _view(pointer: Any, what: str) -> Any:
-    """Return a function for compiled code that takes an address for an array."""
+@dataclass(frozen=True)
+class View:
+    """``view(address)[index]`` is the unsigned number at a place of an array in memory, to read and to write.
 
-    def view(_context: Any, _address: Any) -> Any:
-        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            return builder.inttoptr(arguments[0], context.get_value_type(pointer))
+    Attributes
+    ----------
+    bits : int
+        Width of an element.
+    """
 
-        return pointer(types.uint64), generate
+    bits: int
 
-    view.__doc__ = f"Return the {what} at an address as an array."
-    return numba.extending.intrinsic(view)
+    def __call__(self, address: Any) -> Any:
+        """Return the array at an address."""
+        raise NotImplementedError("only compiled code can look at memory")
 
 
-words = _view(POINTER, "64-bit words")
-half_words = _view(HALF_WORDS, "16-bit words")
-words32 = _view(WORDS32, "32-bit words")
-octets = _view(OCTETS, "bytes")
+@dataclass(frozen=True)
+class ForeignFunction:
+    """``function(address, *arguments)`` calls the C function at an address.
+
+    Attributes
+    ----------
+    result : int
+        Bits of its result, 0 for none.
+    arguments : tuple of int
+        Bits of each argument.
+    """
+
+    result: int
+    arguments: tuple[int, ...]
+
+    def __call__(self, address: Any, *arguments: Any) -> Any:
+        """Return what the function at the address makes of its arguments."""
+        raise NotImplementedError("only compiled code can call what lies at an address")
+
+
+def bit_length(value: Any) -> Any:
+    """Return ``value.bit_length()``; one instruction of the host's in compiled code."""
+    return int(value).bit_length()
+
+
+words = View(64)
+words32 = View(32)
+half_words = View(16)
+octets = View(8)

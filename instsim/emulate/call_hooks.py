@@ -3,15 +3,12 @@
 A call pushes, a return pops to the frame that it returns to. A jump to the entry of another function, or running on into it, is a tail call:
 it replaces the function that runs. A return that no open call waits for (``longjmp``) unwinds to the innermost open call of the function that
 it lands in.
-Imported only when the object code is not in the cache, because it imports numba.
+Compiled when the object code is not in the cache (`instsim.emulate.native`).
 """
 
 from __future__ import annotations
 
 from typing import Any
-
-import numba
-from numba import types
 
 from instsim.dynamics.native_words import half_words, words
 from instsim.emulate.layout import (
@@ -35,7 +32,6 @@ from instsim.emulate.layout import (
 
 __all__ = ["follow_call", "riscv_end", "thumb_end"]
 
-_U64 = types.uint64
 _NOWHERE, _SIZE_MASK = NOWHERE, SIZE_MASK
 _CODE, _SIZE = int(BlockState.CODE), int(Record.SIZE)
 _NODE, _DEPTH, _DROPPED, _STARTS = int(CallState.NODE), int(CallState.DEPTH), int(CallState.DROPPED), int(CallState.STARTS)
@@ -54,134 +50,130 @@ _MIX = 0x9E3779B97F4A7C15
 """2**64 over the golden ratio (Knuth, The Art of Computer Programming 3, 6.4: multiplicative hashing)."""
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def thumb_end(address: Any, size: Any, code: Any) -> Any:
     """Return how a Thumb block ends; encodings: Arm DDI 0403E, chapter A5."""
     pages = words(code)
     at = address
-    half = _U64(0)
-    upper = _U64(0)
+    half = 0
+    upper = 0
     wide = False
     while at < address + size:
-        page = pages[at >> _U64(12)]
-        if page == _U64(0):
-            return _U64(_OTHER)
-        half = _U64(half_words(page + (at & _U64(0xFFF)))[0])
-        wide = half >= _U64(0xE800)
-        at += _U64(2)
+        page = pages[at >> 12]
+        if page == 0:
+            return _OTHER
+        half = half_words(page + (at & 0xFFF))[0]
+        wide = half >= 0xE800
+        at += 2
         if wide:
-            page = pages[at >> _U64(12)]
-            if page == _U64(0):
-                return _U64(_OTHER)
-            upper = _U64(half_words(page + (at & _U64(0xFFF)))[0])
-            at += _U64(2)
+            page = pages[at >> 12]
+            if page == 0:
+                return _OTHER
+            upper = half_words(page + (at & 0xFFF))[0]
+            at += 2
     if not wide:
-        if half & _U64(0xFF80) == _U64(0x4780):  # blx register
-            return _U64(_CALL)
-        if half & _U64(0xFF00) == _U64(0xBD00) or half & _U64(0xFFF8) == _U64(0x4770) or half == _U64(0x46F7):  # pop {pc}, bx lr, mov pc, lr
-            return _U64(_RETURN)
-        if half & _U64(0xFF80) == _U64(0x4700) or half & _U64(0xFF87) == _U64(0x4687):  # bx, mov pc
-            return _U64(_INDIRECT)
-        return _U64(_OTHER)
-    if half & _U64(0xF800) == _U64(0xF000) and upper & _U64(0xD000) == _U64(0xD000):  # bl
-        return _U64(_CALL)
-    if half & _U64(0xFE50) == _U64(0xE810) and upper & _U64(0x8000) != _U64(0):  # ldm {pc}
-        return _U64(_RETURN)
-    if half & _U64(0xFF70) == _U64(0xF850) and upper & _U64(0xF000) == _U64(0xF000):  # ldr pc
-        return _U64(_RETURN) if half == _U64(0xF85D) and upper == _U64(0xFB04) else _U64(_INDIRECT)
-    return _U64(_OTHER)
+        if half & 0xFF80 == 0x4780:  # blx register
+            return _CALL
+        if half & 0xFF00 == 0xBD00 or half & 0xFFF8 == 0x4770 or half == 0x46F7:  # pop {pc}, bx lr, mov pc, lr
+            return _RETURN
+        if half & 0xFF80 == 0x4700 or half & 0xFF87 == 0x4687:  # bx, mov pc
+            return _INDIRECT
+        return _OTHER
+    if half & 0xF800 == 0xF000 and upper & 0xD000 == 0xD000:  # bl
+        return _CALL
+    if half & 0xFE50 == 0xE810 and upper & 0x8000 != 0:  # ldm {pc}
+        return _RETURN
+    if half & 0xFF70 == 0xF850 and upper & 0xF000 == 0xF000:  # ldr pc
+        return _RETURN if half == 0xF85D and upper == 0xFB04 else _INDIRECT
+    return _OTHER
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def riscv_end(address: Any, size: Any, code: Any) -> Any:
     """Return how an RV32 block ends; calls and returns by the hints of the unprivileged specification, table "Return-address stack prediction"."""
     pages = words(code)
     at = address
-    half = _U64(0)
-    upper = _U64(0)
+    half = 0
+    upper = 0
     while at < address + size:
-        page = pages[at >> _U64(12)]
-        if page == _U64(0):
-            return _U64(_OTHER)
-        half = _U64(half_words(page + (at & _U64(0xFFF)))[0])
-        at += _U64(2)
-        if half & _U64(3) == _U64(3):
-            page = pages[at >> _U64(12)]
-            if page == _U64(0):
-                return _U64(_OTHER)
-            upper = _U64(half_words(page + (at & _U64(0xFFF)))[0])
-            at += _U64(2)
-    if half & _U64(3) == _U64(3):
-        target = half >> _U64(7) & _U64(31)
-        links = target == _U64(1) or target == _U64(5)
-        if half & _U64(0x7F) == _U64(0x6F):  # jal
-            return _U64(_CALL) if links else _U64(_OTHER)
-        if half & _U64(0x7F) == _U64(0x67):  # jalr
-            source = half >> _U64(15) | (upper & _U64(15)) << _U64(1)
+        page = pages[at >> 12]
+        if page == 0:
+            return _OTHER
+        half = half_words(page + (at & 0xFFF))[0]
+        at += 2
+        if half & 3 == 3:
+            page = pages[at >> 12]
+            if page == 0:
+                return _OTHER
+            upper = half_words(page + (at & 0xFFF))[0]
+            at += 2
+    if half & 3 == 3:
+        target = half >> 7 & 31
+        links = target in {1, 5}
+        if half & 0x7F == 0x6F:  # jal
+            return _CALL if links else _OTHER
+        if half & 0x7F == 0x67:  # jalr
+            source = half >> 15 | (upper & 15) << 1
             if links:
-                return _U64(_CALL)
-            return _U64(_RETURN) if source == _U64(1) or source == _U64(5) else _U64(_INDIRECT)
-        return _U64(_OTHER)
-    if half & _U64(0xE003) == _U64(0x2001):  # c.jal
-        return _U64(_CALL)
-    if half & _U64(0xFD03) == _U64(0xBC02):  # cm.popret, cm.popretz
-        return _U64(_RETURN)
-    source = half >> _U64(7) & _U64(31)
-    if half & _U64(0xE07F) == _U64(0x8002) and source != _U64(0):
-        if half & _U64(0x1000) != _U64(0):  # c.jalr
-            return _U64(_CALL)
-        return _U64(_RETURN) if source == _U64(1) or source == _U64(5) else _U64(_INDIRECT)  # c.jr
-    return _U64(_OTHER)
+                return _CALL
+            return _RETURN if source in {1, 5} else _INDIRECT
+        return _OTHER
+    if half & 0xE003 == 0x2001:  # c.jal
+        return _CALL
+    if half & 0xFD03 == 0xBC02:  # cm.popret, cm.popretz
+        return _RETURN
+    source = half >> 7 & 31
+    if half & 0xE07F == 0x8002 and source != 0:
+        if half & 0x1000 != 0:  # c.jalr
+            return _CALL
+        return _RETURN if source in {1, 5} else _INDIRECT  # c.jr
+    return _OTHER
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def _child(parent: Any, function: Any, calls: Any) -> Any:
     """Return the node of a function called by a node; of a function that calls itself, the node it is in."""
     nodes = calls[_NODES]
-    origin = words(nodes + parent * _U64(_NODE_BYTES))
+    origin = words(nodes + parent * _NODE_BYTES)
     if origin[_FUNCTION] == function:
-        origin[_CALLS] += _U64(1)
+        origin[_CALLS] += 1
         return parent
-    if origin[_LEVEL] >= _U64(_DEEPEST):
+    if origin[_LEVEL] >= _DEEPEST:
         return parent
-    key = parent << _U64(32) | function
-    slot = (key * _U64(_MIX)) >> _U64(40)
+    key = parent << 32 | function
+    slot = (key * _MIX) >> 40
     while True:
-        entry = words(calls[_CHILDREN] + (slot & _U64(_CHILDREN_MASK)) * _U64(16))
-        if entry[1] == _U64(0):
+        entry = words(calls[_CHILDREN] + (slot & _CHILDREN_MASK) * 16)
+        if entry[1] == 0:
             break
         if entry[0] == key:
-            words(nodes + entry[1] * _U64(_NODE_BYTES))[_CALLS] += _U64(1)
+            words(nodes + entry[1] * _NODE_BYTES)[_CALLS] += 1
             return entry[1]
-        slot += _U64(1)
+        slot += 1
     length = calls[_NODES_LENGTH]
-    if length >= _U64(_MOST_NODES):
+    if length >= _MOST_NODES:
         return parent
-    calls[_NODES_LENGTH] = length + _U64(1)
+    calls[_NODES_LENGTH] = length + 1
     entry[0] = key
     entry[1] = length
-    node = words(nodes + length * _U64(_NODE_BYTES))
+    node = words(nodes + length * _NODE_BYTES)
     node[_PARENT] = parent
     node[_FUNCTION] = function
-    node[_LEVEL] = origin[_LEVEL] + _U64(1)
-    node[_CALLS] = _U64(1)
+    node[_LEVEL] = origin[_LEVEL] + 1
+    node[_CALLS] = 1
     return length
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def _find_counter(record: Any, side: Any, calls: Any) -> None:
     """Make a block's side point to the count of its executions in the node that runs."""
     node = calls[_NODE]
-    key = node << _U64(32) | (record - calls[_RECORDS]) >> _U64(5)
-    slot = (key * _U64(_MIX)) >> _U64(40)
+    key = node << 32 | (record - calls[_RECORDS]) >> 5
+    slot = (key * _MIX) >> 40
     while True:
-        entry = words(calls[_PLACES] + (slot & _U64(_PLACES_MASK)) * _U64(16))
-        if entry[1] == _U64(0):
+        entry = words(calls[_PLACES] + (slot & _PLACES_MASK) * 16)
+        if entry[1] == 0:
             length = calls[_COUNTERS_LENGTH]
-            if length < _U64(_MOST_COUNTERS):
-                calls[_COUNTERS_LENGTH] = length + _U64(1)
+            if length < _MOST_COUNTERS:
+                calls[_COUNTERS_LENGTH] = length + 1
                 entry[0] = key
-                entry[1] = calls[_COUNTERS] + length * _U64(_COUNTER_BYTES)
+                entry[1] = calls[_COUNTERS] + length * _COUNTER_BYTES
                 words(entry[1])[_KEY] = key
                 side[_COUNTER] = entry[1]
             else:
@@ -190,73 +182,69 @@ def _find_counter(record: Any, side: Any, calls: Any) -> None:
         if entry[0] == key:
             side[_COUNTER] = entry[1]
             break
-        slot += _U64(1)
-    side[_LAST_NODE] = node + _U64(1)
+        slot += 1
+    side[_LAST_NODE] = node + 1
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def _return_to(address: Any, owner: Any, is_return: Any, calls: Any) -> Any:
     """Pop to the frame that waits for a return to `address`; return whether there is one, or a return was settled without."""
     depth = calls[_DEPTH]
     frames = calls[_FRAMES]
-    if is_return and calls[_DROPPED] != _U64(0):
-        calls[_DROPPED] -= _U64(1)
+    if is_return and calls[_DROPPED] != 0:
+        calls[_DROPPED] -= 1
         return True
     level = depth
-    while level > _U64(0):
-        level -= _U64(1)
-        frame = words(frames + level * _U64(_FRAME_BYTES))
+    while level > 0:
+        level -= 1
+        frame = words(frames + level * _FRAME_BYTES)
         if frame[_RETURN_ADDRESS] == address:
             calls[_DEPTH] = level
             calls[_NODE] = frame[_CALLER]
             return True
-        if not is_return and (owner == address or words(calls[_NODES] + calls[_NODE] * _U64(_NODE_BYTES))[_FUNCTION] == owner):
+        if not is_return and (owner == address or words(calls[_NODES] + calls[_NODE] * _NODE_BYTES)[_FUNCTION] == owner):
             # A tail call, or a jump inside the function that runs.
             return False
-    if owner == _U64(0) or owner == address:
+    if owner in {0, address}:
         return False
     # Nobody waits there (longjmp): the innermost open call of the function that goes on.
-    calls[_DROPPED] = _U64(0)
-    if words(calls[_NODES] + calls[_NODE] * _U64(_NODE_BYTES))[_FUNCTION] == owner:
+    calls[_DROPPED] = 0
+    if words(calls[_NODES] + calls[_NODE] * _NODE_BYTES)[_FUNCTION] == owner:
         return True
     level = depth
-    while level > _U64(0):
-        level -= _U64(1)
-        frame = words(frames + level * _U64(_FRAME_BYTES))
-        if words(calls[_NODES] + frame[_CALLER] * _U64(_NODE_BYTES))[_FUNCTION] == owner:
+    while level > 0:
+        level -= 1
+        frame = words(frames + level * _FRAME_BYTES)
+        if words(calls[_NODES] + frame[_CALLER] * _NODE_BYTES)[_FUNCTION] == owner:
             calls[_DEPTH] = level
             calls[_NODE] = frame[_CALLER]
             return True
     return False
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def _call(address: Any, back: Any, side: Any, calls: Any) -> None:
     """Push a call of the function at `address`."""
-    if side[_OWNER] == _U64(0):
+    if side[_OWNER] == 0:
         side[_OWNER] = address
     depth = calls[_DEPTH]
     node = calls[_NODE]
-    if depth >= _U64(_MOST_DEPTH):
-        calls[_DROPPED] += _U64(1)
+    if depth >= _MOST_DEPTH:
+        calls[_DROPPED] += 1
         return
-    frame = words(calls[_FRAMES] + depth * _U64(_FRAME_BYTES))
+    frame = words(calls[_FRAMES] + depth * _FRAME_BYTES)
     frame[_RETURN_ADDRESS] = back
     frame[_CALLER] = node
-    calls[_DEPTH] = depth + _U64(1)
+    calls[_DEPTH] = depth + 1
     calls[_NODE] = _child(node, side[_OWNER], calls)
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def _jump(address: Any, calls: Any) -> None:
     """Replace the function that runs by the one at `address`, unless it is the same."""
-    node = words(calls[_NODES] + calls[_NODE] * _U64(_NODE_BYTES))
+    node = words(calls[_NODES] + calls[_NODE] * _NODE_BYTES)
     if node[_FUNCTION] != address:
         calls[_NODE] = _child(node[_PARENT], address, calls)
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
-def follow_call(address: Any, record: Any, sequential: Any, before: Any, end_before: Any, calls: Any) -> None:  # noqa: PLR0917 -- numba inlines it by position
+def follow_call(address: Any, record: Any, sequential: Any, before: Any, end_before: Any, calls: Any) -> None:  # noqa: PLR0917 -- calls of the hooks' language are by position
     """Step the shadow stack to a block and count the block in the node that runs it.
 
     Parameters
@@ -274,26 +262,26 @@ def follow_call(address: Any, record: Any, sequential: Any, before: Any, end_bef
     if sequential:
         if side[_OWNER] == address:
             _jump(address, calls)
-    elif calls[_STARTS] != _U64(0):
-        calls[_STARTS] = _U64(0)
-        if side[_OWNER] == _U64(0):
+    elif calls[_STARTS] != 0:
+        calls[_STARTS] = 0
+        if side[_OWNER] == 0:
             side[_OWNER] = address
         calls[_NODE] = _child(calls[_NODE], side[_OWNER], calls)
-    elif end_before == _U64(_NOWHERE):
+    elif end_before == _NOWHERE:
         if side[_OWNER] == address:
             _jump(address, calls)
     else:
         kind = words(before + calls[_SIDES])[_KIND]
-        if kind == _U64(_CALL):
+        if kind == _CALL:
             # Back into the middle of a block that was interrupted is no call.
-            start = end_before - (words(before)[_SIZE] & _U64(_SIZE_MASK))
+            start = end_before - (words(before)[_SIZE] & _SIZE_MASK)
             if address <= start or address >= end_before:
                 _call(address, end_before, side, calls)
-        elif kind >= _U64(_RETURN):
-            if not _return_to(address, side[_OWNER], kind == _U64(_RETURN), calls) and side[_OWNER] == address:
+        elif kind >= _RETURN:
+            if not _return_to(address, side[_OWNER], kind == _RETURN, calls) and side[_OWNER] == address:
                 _jump(address, calls)
         elif side[_OWNER] == address:
             _jump(address, calls)
-    if side[_LAST_NODE] != calls[_NODE] + _U64(1):
+    if side[_LAST_NODE] != calls[_NODE] + 1:
         _find_counter(record, side, calls)
-    words(side[_COUNTER])[_EXECUTIONS] += _U64(1)
+    words(side[_COUNTER])[_EXECUTIONS] += 1

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
-from numba import types
-
+from instsim.dynamics.native_words import octets, words, words32
 from instsim.emulate.extension_layout import ExtensionState
 from instsim.emulate.layout import NOWHERE
 
@@ -17,10 +15,6 @@ __all__ = [
     "NARROW",
     "NO_OPERATION",
     "SIMPLE_OPERATIONS",
-    "as_bytes",
-    "as_half_words",
-    "as_words32",
-    "as_words64",
     "carry_out_simple",
     "classify",
     "is_candidate",
@@ -28,7 +22,6 @@ __all__ = [
     "widen",
 ]
 
-_U64, _U32, _I64 = types.uint64, types.uint32, types.int64
 _NOWHERE = NOWHERE
 _READABLE, _WRITABLE = int(ExtensionState.READABLE), int(ExtensionState.WRITABLE)
 _TWO = (
@@ -44,7 +37,7 @@ _ONE = (
     *(0x287 << 3 | 5, 0x687 << 3 | 5, 0x698 << 3 | 5, 0x08F << 3 | 1, 0x08F << 3 | 5),  # orc.b, brev8, rev8, zip, unzip
 )
 """``imm[11:0] << 3 | funct3`` of operations on one register (OP-IMM)."""
-_CARRYLESS = (0x05 << 3 | 1, 0x05 << 3 | 2, 0x05 << 3 | 3)
+_CARRYLESS = 0x05 << 3 | 1, 0x05 << 3 | 2, 0x05 << 3 | 3
 """``funct7 << 3 | funct3`` of clmul, clmulr, clmulh (OP)."""
 _MULTIPLY = 0x01 << 3 | 0
 """The same of mul, which stands in for c.mul."""
@@ -54,30 +47,11 @@ SIMPLE_OPERATIONS = _FIRST_CARRYLESS
 """Operations below are a few instructions of the host's."""
 
 
-def _cast_to(kind: Any) -> Any:
-    @numba.extending.intrinsic  # type: ignore[untyped-decorator]
-    def cast(_context: Any, _address: Any) -> Any:
-        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            return builder.inttoptr(arguments[0], context.get_value_type(kind))
-
-        return kind(_U64), generate
-
-    return cast
-
-
-as_words64 = _cast_to(types.CPointer(types.uint64))
-as_words32 = _cast_to(types.CPointer(types.uint32))
-as_half_words = _cast_to(types.CPointer(types.uint16))
-as_bytes = _cast_to(types.CPointer(types.uint8))
-
-
-@numba.njit  # type: ignore[untyped-decorator]
 def is_candidate(half: Any) -> Any:
     """Tell what `instsim.emulate.riscv_semantics.is_candidate` tells."""
     return half & 0xE003 == 0x8000 or half & 0xFC03 == 0x9C01 or half & 0xE003 == 0xA002
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def _population(value: Any) -> Any:
     value = value - (value >> 1 & 0x55555555)
     value = (value & 0x33333333) + (value >> 2 & 0x33333333)
@@ -85,7 +59,6 @@ def _population(value: Any) -> Any:
     return (value * 0x01010101 & 0xFFFFFFFF) >> 24
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def _clmul(first: Any, second: Any) -> Any:
     product = 0
     for position in range(32):
@@ -94,7 +67,6 @@ def _clmul(first: Any, second: Any) -> Any:
     return product
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def classify(word: Any) -> Any:
     """Return the dense number of a 32-bit instruction's operation: its place in the lists above, `NO_OPERATION` if it is none of ours."""
     kind = (word >> 25) << 3 | (word >> 12 & 7)
@@ -118,7 +90,6 @@ def classify(word: Any) -> Any:
     return NO_OPERATION
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def _interleave(value: Any) -> Any:
     """Spread the low 16 bits to the even places."""
     value = (value | value << 8) & 0x00FF00FF
@@ -127,7 +98,6 @@ def _interleave(value: Any) -> Any:
     return (value | value << 1) & 0x55555555
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def _gather(value: Any) -> Any:
     """Collect the bits at even places."""
     value = value & 0x55555555
@@ -137,7 +107,6 @@ def _gather(value: Any) -> Any:
     return (value | value >> 8) & 0x0000FFFF
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def _result(operation: Any, a: Any, b: Any) -> Any:
     """Return what an operation gives, perhaps with more bits than 32; the numbers are places in the lists above."""
     if operation == 0:
@@ -206,7 +175,6 @@ def _result(operation: Any, a: Any, b: Any) -> Any:
     return a * b
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def widen(half: Any) -> Any:
     """Return a 32-bit encoding that does the same as a Zcb instruction between registers, 0 for all others."""
     number = 8 + (half >> 7 & 7)
@@ -228,80 +196,75 @@ def widen(half: Any) -> Any:
     return 0
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def carry_out_simple(operation: Any, entry: Any, registers: Any) -> None:
     """Carry out a 32-bit instruction that writes a register other than x0, and whose operation (`classify`) is below `SIMPLE_OPERATIONS`.
 
     It comes as an entry of the site table, encoding in the upper half; of `operation` the low six bits count.
     """
-    a = _I64(registers[entry >> 32 + 15 & 31])
+    a = registers[entry >> 32 + 15 & 31]
     b = entry >> 32 + 20 & 31
     if operation & _FIRST_CONSTANT == 0:
-        b = _I64(registers[b])
-    registers[entry >> 32 + 7 & 31] = _U32(_result(operation & _FIRST_CONSTANT - 1, a, b) & 0xFFFFFFFF)
+        b = registers[b]
+    registers[entry >> 32 + 7 & 31] = _result(operation & _FIRST_CONSTANT - 1, a, b) & 0xFFFFFFFF
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def _wide(word: Any, pc: Any, registers: Any) -> Any:
     operation = classify(word)
     if operation < SIMPLE_OPERATIONS:
         if word & 0xF80 != 0:
             carry_out_simple(operation, word << 32, registers)
     elif operation < NARROW:
-        product = _clmul(_I64(registers[word >> 15 & 31]), _I64(registers[word >> 20 & 31]))
+        product = _clmul(registers[word >> 15 & 31], registers[word >> 20 & 31])
         if operation == _FIRST_CARRYLESS + 1:
             product >>= 31
         elif operation == _FIRST_CARRYLESS + 2:
             product >>= 32
         if word & 0xF80 != 0:
-            registers[word >> 7 & 31] = _U32(product & 0xFFFFFFFF)
+            registers[word >> 7 & 31] = product & 0xFFFFFFFF
     else:
-        return _U64(_NOWHERE)
-    return _U64(pc + 4)
+        return _NOWHERE
+    return pc + 4
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def _zcb_memory(half: Any, pc: Any, registers: Any, state: Any) -> Any:
     kind, flag = half >> 10 & 7, half >> 6 & 1
     data = 8 + (half >> 2 & 7)
     offset = half >> 4 & 2
     if kind & 5 == 0:
         offset |= flag
-    address = _I64(registers[8 + (half >> 7 & 7)]) + offset & 0xFFFFFFFF
+    address = registers[8 + (half >> 7 & 7)] + offset & 0xFFFFFFFF
     if kind > 3 or (kind == 3 and flag != 0) or (kind & 1 == 1 and address & 0xFFF == 0xFFF):
-        return _U64(_NOWHERE)
-    page = as_words64(state[_READABLE if kind < 2 else _WRITABLE])[address >> 12]
-    if page == _U64(0):
-        return _U64(_NOWHERE)
-    place = as_bytes(page)
+        return _NOWHERE
+    page = words(state[_READABLE if kind < 2 else _WRITABLE])[address >> 12]
+    if page == 0:
+        return _NOWHERE
+    place = octets(page)
     at = address & 0xFFF
     if kind == 0:
-        registers[data] = _U32(place[at])
+        registers[data] = place[at]
     elif kind == 1:
-        value = _I64(place[at]) | _I64(place[at + 1]) << 8
+        value = place[at] | place[at + 1] << 8
         if flag != 0:
             value = (value ^ 0x8000) - 0x8000
-        registers[data] = _U32(value & 0xFFFFFFFF)
+        registers[data] = value & 0xFFFFFFFF
     else:
-        value = _I64(registers[data])
-        place[at] = types.uint8(value & 0xFF)
+        value = registers[data]
+        place[at] = value & 0xFF
         if kind == 3:
-            place[at + 1] = types.uint8(value >> 8 & 0xFF)
-    return _U64(pc + 2)
+            place[at + 1] = value >> 8 & 0xFF
+    return pc + 2
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def _zcb(half: Any, pc: Any, registers: Any, state: Any) -> Any:
     if half & 0xE003 == 0x8000:
         return _zcb_memory(half, pc, registers, state)
     word = widen(half)
     if word == 0:
-        return _U64(_NOWHERE)
+        return _NOWHERE
     carry_out_simple(classify(word), word << 32, registers)
-    return _U64(pc + 2)
+    return pc + 2
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def _saved(place: Any) -> Any:
     """Return the register at a place of Zcmp's list: ra, s0, s1, s2 to s11."""
     if place == 0:
@@ -309,7 +272,6 @@ def _saved(place: Any) -> Any:
     return place + 7 if place < 3 else place + 15
 
 
-@numba.njit  # type: ignore[untyped-decorator]
 def _zcmp(half: Any, pc: Any, registers: Any, state: Any) -> Any:
     if half & 0xFC23 == 0xAC22:
         first, second = _saved((half >> 7 & 7) + 1), _saved((half >> 2 & 7) + 1)
@@ -320,42 +282,42 @@ def _zcmp(half: Any, pc: Any, registers: Any, state: Any) -> Any:
         else:
             registers[first] = registers[10]
             registers[second] = registers[11]
-        return _U64(pc + 2)
+        return pc + 2
     kind = half >> 8
-    count = (half >> 4 & 15) - 3
-    if kind & 0xF9 != 0xB8 or count < 1:
-        return _U64(_NOWHERE)
-    if count == 12:
-        count = 13
+    place = half >> 4 & 15
+    if kind & 0xF9 != 0xB8 or place < 4:
+        return _NOWHERE
+    count = 13 if place == 15 else place - 3
     adjustment = (count * 4 + 15 & ~15) + (half >> 2 & 3) * 16
-    stack = _I64(registers[2])
+    stack = registers[2]
     top = stack if kind == 0xB8 else stack + adjustment
     bottom = top - 4 * count
-    if stack & 3 != 0 or bottom < 0 or top > 0xFFFFFFFF:
-        return _U64(_NOWHERE)
-    pages = as_words64(state[_WRITABLE if kind == 0xB8 else _READABLE])
-    if pages[bottom >> 12] == _U64(0) or pages[top - 4 >> 12] == _U64(0):
-        return _U64(_NOWHERE)
+    if stack & 3 != 0 or bottom > top or top > 0xFFFFFFFF:
+        return _NOWHERE
+    pages = words(state[_WRITABLE if kind == 0xB8 else _READABLE])
+    if pages[bottom >> 12] == 0 or pages[top - 4 >> 12] == 0:
+        return _NOWHERE
     for place in range(count):
         at = bottom + 4 * place
-        word = as_words32(pages[at >> 12] + _U64(at & 0xFFF))
+        word = words32(pages[at >> 12] + (at & 0xFFF))
         if kind == 0xB8:
             word[0] = registers[_saved(place)]
         else:
             registers[_saved(place)] = word[0]
     if kind == 0xB8:
-        registers[2] = _U32(stack - adjustment & 0xFFFFFFFF)
-        return _U64(pc + 2)
-    registers[2] = _U32(top & 0xFFFFFFFF)
+        registers[2] = stack - adjustment & 0xFFFFFFFF
+        return pc + 2
+    registers[2] = top & 0xFFFFFFFF
     if kind == 0xBA:
-        return _U64(pc + 2)
+        return pc + 2
     if kind == 0xBC:
-        registers[10] = _U32(0)
-    return _U64(registers[1]) & _U64(0xFFFFFFFE)
+        registers[10] = 0
+    return registers[1] & 0xFFFFFFFE
 
 
-def step(registers: Any, encoding: Any, pc: Any, state: Any) -> Any:
+def step(registers_address: Any, encoding: Any, pc: Any, state_address: Any) -> Any:
     """Carry out one instruction on an array of registers and return where to go on; `NOWHERE`, nothing done, if that takes Python."""
+    registers, state = words32(registers_address), words(state_address)
     if encoding & 3 == 3:
         return _wide(encoding, pc, registers)
     if encoding & 0xE003 == 0xA002:

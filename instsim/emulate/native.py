@@ -1,26 +1,29 @@
-"""The native hooks' machine code: compiled once for a host by numba, then loaded from the cache by llvmlite alone.
+"""The native hooks' machine code: compiled once for a host (`instsim.dynamics.native_compiler`), then loaded from the cache.
 
-A warm start needs no numba (0.3 s to import): the object code has no undefined symbols, so llvmlite links it in a few milliseconds.
+The object code has no undefined symbols, so llvmlite links it in a few milliseconds.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from instsim import artifacts
 from instsim.errors import InstsimError
 from instsim.isa import Isa
 
+if TYPE_CHECKING:
+    from instsim.dynamics.native_compiler import EntryPoint
+
 __all__ = ["BlockHook", "ExtensionHooks", "NativeHooks", "load_block_hook", "load_extension_hooks", "load_hooks"]
 
 _KIND, _BLOCK_KIND, _EXTENSION_KIND = "hooks", "block-hook", "extension-hooks"
 _SOURCES = (
+    "../dynamics/native_compiler.py",
     "hooks.py",
     "layout.py",
     "extension_hooks.py",
@@ -52,7 +55,7 @@ class NativeHooks:
 
     divide: int
     unmask: int
-    _engines: tuple[Any, ...] = field(repr=False, default=())
+    _engine: Any = field(repr=False, default=None)
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class ExtensionHooks:
     fetch: int
     trace: int
     rare_trace: int
-    _engines: tuple[Any, ...] = field(repr=False, default=())
+    _engine: Any = field(repr=False, default=None)
 
 
 @dataclass(frozen=True)
@@ -87,30 +90,15 @@ class BlockHook:
     """
 
     block: int
-    _engines: tuple[Any, ...] = field(repr=False, default=())
+    _engine: Any = field(repr=False, default=None)
+
+
+_Hooks = TypeVar("_Hooks", NativeHooks, ExtensionHooks, BlockHook)
 
 
 def _source_digest() -> bytes:
     folder = Path(__file__).parent
     return hashlib.sha256(b"\0".join((folder / name).read_bytes() for name in _SOURCES)).digest()
-
-
-def _pack(objects: dict[str, tuple[str, bytes]]) -> bytes:
-    parts = []
-    for name, (entry, code) in sorted(objects.items()):
-        for part in (name.encode(), entry.encode(), code):
-            parts += [struct.pack("<I", len(part)), part]
-    return b"".join(parts)
-
-
-def _unpack(data: bytes) -> dict[str, tuple[str, bytes]]:
-    parts = []
-    position = 0
-    while position < len(data):
-        (length,) = struct.unpack_from("<I", data, position)
-        parts.append(data[position + 4 : position + 4 + length])
-        position += 4 + length
-    return {parts[i].decode(): (parts[i + 1].decode(), parts[i + 2]) for i in range(0, len(parts), 3)}
 
 
 @functools.cache
@@ -120,29 +108,27 @@ def load_hooks() -> NativeHooks:
     Raises
     ------
     InstsimError
-        If llvmlite or numba cannot compile for this host.
+        If llvmlite cannot compile for this host.
     """
 
-    def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
-        from instsim.emulate import hooks  # noqa: PLC0415 -- imports numba, cold start only
+    def entries() -> dict[str, EntryPoint]:
+        from instsim.emulate.hooks import hook_entries  # noqa: PLC0415 -- cold start only
 
-        return hooks.compile_hooks(machine)
+        return hook_entries()
 
-    addresses, engines = _load(_KIND, compile_hooks)
-    return NativeHooks(**addresses, _engines=engines)
+    return _load(NativeHooks, _KIND, entries)
 
 
 @functools.cache
 def load_extension_hooks() -> ExtensionHooks:
     """Return the functions for RISC-V extensions, as `load_hooks` does the hooks that every machine needs."""
 
-    def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
-        from instsim.emulate import hooks  # noqa: PLC0415 -- imports numba, cold start only
+    def entries() -> dict[str, EntryPoint]:
+        from instsim.emulate.extension_hooks import extension_entries  # noqa: PLC0415 -- as above
 
-        return hooks.compile_extension_hooks(machine)
+        return extension_entries()
 
-    addresses, engines = _load(_EXTENSION_KIND, compile_hooks)
-    return ExtensionHooks(**addresses, _engines=engines)
+    return _load(ExtensionHooks, _EXTENSION_KIND, entries)
 
 
 @functools.cache
@@ -159,17 +145,16 @@ def load_block_hook(isa: Isa, *, stacks: bool, memory: bool) -> BlockHook:
         Simulate memories (`instsim.dynamics.memory_layout.TraceWord`).
     """
 
-    def compile_hooks(machine: Any) -> dict[str, tuple[str, bytes]]:
-        from instsim.emulate import hooks  # noqa: PLC0415 -- imports numba, cold start only
+    def entries() -> dict[str, EntryPoint]:
+        from instsim.emulate.hooks import block_hook_entries  # noqa: PLC0415 -- as above
 
-        return hooks.compile_block_hook(machine, isa, stacks=stacks, memory=memory)
+        return block_hook_entries(isa, stacks=stacks, memory=memory)
 
-    kind = "-".join([_BLOCK_KIND, str(isa), *(["calls"] if stacks else []), *(["memory"] if memory else [])])
-    addresses, engines = _load(kind, compile_hooks)
-    return BlockHook(**addresses, _engines=engines)
+    return _load(BlockHook, "-".join([_BLOCK_KIND, str(isa), *(["calls"] if stacks else []), *(["memory"] if memory else [])]), entries)
 
 
-def _load(kind: str, compile_hooks: Callable[[Any], dict[str, tuple[str, bytes]]]) -> tuple[dict[str, int], tuple[Any, ...]]:
+def _load(form: type[_Hooks], kind: str, entries: Callable[[], dict[str, EntryPoint]]) -> _Hooks:
+    """Return the functions that the fields of a form are named after."""
     import llvmlite.binding as llvm  # noqa: PLC0415 -- 40 ms, and only needed to run firmware
 
     try:
@@ -177,24 +162,19 @@ def _load(kind: str, compile_hooks: Callable[[Any], dict[str, tuple[str, bytes]]
         llvm.initialize_native_asmprinter()
         cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
         machine = llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=3, jit=True)
-        facts = "\0".join([machine.triple, cpu, features, artifacts.package_stamp("numba", "llvmlite")]).encode()
+        facts = "\0".join([machine.triple, cpu, features, artifacts.package_stamp("llvmlite")]).encode()
         key = hashlib.sha256(_source_digest() + facts).hexdigest()
-        stored = artifacts.load(kind, key)
-        if stored is None:
-            stored = _pack(compile_hooks(machine))
-            artifacts.store(kind, key, stored)
-        engines: list[Any] = []
-        addresses: dict[str, int] = {}
-        for name, (entry, code) in _unpack(stored).items():
-            engine = llvm.create_mcjit_compiler(
-                llvm.parse_assembly(""),
-                llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=3, jit=True),
-            )
-            engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-            engine.finalize_object()
-            addresses[name] = engine.get_function_address(entry)
-            engines.append(engine)
-        return addresses, tuple(engines)
+        code = artifacts.load(kind, key)
+        if code is None:
+            from instsim.dynamics.native_compiler import compile_to_object  # noqa: PLC0415 -- as above
+
+            code = compile_to_object(entries(), machine)
+            artifacts.store(kind, key, code)
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        engine.finalize_object()
+        names = [field.name for field in fields(form) if not field.name.startswith("_")]
+        return form(**{name: engine.get_function_address(name) for name in names}, _engine=engine)
     except (RuntimeError, OSError, ImportError) as error:
-        hint = "reinstall instsim with its numba and llvmlite"
+        hint = "reinstall instsim with its llvmlite"
         raise InstsimError(f"cannot compile the counting hooks for this machine: {error}", hint=hint) from error

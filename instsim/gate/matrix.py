@@ -103,7 +103,7 @@ class _Worker:
 
 
 def _start(work: Sequence[Work], image: int) -> _Worker:
-    # Spawned, not forked: the emulator's state and numba's threads do not survive a fork.
+    # Spawned, not forked: the emulator's state does not survive a fork.
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_serve, args=(there,), daemon=True)

@@ -172,7 +172,7 @@ def test_help_loads_nothing_heavy(python):
         "import sys\n"
         "from instsim.cli import main\n"
         "assert main(['--help']) == 0\n"
-        "heavy = {'numpy', 'unicorn', 'capstone', 'pydantic', 'rich', 'elftools', 'numba', 'llvmlite', 'statsmodels', 'tflite', 'flatbuffers'}\n"
+        "heavy = {'numpy', 'unicorn', 'capstone', 'pydantic', 'rich', 'elftools', 'llvmlite', 'statsmodels', 'tflite', 'flatbuffers'}\n"
         "print(sorted(heavy & sys.modules.keys()), file=sys.stderr)\n"
     )
     process = python("-c", program)

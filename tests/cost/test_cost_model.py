@@ -224,7 +224,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from tests_cost_pricing import Isa, price, profile_of
 price("cortex-m4", profile_of(Isa.THUMB, [(0x1000, "0130")], [1], [1]))
-print([name for name in ("capstone", "pydantic", "unicorn", "numba", "statsmodels") if name in sys.modules])
+print([name for name in ("capstone", "pydantic", "unicorn", "llvmlite", "statsmodels") if name in sys.modules])
 """
     source = (__import__("pathlib").Path(__file__).parent / "pricing.py").read_text()
     (tmp_path / "tests_cost_pricing.py").write_text(source)

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, FetchWord, ProgramWord, SiteWord, StepKind, TraceWord
+from instsim.dynamics.memory_simulation import simulate_block
 from instsim.dynamics.memory_state import SystemState
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path, Replacement
+from tests.dynamics.compiled import compile_function
 from tests.dynamics.memory_reference import Reference
 
 _NO_REGISTER = 255
@@ -26,9 +28,7 @@ class Native:
     """The native simulation of some systems, fed with blocks whose addresses are known."""
 
     def __init__(self, *systems: MemorySystem) -> None:
-        from instsim.dynamics.memory_simulation import simulate_block  # noqa: PLC0415 -- imports numba
-
-        self.simulate: Any = simulate_block
+        self.simulate = compile_function(simulate_block, (64, 64, 64))
         self.states = [SystemState(system, _SITES) for system in systems]
         self.addresses = np.array([state.address for state in self.states], np.uint64)
         self.scratch = np.zeros(64, np.uint32)
@@ -52,7 +52,7 @@ class Native:
         head = [0] * ProgramWord.WORDS
         head[ProgramWord.LENGTH], head[ProgramWord.TICKS] = len(accesses), round(cycles * TICKS_PER_CYCLE)
         program = np.array(head + words, np.uint64)
-        return int(self.simulate(np.uint64(program.ctypes.data), np.uint64(self.trace.ctypes.data), jumped))
+        return self.simulate(program.ctypes.data, self.trace.ctypes.data, jumped)
 
     def _slots(self, address: int) -> list[int]:
         slots = [state.fetch_slots(np.array([address], np.uint64), np.array([state.fetch_path(address)], np.uint8)) for state in self.states]
