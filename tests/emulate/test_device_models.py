@@ -389,3 +389,35 @@ def test_boot_code_finds_the_serial_flash_in_quad_mode_and_its_settings_stay() -
     interface.write(0x08, 0)  # switched off: the queue is empty again
     assert not (interface.read(0x28) or 0) & 8
     assert interface.registers[0x14] == interface.read(0x14) == 2
+
+
+def test_nrf_rtc_compares_once_a_step_where_a_step_takes_no_whole_number_of_cycles() -> None:
+    bench = Bench(64e6)
+    rtc = bench.add("nrf-rtc", irqs=(17,))
+    for offset, value in ((0x540, 3), (0x304, 1 << 16), (0x000, 1)):
+        rtc.write(offset, value)
+    bench.wait(5859)
+    assert not bench.high(17)
+    bench.wait(1)  # three steps of 1953.125 cycles end within the 5860th
+    assert bench.high(17)
+    assert rtc.read(0x504) == 3
+    rtc.write(0x140, 0)
+    assert not bench.high(17)
+    bench.wait(1_000_000)
+    assert not bench.high(17), "the count has not come around"
+
+
+def test_nrf_ppi_starts_the_task_that_an_event_is_connected_with() -> None:
+    bench = Bench(64e6)
+    uart = bench.add("nrf-uarte", "uarte0", (2,), address=0x4000_2000)
+    ppi = bench.add("nrf-ppi", "ppi", address=0x4001_F000)
+    bench.around.locate = lambda address: (uart, address - 0x4000_2000)
+    for offset, value in ((0x510, 0x4000_2120), (0x514, 0x4000_200C), (0x504, 1)):  # ENDTX to STOPTX
+        ppi.write(offset, value)
+    for offset, value in ((0x500, 8), (0x548, 1), (0x008, 1)):
+        uart.write(offset, value)
+    assert uart.read(0x158) == 1, "TXSTOPPED"
+    uart.write(0x158, 0)
+    ppi.write(0x508, 1)
+    uart.write(0x008, 1)
+    assert uart.read(0x158) == 0

@@ -19,23 +19,28 @@ class Counter:
 
     def __init__(self, now_cycles: Callable[[], int]) -> None:
         self._now = now_cycles
-        self._since = Fraction(0)
+        # A step takes `_cycles / _steps_in` core cycles; `_since` counts in core cycles times `_steps_in`. Whole numbers, because every access asks.
+        self._cycles, self._steps_in = 1, 1
+        self._since = 0
         self._value = 0
-        self.cycles_per_step = Fraction(1)
         self.limit = 0xFFFFFFFF
         self.is_running = False
 
     def _steps(self) -> int:
         """Return the steps since the value was settled last; the clock can go back a little when blocks get their price."""
-        return max(0, int((self._now() - self._since) / self.cycles_per_step)) if self.is_running else 0
+        return max(0, (self._now() * self._steps_in - self._since) // self._cycles) if self.is_running else 0
 
     def settle(self) -> int:
         """Bring the value up to now; return how often it has started again since it was settled last."""
         steps = self._steps()
-        if self.is_running:
-            self._since += steps * self.cycles_per_step
+        self._since += steps * self._cycles
         wraps, self._value = divmod(self._value + steps, self.limit + 1)
         return wraps
+
+    @property
+    def cycles_per_step(self) -> Fraction:
+        """Core cycles to one step."""
+        return Fraction(self._cycles, self._steps_in)
 
     @property
     def value(self) -> int:
@@ -44,26 +49,28 @@ class Counter:
 
     def set(self, value: int) -> None:
         """Set the count."""
-        self._since = Fraction(self._now())
+        self._since = self._now() * self._steps_in
         self._value = value % (self.limit + 1)
 
     def run(self, running: object) -> None:
         """Start or stop."""
         self.settle()
         if bool(running) != self.is_running:
-            self._since = Fraction(self._now())
+            self._since = self._now() * self._steps_in
         self.is_running = bool(running)
 
     def change(self, cycles_per_step: Fraction | int, limit: int) -> None:
         """Change the rate and the limit; the count goes on from where it is."""
         self.settle()
-        self.cycles_per_step, self.limit = Fraction(cycles_per_step), limit
+        cycles, steps = cycles_per_step.as_integer_ratio()
+        self._since = self._since * steps // self._steps_in
+        self._cycles, self._steps_in, self.limit = cycles, steps, limit
         self._value %= limit + 1
 
-    def cycle_of(self, target: int) -> Fraction | None:
-        """Return the core cycle at which the count next becomes `target`, later than now; None if it stands still or never gets there."""
+    def cycle_of(self, target: int) -> int | None:
+        """Return the first whole core cycle at which the count is next `target`, later than now; None if it stands still or never gets there."""
         if not self.is_running or not 0 <= target <= self.limit:
             return None
         self.settle()
         steps = (target - self._value) % (self.limit + 1) or self.limit + 1
-        return self._since + steps * self.cycles_per_step
+        return -(-(self._since + steps * self._cycles) // self._steps_in)

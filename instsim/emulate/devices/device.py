@@ -42,6 +42,8 @@ class Surroundings:
         ``locate(address)`` gives the device that answers at an address and the register's offset in it; None where none does.
     dma : list of callable
         What DMA controllers want called when a port has something for them.
+    event_watchers : list of callable
+        Called with the address of an event register when a device raises the event (Nordic).
     timer_reads : int
         How often the firmware read a clock.
     devices : dict of str to Device
@@ -58,6 +60,7 @@ class Surroundings:
     write_memory: Callable[[int, bytes], bool] = lambda _address, _data: False
     locate: Callable[[int], tuple[Device, int] | None] = lambda _address: None
     dma: list[Callable[[], None]] = field(default_factory=list)
+    event_watchers: list[Callable[[int], None]] = field(default_factory=list)
     timer_reads: int = 0
     devices: dict[str, Device] = field(default_factory=dict)
     _raising: dict[int, set[str]] = field(default_factory=dict)

@@ -8,12 +8,14 @@ from typing import ClassVar
 
 from instsim.emulate.devices.counter import Counter
 from instsim.emulate.devices.device import Device, Surroundings
+from instsim.emulate.devices.nrf_ppi import signal
 from instsim.emulate.events import ScheduledEvent
 from instsim.emulate.spec import DeviceSpec
 
 __all__ = ["NrfRtc", "NrfTimer"]
 
 _START, _STOP, _COUNT, _CLEAR, _CAPTURE = 0x000, 0x004, 0x008, 0x00C, 0x040
+_EVENTS_ENABLED = 0x340
 _COMPARE, _SHORTS, _INTEN, _INTENSET, _INTENCLR, _BITMODE, _PRESCALER, _CC = 0x140, 0x200, 0x300, 0x304, 0x308, 0x508, 0x510, 0x540
 _CHANNELS = 6
 _FIRST_COMPARE_BIT = 16
@@ -58,24 +60,34 @@ class _NrfCounter(Device):
             self.registers[_INTEN] = self.registers.get(_INTEN, 0) & ~value
         else:
             super().write(offset, value)
+            if _COMPARE <= offset < _COMPARE + 4 * _CHANNELS:
+                self._update()
+                return
+            if _CC <= offset < _CC + 4 * _CHANNELS:
+                self._plan((offset - _CC) // 4)
+                return
             self._set_rate()
         self._plan()
         self._update()
 
-    def _plan(self) -> None:
-        for channel in range(_CHANNELS):
+    def _plan(self, *channels: int) -> None:
+        """Find anew when channels compare next, all of them by default."""
+        for channel in channels or range(_CHANNELS):
             self.around.events.cancel(self._events.get(channel))
             self._events[channel] = None
-            wanted = self.registers.get(_INTEN, 0) >> (_FIRST_COMPARE_BIT + channel) & 1 or self.registers.get(_SHORTS, 0) >> channel & 1
+            enabled = self.registers.get(_INTEN, 0) | self.registers.get(_EVENTS_ENABLED, 0)
+            wanted = enabled >> (_FIRST_COMPARE_BIT + channel) & 1 or self.registers.get(_SHORTS, 0) >> channel & 1
             cycle = self._counter.cycle_of(self.registers.get(_CC + 4 * channel, 0)) if wanted else None
             if cycle is not None:
-                self._events[channel] = self.around.at(float(cycle), partial(self._compare, channel))
+                self._events[channel] = self.around.at(cycle, partial(self._compare, channel))
 
     def _compare(self, channel: int) -> None:
-        self.registers[_COMPARE + 4 * channel] = 1
         if self.registers.get(_SHORTS, 0) >> channel & 1:
             self._counter.set(0)
-        self._plan()
+            self._plan()
+        else:
+            self._plan(channel)
+        signal(self, _COMPARE + 4 * channel)
         self._update()
 
     def _update(self) -> None:
@@ -108,7 +120,7 @@ class NrfRtc(_NrfCounter):
     """RTC: 32768 Hz over a prescaler, 24 bits."""
 
     _RTC_CLEAR, _TRIGOVRFLW, _COUNTER, _RTC_PRESCALER = 0x008, 0x00C, 0x504, 0x508
-    _TICK, _EVTEN, _EVTENSET, _EVTENCLR = 0x100, 0x340, 0x344, 0x348
+    _EVTENSET, _EVTENCLR = 0x344, 0x348
     _LIMIT = (1 << 24) - 1
 
     def _set_rate(self) -> None:
@@ -128,8 +140,8 @@ class NrfRtc(_NrfCounter):
             self._counter.set(0 if offset == self._RTC_CLEAR else 0xFFFFF0)
             self._plan()
         elif offset == self._EVTENSET:
-            self.registers[self._EVTEN] = self.registers.get(self._EVTEN, 0) | value
+            super().write(_EVENTS_ENABLED, self.registers.get(_EVENTS_ENABLED, 0) | value)
         elif offset == self._EVTENCLR:
-            self.registers[self._EVTEN] = self.registers.get(self._EVTEN, 0) & ~value
+            super().write(_EVENTS_ENABLED, self.registers.get(_EVENTS_ENABLED, 0) & ~value)
         else:
             super().write(offset, value)

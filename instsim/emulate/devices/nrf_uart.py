@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from instsim.emulate.devices.device import Surroundings
+from instsim.emulate.devices.nrf_ppi import signal
 from instsim.emulate.devices.uart import Uart
 from instsim.emulate.spec import DeviceSpec
 
@@ -60,18 +61,19 @@ class NrfUarte(Uart):
         """Start a task, clear an event, or set a mask."""
         if offset == _TXD:
             self.transmit(value)
-            self.registers[_TXDRDY] = 1
+            signal(self, _TXDRDY)
         elif offset == _STARTTX:
             if value:
                 self._start_sending()
         elif offset == _STOPTX:
-            self.registers[_TXSTOPPED] = 1
+            signal(self, _TXSTOPPED)
         elif offset == _STARTRX:
             self._start_receiving()
         elif offset == _STOPRX:
             self._receiving = False
-            self.registers[_ENDRX] = self.registers[_RXTO] = 1
             self.registers[_RX_AMOUNT] = self._amount
+            signal(self, _ENDRX)
+            signal(self, _RXTO)
         elif offset == _FLUSHRX:
             self.received.clear()
         elif offset == _INTENSET:
@@ -87,23 +89,24 @@ class NrfUarte(Uart):
         return self.registers.get(_ENABLE, 0) & 15 == _UARTE_ENABLED
 
     def _start_sending(self) -> None:
-        self.registers[_TXSTARTED] = 1
+        signal(self, _TXSTARTED)
         if not self._is_uarte:
             return
         count = self.registers.get(_TX_MAXCNT, 0) & 0xFFFF
         for byte in self.around.read_memory(self.registers.get(_TX_PTR, 0), count) or bytes(count):
             self.transmit(byte)
         self.registers[_TX_AMOUNT] = count
-        self.registers[_TXDRDY] = self.registers[_ENDTX] = 1
+        signal(self, _TXDRDY)
+        signal(self, _ENDTX)
 
     def _start_receiving(self) -> None:
         self._receiving = True
         self._amount = 0
-        self.registers[_RXSTARTED] = 1
+        signal(self, _RXSTARTED)
 
     def receive(self, byte: int) -> None:
         """Deliver one byte: into memory for UARTE, else to be read."""
-        self.registers[_RXDRDY] = 1
+        signal(self, _RXDRDY)
         if not self._is_uarte:
             super().receive(byte)
             return
@@ -113,12 +116,12 @@ class NrfUarte(Uart):
             self._amount += 1
         if self._amount >= room:
             self.registers[_RX_AMOUNT] = self._amount
-            self.registers[_ENDRX] = 1
             self._receiving = False
+            signal(self, _ENDRX)
             if self.registers.get(_SHORTS, 0) & _ENDRX_STARTRX:
                 self._start_receiving()
             elif self.registers.get(_SHORTS, 0) & _ENDRX_STOPRX:
-                self.registers[_RXTO] = 1
+                signal(self, _RXTO)
         self.update()
         self.around.wire.taken(self)
 

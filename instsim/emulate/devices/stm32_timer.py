@@ -97,7 +97,7 @@ class Stm32Timer(Device):
                 target = 0 if flag == 0 else self.registers.get(_CCR1 + 4 * (flag - 1), 0) & self._mask
                 cycle = self._counter.cycle_of(target)
                 if cycle is not None:
-                    self._events[flag] = self.around.at(float(cycle), partial(self._happen, flag))
+                    self._events[flag] = self.around.at(cycle, partial(self._happen, flag))
 
     def _happen(self, flag: int) -> None:
         self._settle()
