@@ -123,6 +123,7 @@ class Machine:
         self._pc = self.start = 0
         self.initial_sp: int | None = None
         self.idle_ticks = 0
+        self.on_wake: Callable[[], None] = lambda: None
         self._counter_read_at: int | None = None
         self.csr_reads = 0
         vector_table = image.vector_table if image.vector_table is not None else 0
@@ -390,6 +391,7 @@ class Machine:
                 return
             events.fire_due(counters.ticks)
         self.processor.wake_up(self._pc)
+        self.on_wake()
 
     def stack_top(self) -> int | None:
         """Return the initial stack pointer, running start-up code block by block until it has set one; None if it does not soon."""

@@ -12,6 +12,7 @@ from instsim.emulate.missing_code import MissingCode
 from instsim.emulate.observed import observed_profile
 from instsim.emulate.observer import Observer
 from instsim.emulate.printed import await_output, printed_text
+from instsim.emulate.quiet import QuietWatch
 from instsim.emulate.region import KernelWatch, RegionRequest, RegionRule
 from instsim.emulate.region_access import Peek, Poke, RegionAccess
 from instsim.emulate.serial import RegionMark, SerialHost, SerialScript
@@ -124,7 +125,11 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
         access.before()
     top = machine.stack_top()
     paint = None if top is None else StackPaint(machine.memory, image, top)
-    host = None if options.serial is None else _connect(machine, observer, options.serial, ends=options.region.rule is RegionRule.SERIAL)
+    host = None
+    if options.serial is not None:
+        host = _connect(machine, observer, options.serial, ends=options.region.rule is RegionRule.SERIAL)
+    else:
+        QuietWatch(machine)
     stop = machine.run(options.budget_cycles, options.on_progress)
     if machine.memory_trace is not None:
         machine.memory_trace.keep()
@@ -190,7 +195,9 @@ def _check(machine: Machine, observer: Observer, request: RegionRequest, stop: S
     if observer.is_done:
         return
     wanted = observer.region_started
-    complete = stop.reason is StopReason.EXIT or (stop.reason is StopReason.DEADLOCK and not stop.message.startswith("the emulator"))
+    complete = stop.reason in (StopReason.EXIT, StopReason.IDLE) or (
+        stop.reason is StopReason.DEADLOCK and not stop.message.startswith("the emulator")
+    )
     if not wanted and request.fall_back and complete:
         return
     if wanted and observer.rule in (RegionRule.WHOLE_RUN, RegionRule.KERNELS) and complete:
@@ -200,6 +207,7 @@ def _check(machine: Machine, observer: Observer, request: RegionRequest, stop: S
         StopReason.EXIT: f"the firmware ended (exit code {machine.semihosting.exit_code})",
         StopReason.BUDGET: f"the budget of {machine.now_cycles():,} cycles was used up",
         StopReason.DEADLOCK: f"the firmware is stuck: {stop.message}",
+        StopReason.IDLE: f"the firmware waits: {stop.message}",
         StopReason.FAULT: f"the firmware failed: {stop.message}",
         StopReason.REGION_DONE: "the run ended",
     }[stop.reason]
@@ -217,6 +225,7 @@ def _check(machine: Machine, observer: Observer, request: RegionRequest, stop: S
         if instruction is not None and instruction.instruction_class in (UNKNOWN, UNSUPPORTED)
         else {
             StopReason.BUDGET: "raise --budget, or choose a shorter region with --region",
+            StopReason.IDLE: "it may wait for a host (--serial) or for a device that is not modelled; --region picks another region",
             StopReason.EXIT: "choose another region with --region or --call",
         }.get(stop.reason, "is this the right --board? A device that is not modelled can lead a firmware astray; --region picks another region")
     )

@@ -15,6 +15,7 @@ class StopReason(StrEnum):
     EXIT = "exit"
     BUDGET = "budget"
     DEADLOCK = "deadlock"
+    IDLE = "idle"
     FAULT = "fault"
 
 
@@ -29,7 +30,7 @@ class Stop:
     pc : int
         Where.
     message : str
-        What happened, for a fault or deadlock.
+        What happened, for a fault or deadlock, or how long the firmware has been idle.
     backtrace : tuple of int
         Addresses of the calls that led there, innermost first: the program counter, then return addresses found on the stack.
     """

@@ -24,6 +24,7 @@ _STOPS = {
     "exit": "the firmware exited",
     "budget": "the instruction budget was used up",
     "deadlock": "the firmware waited for something that never comes",
+    "idle": "the firmware came to rest: it sleeps, and only its timers wake it",
     "fault": "the firmware faulted",
 }
 

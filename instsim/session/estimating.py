@@ -187,6 +187,10 @@ def price_warnings(profile: BlockProfile, priced: CycleEstimate, target: Target)
         warnings.append("no inference was found: the figures are for the whole run, boot included; --region picks a function")
     if profile.run.stop_reason == "deadlock":
         warnings.append("the run ended in an endless loop or an endless wait")
+    if profile.run.stop_reason == "idle":
+        warnings.append(
+            "the run ended where the firmware only sleeps and wakes up for its timers; the last five seconds of its time brought nothing new"
+        )
     if target.core.emulated_cpu != profile.run.executed_on:
         warnings.append(f"the firmware ran as {profile.run.executed_on} and is priced as {target.core.name}")
     return tuple(dict.fromkeys(warnings))

@@ -1,0 +1,52 @@
+"""Firmware that has come to rest: it sleeps, wakes up for its clock tick, and sleeps again, for ever."""
+
+from __future__ import annotations
+
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
+from instsim.emulate.machine import Machine
+from instsim.emulate.stops import Stop, StopReason
+
+__all__ = ["QuietWatch"]
+
+_STRETCH_S = 1.0
+_STRETCHES = 5
+_LEAST_IDLE = 0.5
+
+
+class QuietWatch:
+    """Stops a machine on which nothing new has happened for five seconds of its time.
+
+    In each of these seconds the core slept for half of the time or more, ran no code that had not run before, and printed nothing: an RTOS with
+    all threads waiting, a sketch that waits for its host. A program that computes for long does not sleep, and one that pauses goes on sooner.
+
+    Parameters
+    ----------
+    machine : Machine
+        Watched whenever its core wakes up.
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._stretch_ticks = round(_STRETCH_S * machine.spec.clock_hz * TICKS_PER_CYCLE)
+        self._quiet = 0
+        self._last = self._state()
+        machine.on_wake = self._look
+
+    def _state(self) -> tuple[int, int, int, int]:
+        machine = self._machine
+        printed = len(machine.semihosting.text) + sum(map(len, machine.devices.around.wire.sent.values()))
+        return machine.counters.ticks, machine.idle_ticks, len(machine.counters.addresses), printed
+
+    def _look(self) -> None:
+        machine = self._machine
+        started, idle_then, *then = self._last
+        passed = machine.counters.ticks - started
+        if passed < self._stretch_ticks:
+            return
+        self._last = _, idle_now, *now = self._state()
+        is_quiet = then == now and idle_now - idle_then >= _LEAST_IDLE * passed
+        # A single long sleep counts for as many stretches as it holds.
+        self._quiet = self._quiet + passed // self._stretch_ticks if is_quiet else 0
+        if self._quiet >= _STRETCHES:
+            message = f"for {_STRETCHES * _STRETCH_S:.0f} s of its time it has slept, run no new code between, and printed nothing"
+            machine.stop(Stop(StopReason.IDLE, machine.next_pc, message, machine.backtrace()))

@@ -1,0 +1,38 @@
+"""Firmware that only sleeps and wakes up for its tick: the run ends, and says so."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from instsim.errors import RunError
+from instsim.session.facade import profile
+from instsim.session.request import Request
+
+_TICK_HANDLER = 0x0800_004F
+_CODE = bytes.fromhex("0348044941600721016030bffde7704710e000e07f4f120070470000")
+"""SysTick set to 10 ms at 120 MHz, then ``wfi`` in a loop; a handler that returns, and a function that nobody calls."""
+
+
+@pytest.fixture
+def resting(tmp_path: Path) -> Path:
+    path = tmp_path / "resting.bin"
+    path.write_bytes(struct.pack("<16I", 0x2000_1000, 0x0800_0041, *[0] * 13, _TICK_HANDLER) + _CODE)
+    return path
+
+
+def test_a_run_ends_when_nothing_new_has_happened_for_five_seconds(resting: Path) -> None:
+    ran = profile(resting, Request(board="nucleo-l4r5zi", base=0x0800_0000, use_cache=False))
+    assert ran.run.stop_reason == "idle"
+    ticks = sum(use.entries for use in ran.run.exceptions)
+    assert 500 <= ticks <= 700, "five seconds at 100 Hz, counted from the first one without news"
+    assert 5 <= ran.run.idle_cycles / 120e6 <= 7
+
+
+def test_a_region_that_a_resting_firmware_never_reaches_is_refused_with_the_reason(resting: Path) -> None:
+    request = Request(board="nucleo-l4r5zi", base=0x0800_0000, use_cache=False, region="0x08000058")
+    with pytest.raises(RunError, match="for 5 s of its time it has slept") as raised:
+        profile(resting, request)
+    assert "--serial" in (raised.value.hint or "")
