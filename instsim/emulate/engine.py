@@ -163,6 +163,12 @@ class Engine:
         self.uc.ctl_tlb_mode(unicorn.UC_TLB_VIRTUAL)
         self.uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._fill)
 
+    def close(self) -> None:
+        """Free the Unicorn instance, which its binding keeps in reference cycles; nothing may be asked of this engine afterwards."""
+        unicorn.Uc.release_handle(self._handle)
+        self._handle.value = None  # the binding would free it once more
+        vars(self).clear()
+
     # -- address translation -----------------------------------------------------------------------------------------------------
 
     def _fill(self, uc: Any, address: int, access: int, entry: Any, _data: Any) -> bool:

@@ -147,6 +147,16 @@ class Machine:
         else:
             start_at(self, entry)
 
+    def close(self) -> None:
+        """Free all that the machine holds; it is of no use afterwards.
+
+        Its parts point at each other, and most of what they hold is memory that Python's garbage collector does not see, so that it comes late.
+        """
+        self.engine.close()
+        for part in (self.counters, self.memory, self.memory_trace, self.calls, self):
+            if part is not None:
+                vars(part).clear()
+
     # -- set-up ------------------------------------------------------------------------------------------------------------------
 
     def _map_devices(self, start: int, size: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -117,6 +118,12 @@ def profile_image(image: FirmwareImage, spec: MachineSpec, options: RunOptions) 
         register_resets=options.register_resets,
         call_stacks=options.call_stacks,
     )
+    with closing(machine):
+        return _profile(machine, options)
+
+
+def _profile(machine: Machine, options: RunOptions) -> BlockProfile:
+    image = machine.image
     missing = MissingCode(machine, options.stubs)
     observer = Observer(machine, options.region, options.watch)
     access = RegionAccess(machine, options.pokes, options.peeks)

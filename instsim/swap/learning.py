@@ -7,6 +7,7 @@ operator: what sets the interpreter up, and what runs it. Nothing depends on sym
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
@@ -73,8 +74,10 @@ def learn_runner(image: FirmwareImage, make_machine: Callable[[], Machine], budg
     SwapError
         If the firmware runs no operator of a model of its own, or nothing was found that starts an inference.
     """
-    first = _first_run(image, make_machine(), budget_cycles)
-    return _second_run(image, make_machine(), first, budget_cycles)
+    with closing(make_machine()) as machine:
+        first = _first_run(image, machine, budget_cycles)
+    with closing(make_machine()) as machine:
+        return _second_run(image, machine, first, budget_cycles)
 
 
 class _SiteWatch:

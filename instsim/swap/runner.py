@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -91,6 +92,7 @@ class ModelRunner:
         self._memory_timing: Callable[[Spare], MemoryTiming] | None = None
         self._on_progress = on_progress
         self._eval_tensor: int | None = None
+        self._open = ExitStack()
         if facts is not None and facts.image_sha256 == image.sha256:
             self._build(facts)
         else:
@@ -121,7 +123,8 @@ class ModelRunner:
         self.facts = facts
         full_spec, spare = add_spare(self.spec, facts)
         timing = self._memory_timing(spare) if timed and self._memory_timing is not None else None
-        self._machine = self._make_machine(full_spec, timing)
+        self._open.close()
+        self._machine = self._open.enter_context(closing(self._make_machine(full_spec, timing)))
         self._stage = Stage(self._machine, facts, spare)
         self._issued = IssuedInstructions(self._machine)
         self._firmware = firmware_facts(self._image)

@@ -6,6 +6,7 @@ times; the third, warm pass is the measured one.
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -118,12 +119,16 @@ def run_program(path: Path, *, whole_run: bool = False, look_at_accesses: bool =
     RuntimeError
         If the program does not come to its exit.
     """
-    image = load_image(path)
-    machine = Machine(image, SIMULATED_SOC, memory_timing=memory)
+    with closing(Machine(load_image(path), SIMULATED_SOC, memory_timing=memory)) as machine:
+        return _profile(machine, whole_run=whole_run, look_at_accesses=look_at_accesses)
+
+
+def _profile(machine: Machine, *, whole_run: bool, look_at_accesses: bool) -> BlockProfile:
+    image = machine.image
     regions = _Regions(machine, look_at_accesses=look_at_accesses)
     stop = machine.run(_BUDGET_CYCLES)
     if stop.reason is not StopReason.EXIT:
-        raise RuntimeError(f"{path.name}: {stop.reason}: {stop.message}")
+        raise RuntimeError(f"{image.name}: {stop.reason}: {stop.message}")
     if whole_run:
         names = [WHOLE_RUN]
         ledger = Ledger(machine.counters, machine.memory_trace)
