@@ -51,7 +51,7 @@ def named_function(image: Any, address: int) -> str:
     return spans[0].name if spans else ""
 
 
-@pytest.mark.parametrize("expected", [i for i in manifest() if not i["name"].startswith(("exceptions", "devices"))], ids=identity)
+@pytest.mark.parametrize("expected", [i for i in manifest() if not i["name"].startswith(("exceptions", "devices", "dma"))], ids=identity)
 def test_program(expected: dict[str, Any]) -> None:
     image = load_image(firmware_elf() / expected["file"])
     machine = Machine(image, chip(expected["core"]))
