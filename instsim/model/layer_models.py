@@ -24,8 +24,14 @@ WRITABLE_KINDS = (
 """Operators that `layers_network` can write."""
 
 _INPUT_SCALE, _INPUT_ZERO = 0.05, -3
+_OUTPUT_SCALE = 0.05
+"""Of operators with weights: as in trained networks activations neither grow nor vanish from layer to layer, on which SOFTMAX would depend."""
+
 _INT8_SPREAD = 73.0
 """Standard deviation of evenly distributed int8 values."""
+
+_OUTPUT_SPREAD = 50.0
+"""Standard deviation of the outputs of operators with weights: few saturate."""
 
 
 def layers_tflite(layers: Sequence[Layer], seed: int = 0) -> bytes:
@@ -142,12 +148,12 @@ class _Drawing:
         draw = self._generator
         weights = draw.integers(-127, 128, shape, dtype=np.int8)
         several = layer.kind != "FULLY_CONNECTED" or layer.per_channel
-        weight_scales = tuple(((0.5 + draw.random(layer.out_channels)) * 0.01).tolist()) if several else (0.01,)
+        mean_scale = _OUTPUT_SCALE * _OUTPUT_SPREAD / (scale * math.sqrt(depth) * _INT8_SPREAD**2)
+        weight_scales = tuple(((0.5 + draw.random(layer.out_channels)) * mean_scale).tolist()) if several else (mean_scale,)
         inputs = [source, self._add(shape, weight_scales, 0, weights, axis=axis)]
         if layer.has_bias:
             bias = draw.integers(-2000, 2000, layer.out_channels).astype(np.int32)
             inputs.append(self._add((layer.out_channels,), tuple(scale * value for value in weight_scales), 0, bias, dtype="int32"))
-        out_scale = scale * 0.01 * math.sqrt(depth) * _INT8_SPREAD**2 / 50
         zero_point = -128 if layer.activation else int(draw.integers(-20, 20))
         out_shape = (layer.batch, layer.out_channels)
         options: dict[str, int | float] = {"fused_activation": layer.activation}
@@ -156,7 +162,7 @@ class _Drawing:
             options = _window(layer) | {"dilation_h": layer.dilation_height, "dilation_w": layer.dilation_width}
             if layer.kind == "DEPTHWISE_CONV_2D":
                 options["depth_multiplier"] = layer.depth_multiplier
-        return Operator(layer.kind, tuple(inputs), (self._add(out_shape, (out_scale,), zero_point),), options)
+        return Operator(layer.kind, tuple(inputs), (self._add(out_shape, (_OUTPUT_SCALE,), zero_point),), options)
 
 
 def _window(layer: Layer) -> dict[str, int | float]:

@@ -13,7 +13,7 @@ from instsim.predict.quantities import Quantities
 __all__ = ["assign_paths", "find_paths", "path_holds"]
 
 _FEWEST_SAMPLES = 14
-_LEAST_SHARE = 0.04
+_LEAST_SHARE = 0.08
 _MOST_SPLITS = 4
 
 Flags = npt.NDArray[np.bool_]

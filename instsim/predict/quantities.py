@@ -3,6 +3,9 @@
 A *quantity* is a name (``OH``: output rows). An *atom* is a quantity, or what loops over blocks of it count: ``C/4`` (whole fours), ``C%4`` (the
 rest), ``C%16/4``, ``[C>=16]``, ``[C%4==2]`` (one or nothing). A *term* is a product of atoms, ``VY*VX*C*OC``; the empty product is ``1``. A
 *literal* is a condition, ``C%4==0``, or its opposite, ``!C%4==0``.
+
+Some quantities have one value for each call of a function (`instsim.predict.copies`): an atom of such a quantity is its sum over all calls, so
+that ``[CPY>=0]`` is how many there are, and ``CPY%16/4`` what a loop in that function counts.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ import numpy.typing as npt
 
 from instsim.errors import PredictorError
 from instsim.model.layer import Layer
+from instsim.predict.copies import CALLS, JOINING, PADDING, WINDOWS, Axis, joining_calls, padding_calls, window_calls
+from instsim.predict.library_calls import Calls
 
 __all__ = ["QUANTITIES", "Quantities"]
 
@@ -32,6 +37,9 @@ _PLAIN = {
     "KH": "kernel_height", "KW": "kernel_width", "SH": "stride_height", "SW": "stride_width", "M": "depth_multiplier",
     "ACT": "activation", "BIAS": "has_bias", "PCH": "per_channel", "IN": "operands", "SAME": "same_padding",
 }  # fmt: skip
+
+_KIND_LETTERS = 3
+"""Of the names of calls, what is behind the lay-out's prefix."""
 
 _ATOM = re.compile(r"([A-Z]+)(?:%([1-9]\d{0,5}))?(?:/([1-9]\d{0,5}))?\Z")
 _INDICATOR = re.compile(r"\[([A-Z0-9%/]+)(==|>=)(\d{1,9})\]\Z")
@@ -96,9 +104,14 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
                 ("G", "outputs whose window is clipped"), ("PAD", "padding before"),
             )
         },
+        **CALLS,
     }
 )  # fmt: skip
 """Every quantity that terms may name, with what it is."""
+
+
+def _itself(values: Integers) -> Integers:
+    return values
 
 
 class Quantities:
@@ -115,6 +128,7 @@ class Quantities:
         self.count = len(layers)
         self._known: dict[str, Integers] = {}
         self._conditions: dict[str, Flags] = {}
+        self._calls: dict[str, Mapping[str, Calls]] = {}
 
     def take(self, rows: Integers) -> Quantities:
         """Return the quantities of some of the layers."""
@@ -124,11 +138,35 @@ class Quantities:
         return part
 
     def quantity(self, name: str) -> Integers:
-        """Return one quantity, shape (layers,)."""
+        """Return one quantity, shape (layers,); of calls, the sum over all of them."""
         found = self._known.get(name)
         if found is None:
-            found = self._known[name] = self._compute(name)
+            found = self._known[name] = self._over_calls(name, _itself) if name in CALLS else self._compute(name)
         return found
+
+    def _over_calls(self, name: str, of: Callable[[Integers], Integers]) -> Integers:
+        """Return the sum of a function of each call's value."""
+        prefix = name[:-_KIND_LETTERS]
+        if prefix not in self._calls:
+            self._calls[prefix] = {WINDOWS: self._window_calls, PADDING: self._padding_calls, JOINING: self._joining_calls}[prefix]()
+        total = np.zeros(self.count, np.int64)
+        for calls, value in self._calls[prefix][name[-_KIND_LETTERS:]]:
+            total += calls * of(value)
+        return total
+
+    def _window_calls(self) -> Mapping[str, Calls]:
+        rows, columns = (
+            Axis(*(self.quantity(part + axis) for part in ("", "O", "K", "S")), self.quantity(padding))
+            for axis, padding in (("H", "PADY"), ("W", "PADX"))
+        )
+        return window_calls(rows, columns, self.quantity("C"))
+
+    def _padding_calls(self) -> Mapping[str, Calls]:
+        rows, columns = ((self.quantity(axis), self.quantity(f"O{axis}")) for axis in "HW")
+        return padding_calls(rows, columns, self.quantity("C"))
+
+    def _joining_calls(self) -> Mapping[str, Calls]:
+        return joining_calls(self.quantity("R"), self.quantity("IN"), self.quantity("C"))
 
     def _compute(self, name: str) -> Integers:
         if name in _PLAIN:
@@ -162,16 +200,20 @@ class Quantities:
         if text == "1":
             return np.ones(self.count, np.int64)
         indicator = _INDICATOR.match(text)
-        if indicator is not None:
-            left, relation, right = self.atom(indicator[1]), indicator[2], int(indicator[3])
-            return ((left == right) if relation == "==" else (left >= right)).astype(np.int64)
-        plain = _ATOM.match(text)
-        if plain is None:
+        parsed = _ATOM.match(indicator[1] if indicator is not None else text)
+        if parsed is None:
             raise PredictorError(f"{text!r} is no term: names, '%' and '/' with numbers, conditions in brackets")
-        values = self.quantity(plain[1])
-        if plain[2] is not None:
-            values = values % int(plain[2])
-        return values // int(plain[3]) if plain[3] is not None else values
+        name, modulus, divisor = parsed[1], int(parsed[2] or 0), int(parsed[3] or 1)
+
+        def value(quantity: Integers) -> Integers:
+            found = (quantity % modulus if modulus else quantity) // divisor
+            if indicator is None:
+                return found
+            limit = int(indicator[3])
+            holds: Integers = ((found == limit) if indicator[2] == "==" else (found >= limit)).astype(np.int64)
+            return holds
+
+        return self._over_calls(name, value) if name in CALLS else value(self.quantity(name))
 
     def term(self, text: str) -> Integers:
         """Return a product of atoms, shape (layers,)."""

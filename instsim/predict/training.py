@@ -53,7 +53,7 @@ class TrainingPlan:
     share : float
         See `tolerance`.
     seconds : float
-        Time for one operator, after which no further layers are drawn.
+        Processor time for one operator, after which no further layers are drawn: a busy machine teaches the same.
     """
 
     first: int = 60
@@ -147,7 +147,7 @@ class _Teaching:
         self._priced: list[PricedKind] = []
 
     def taught(self) -> KindModel | None:
-        start = time.monotonic()
+        start = time.process_time()
         plan = self._plan
         self._teach([self._draw() for _ in range(plan.first)])
         if not self._samples:
@@ -159,7 +159,7 @@ class _Teaching:
         while True:
             fitted = fit_kind(self._kind, self._isa, self._samples, self._cores)
             self._priced = [*self._priced[-1:], price_kind(fitted.model, self._cores[0])]
-            spent = len(self._samples) >= plan.most or time.monotonic() - start > plan.seconds
+            spent = len(self._samples) >= plan.most or time.process_time() - start > plan.seconds
             if good >= 2 or without_gain >= 2 or spent or self._kind == DISPATCH:
                 break
             self._step(fitted, fresh)

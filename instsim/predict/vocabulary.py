@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from itertools import product
 
+from instsim.predict.copies import JOINING, PADDING, WINDOWS
+from instsim.predict.library_calls import KINDS
 from instsim.predict.predictor import DISPATCH
 
 __all__ = ["conditions_of", "terms_of"]
@@ -24,6 +26,10 @@ def _digits(name: str, steps: tuple[int, ...] = (2, 4, 8, 16, 64)) -> list[str]:
     if 64 in steps:
         atoms += [f"{name}/64", f"[{name}>=64]", f"{name}%64", f"[{name}%64>=1]", f"[{name}%64>=16]", f"{name}%64/16"]
     return atoms
+
+
+def _call_terms(layout: str) -> list[str]:
+    return [atom for name in KINDS for atom in (f"[{layout}{name}>=0]", f"[{layout}{name}>=1]", *_digits(layout + name))]
 
 
 def _join(*factors: str) -> str:
@@ -54,6 +60,7 @@ def terms_of(kind: str) -> tuple[str, ...]:
         channels += ["C*MB", "C*M/4", *_digits("M", (2, 4)), *_digits("OC", (2, 4, 16)), *(f"C*{atom}" for atom in _digits("M", (2, 4)))]
     terms += [_join(place, atom) for place, atom in product(_PLACES, channels)]
     if kind == "CONV_2D":
+        terms += _call_terms(WINDOWS)
         pixels = ("", "P", "P/2", "P%2", "OH*OW/2", "OH*OW%2", "[P>=2]", "OH", "OW", "P/4", "P%4", "[P>=4]")
         outputs = ("", "OC", "OC/2", "OC%2", "[OC>=2]", "OC/4", "OC%4", "[OC>=4]")
         terms += [_join(pixel, output, depth) for pixel, output, depth in product(pixels, outputs, ("", *_digits("K")))]
@@ -109,6 +116,7 @@ def _flat_terms(kind: str) -> list[str]:
             *_digits("OWC"),
             *(f"H*{a}" for a in _digits("WC")),
         ]
+        elements += [term for operator, layout in (("PAD", PADDING), ("CONCATENATION", JOINING)) if kind == operator for term in _call_terms(layout)]
         elements += [f"R*IN*{atom}" for atom in _digits("C")] + [f"P*{atom}" for atom in _digits("C")] + [f"H*{atom}" for atom in ("OWC", "OW")]
     return elements
 
