@@ -77,7 +77,10 @@ def main() -> int:
     priced = [
         core.name for core in cores if all(core.name in record.events for kind in kinds.values() for path in kind.paths for record in path.classes)
     ]
-    save_predictor(replace(taught, kinds=kinds, cores=tuple(priced), cost_stamp=cost_stamp()), arguments.output)
+    save_predictor(
+        replace(taught, kinds=kinds, cores=tuple(priced), cost_stamps={core.name: cost_stamp(core) for core in cores if core.name in priced}),
+        arguments.output,
+    )
     return 0
 
 

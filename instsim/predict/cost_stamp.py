@@ -30,7 +30,7 @@ def cost_stamp(core: CoreTable) -> str:
 @cache
 def _source_digest(pipeline: str) -> bytes:
     folder = Path(pipelines.__file__).resolve().parent
-    model = next(path for path in (folder / f"{pipeline.replace('-', '_')}.py",) if path.is_file())
+    model = folder / f"{pipeline}.py"
     digest = hashlib.sha256(model.read_bytes())
     for path in sorted({*(folder.parent / f"{name}.py" for name in _APPLIED_BY), *_imports(model, folder.parent)}):
         digest.update(path.name.encode())

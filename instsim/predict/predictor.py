@@ -157,8 +157,8 @@ class TaughtPredictor:
         By operator; `DISPATCH` among them.
     instsim_version : str
         That made it.
-    cost_stamp : str
-        Cost models that its events are of (`instsim.predict.cost_stamp`).
+    cost_stamps : mapping of str to str
+        By core: cost model that its events are of (`instsim.predict.cost_stamp`).
     """
 
     name: str
@@ -167,4 +167,4 @@ class TaughtPredictor:
     teacher: Teacher
     kinds: Mapping[str, KindModel]
     instsim_version: str
-    cost_stamp: str = ""
+    cost_stamps: Mapping[str, str] = field(default_factory=dict)

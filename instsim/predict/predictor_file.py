@@ -19,7 +19,7 @@ from instsim.predict.quantities import QUANTITIES, Quantities
 
 __all__ = ["FORMAT_VERSION", "load_predictor", "predictor_from", "predictor_text", "save_predictor"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised when files of before cannot be read any more."""
 
 _FORMAT = "instsim predictor"
@@ -103,7 +103,7 @@ def predictor_text(predictor: TaughtPredictor) -> str:
         "version": FORMAT_VERSION,
         "name": predictor.name,
         "instsim": predictor.instsim_version,
-        "cost_stamp": predictor.cost_stamp,
+        "cost_stamps": dict(predictor.cost_stamps),
         "isa": str(predictor.isa),
         "cores": list(predictor.cores),
         "teacher": asdict(predictor.teacher),
@@ -197,7 +197,7 @@ class _Reading:
             ),
             {kind.kind: kind for kind in kinds},
             _text(document["instsim"]),
-            _text(document["cost_stamp"]),
+            {_text(core): _text(stamp) for core, stamp in document["cost_stamps"].items()},
         )
 
     def _kind(self, kind: Mapping[str, Any]) -> KindModel:

@@ -306,7 +306,7 @@ class Predictor:
                 f"memory is taken as ideal: the flash of {self.target.board.name} has {waits} wait states, so the board is slower, most where "
                 "weights are read once; `instsim estimate runner.elf --model FILE` follows them"
             )
-        if self.taught.cost_stamp != cost_stamp():
+        if self.taught.cost_stamps.get(self.target.core.name) != cost_stamp(self.target.core):
             remarks.append(
                 f"cost models have changed since {self.taught.name} was taught: its cycles may be some percent off; "
                 "`instsim predictor train` teaches it again"

@@ -229,7 +229,7 @@ def _predictor(options: TrainingOptions, image: FirmwareImage, cores: Sequence[C
         Teacher(image.name, image.sha256, tuple(image.compilers), cores[0].emulated_cpu, options.kernels, dict(options.provenance)),
         taught,
         __version__,
-        cost_stamp(),
+        {core.name: cost_stamp(core) for core in cores if core.name in priced},
     )
 
 

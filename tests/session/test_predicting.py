@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from instsim.cost import CostModel
+from instsim.cost import CostModel, load_core
 from instsim.errors import ModelError, PredictorError, UsageError
 from instsim.model.layer import Layer
 from instsim.model.layer_models import layers_tflite
+from instsim.predict.cost_stamp import cost_stamp
 from instsim.predict.networks import DomainFlag
 from instsim.predict.predictor_file import load_predictor, predictor_from, predictor_text, save_predictor
 from instsim.predict.training import TrainingPlan
@@ -160,6 +161,20 @@ def test_every_predictor_that_comes_along_answers_for_its_cores():
         board = boards[found.cores[0]]
         (network,) = Predictor(found, Request(board=board)).predict([[POINTWISE, POINTWISE._replace(channels=9)]])
         assert 5 < network.cycles / network.macs < 500
+
+
+def test_every_predictor_that_comes_along_has_the_events_of_todays_cost_models():
+    for name, path in shipped_predictors().items():
+        found = load_predictor(path)
+        today = {core: cost_stamp(load_core(core)) for core in found.cores}
+        assert dict(found.cost_stamps) == today, f"{name}: a pipeline model has changed; tools/reprice_predictor.py brings the predictor up to date"
+
+
+def test_a_predictor_of_an_older_cost_model_says_so(taught):
+    old = replace(taught, cost_stamps=dict.fromkeys(taught.cores, "0" * 16))
+    for predictor, said in ((taught, False), (old, True)):
+        (network,) = Predictor(predictor, BOARD).predict([[DENSE]])
+        assert any("cost models have changed" in warning for warning in network.warnings) is said
 
 
 def test_no_board_and_no_model_are_said():
