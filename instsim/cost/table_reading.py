@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -105,10 +104,10 @@ def read_table(path: Path, kind: TableKind) -> TableFile:
     if len(contents) > _LARGEST_FILE:
         raise TableError(f"{what}: larger than {_LARGEST_FILE:,} bytes", hint="is this the right file?")
     try:
-        document = tomllib.loads(contents.decode("utf-8"))
+        document = artifacts.toml_document(contents)
     except UnicodeDecodeError as error:
         raise TableError(f"{what}: not UTF-8 text (byte {error.start})", hint=f"{kind.noun}s are TOML text") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise TableError(f"{what}: {error}", hint=f"compare with a {kind.noun} that comes with instsim") from error
     return TableFile(path, document, hashlib.sha256(contents).hexdigest())
 

@@ -42,7 +42,8 @@ class SystemState:
         self._ranges = self._range_words()
         self.tallies = np.zeros((len(system.paths), Tally.WORDS), np.int64)
         self.sites = np.zeros((sites, SiteWord.WORDS), np.int64)
-        self._spare_tallies, self._spare_sites = np.zeros_like(self.tallies), np.zeros_like(self.sites)
+        # Zeros of a shape take no memory before they are written; those of `zeros_like` do.
+        self._spare_tallies, self._spare_sites = np.zeros(self.tallies.shape, np.int64), np.zeros(self.sites.shape, np.int64)
         self._head = head = np.zeros(SystemWord.WORDS, np.uint64)
         head[SystemWord.READ_MAP] = self._maps[Access.READ].ctypes.data
         head[SystemWord.WRITE_MAP] = self._maps[Access.WRITE].ctypes.data

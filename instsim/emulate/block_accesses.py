@@ -112,7 +112,7 @@ class AccessFinder:
         """Return the accesses of a block."""
         offsets = instruction_offsets(self._isa, block.code)
         places = [block.address + offset for offset in offsets]
-        ends = [*places[1:], block.address + len(block.code)]
+        ends = [*places, block.address + len(block.code)][1:]
         starts, total = self._starts(block, len(places))
         steps = self._relevant(address_steps(self._isa, block.code, block.address, block.it_state), block.stack_paths)
         fetches = self._fetches(places, ends)

@@ -111,7 +111,7 @@ class MemoryTrace:
         fresh = [SystemState(system, MOST_SITES) for system in systems]
         for state, old in zip(fresh, self._systems, strict=False):
             # Paths keep their order whatever the settings are; what was counted stays.
-            state.sites[:] = old.sites
+            state.sites[: len(self._blocks.sites)] = old.sites[: len(self._blocks.sites)]
             state.tallies[: len(old.tallies)] = old.tallies[: len(state.tallies)]
         self._systems = fresh
         self._addresses = np.array([state.address for state in fresh], np.uint64)

@@ -59,11 +59,11 @@ def short_name(name: str) -> str:
         The name itself if it is not mangled. Of a mangled name that is not understood in full, as much as its plain identifiers tell.
     """
     plain, clones = split_clone_suffix(name)
-    readable = _demangled(plain)
-    if readable is not None:
-        return _RUST_HASH.sub("", readable[1]) + _bracketed(clones)
     parts = identifiers(plain)
-    return "::".join(parts) + _bracketed(clones) if parts else name
+    if parts:
+        return _RUST_HASH.sub("", "::".join(parts)) + _bracketed(clones)
+    readable = _demangled(plain)
+    return name if readable is None else _RUST_HASH.sub("", readable[1]) + _bracketed(clones)
 
 
 def split_clone_suffix(name: str) -> tuple[str, str]:
@@ -80,7 +80,7 @@ def identifiers(name: str) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Empty if the name is not mangled, or is more than identifiers and template arguments (operators, local names).
+        Empty if the name is not mangled, or is more than identifiers and template arguments (operators, local names, ABI tags).
     """
     start = _NAME_START.match(name)
     if start is None:
@@ -96,7 +96,7 @@ def identifiers(name: str) -> tuple[str, ...]:
         if name[position : position + 1] == "I":
             position = _end_of_template_arguments(name, position)
         if not start[1]:
-            return tuple(parts)
+            return () if name[position : position + 1] == "B" else tuple(parts)
     rest = name[position : position + 2]
     if rest in ("C1", "C2", "D0", "D1", "D2") and parts:
         return (*parts, ("~" if rest[0] == "D" else "") + parts[-1])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from io import BytesIO
-from typing import Any
+from typing import NamedTuple
 
 from instsim.errors import ImageError
 
@@ -21,12 +20,28 @@ _MAXIMUM_PROGRAM_HEADERS = 256
 _MAXIMUM_SECTIONS = 8192
 _MAXIMUM_NAME_BYTES = 1024
 _SHT_NOBITS = 8
+_PT_LOAD = 1
 
 _FILE_TYPES = {
     1: ("is a relocatable object file, not a firmware image", "link it into an executable first"),
     3: ("is a shared object or a position-independent executable", "link it at fixed addresses (without -shared and -pie)"),
     4: ("is a core dump, not a firmware image", "give the executable that was linked"),
 }
+
+
+class _SectionHeader(NamedTuple):
+    """``Elf32_Shdr``."""
+
+    name: int
+    kind: int
+    flags: int
+    address: int
+    offset: int
+    size: int
+    link: int
+    info: int
+    alignment: int
+    entry_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +138,16 @@ def read_elf(data: bytes, name: str) -> ElfFile:
         If it is no 32-bit little-endian executable for Arm or RISC-V, or if it is truncated or damaged.
     """
     phoff, phnum, shoff, shnum = _check_header(data, name)
-
-    from elftools.elf.elffile import ELFFile  # noqa: PLC0415 -- 40 ms of imports that only ELF files need
-
-    elf = ELFFile(BytesIO(data))
+    (machine,), (entry,), (flags,) = struct.unpack_from("<H", data, 18), struct.unpack_from("<I", data, 24), struct.unpack_from("<I", data, 36)
+    (names_section,) = struct.unpack_from("<H", data, 50)
     return ElfFile(
         data=data,
-        machine=EM_RISCV if elf["e_machine"] == "EM_RISCV" else EM_ARM,
-        flags=elf["e_flags"],
-        entry=elf["e_entry"],
+        machine=machine,
+        flags=flags,
+        entry=entry,
         headers_end=max(_ELF_HEADER_BYTES, phoff + phnum * _PROGRAM_HEADER_BYTES),
-        loads=_loads(elf, data, name, phoff, phnum),
-        sections=_sections(elf, data, shoff, shnum) if shoff else (),
+        loads=_loads(data, name, phoff, phnum),
+        sections=_sections(data, shoff, shnum, names_section) if shoff else (),
     )
 
 
@@ -191,48 +204,37 @@ def _check_inside(data: bytes, name: str, what: str, offset: int, size: int) -> 
         )
 
 
-def _loads(elf: Any, data: bytes, name: str, phoff: int, phnum: int) -> tuple[ProgramHeader, ...]:
-    from elftools.common.utils import struct_parse  # noqa: PLC0415 -- loaded by then
-
+def _loads(data: bytes, name: str, phoff: int, phnum: int) -> tuple[ProgramHeader, ...]:
     loads = []
     for index in range(phnum):
-        header = struct_parse(elf.structs.Elf_Phdr, elf.stream, phoff + index * _PROGRAM_HEADER_BYTES)
-        if header["p_type"] != "PT_LOAD" or header["p_memsz"] == header["p_filesz"] == 0:
+        kind, offset, vaddr, paddr, filesz, memsz, flags, _align = struct.unpack_from("<8I", data, phoff + index * _PROGRAM_HEADER_BYTES)
+        if kind != _PT_LOAD or memsz == filesz == 0:
             continue
-        if header["p_memsz"] < header["p_filesz"]:
-            raise ImageError(
-                f"{name}: damaged ELF file: segment {index} has {header['p_filesz']:,} bytes in the file but {header['p_memsz']:,} in memory"
-            )
-        _check_inside(data, name, f"the bytes of segment {index}", header["p_offset"], header["p_filesz"])
-        loads.append(
-            ProgramHeader(header["p_offset"], header["p_vaddr"], header["p_paddr"], header["p_filesz"], header["p_memsz"], header["p_flags"])
-        )
+        if memsz < filesz:
+            raise ImageError(f"{name}: damaged ELF file: segment {index} has {filesz:,} bytes in the file but {memsz:,} in memory")
+        _check_inside(data, name, f"the bytes of segment {index}", offset, filesz)
+        loads.append(ProgramHeader(offset, vaddr, paddr, filesz, memsz, flags))
     return tuple(loads)
 
 
-def _sections(elf: Any, data: bytes, shoff: int, shnum: int) -> tuple[ElfSection, ...]:
-    from elftools.common.utils import struct_parse  # noqa: PLC0415 -- loaded by then
-
-    # Section objects of pyelftools follow links to other sections while they are made, so that one damaged link
-    # would lose them all: only the headers are read with it.
-    headers = [struct_parse(elf.structs.Elf_Shdr, elf.stream, shoff + index * _SECTION_HEADER_BYTES) for index in range(shnum)]
+def _sections(data: bytes, shoff: int, shnum: int, names_section: int) -> tuple[ElfSection, ...]:
+    headers = [_SectionHeader._make(struct.unpack_from("<10I", data, shoff + index * _SECTION_HEADER_BYTES)) for index in range(shnum)]
     names = b""
-    index = elf["e_shstrndx"]
-    if index < len(headers):
-        start, size = headers[index]["sh_offset"], headers[index]["sh_size"]
-        names = data[start : start + size]
+    if names_section < shnum:
+        start = headers[names_section].offset
+        names = data[start : start + headers[names_section].size]
     return tuple(
         ElfSection(
-            name=_name(names, header["sh_name"]),
-            kind=struct.unpack_from("<I", data, shoff + number * _SECTION_HEADER_BYTES + 4)[0],
-            flags=header["sh_flags"],
-            address=header["sh_addr"],
-            offset=header["sh_offset"],
-            size=header["sh_size"],
-            link=header["sh_link"],
-            entry_size=header["sh_entsize"],
+            name=_name(names, header.name),
+            kind=header.kind,
+            flags=header.flags,
+            address=header.address,
+            offset=header.offset,
+            size=header.size,
+            link=header.link,
+            entry_size=header.entry_size,
         )
-        for number, header in enumerate(headers)
+        for header in headers
     )
 
 

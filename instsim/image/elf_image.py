@@ -61,12 +61,9 @@ def load_elf(data: bytes, name: str) -> FirmwareImage:
     ImageError
         If it is none, or damaged: nothing else is raised whatever the bytes are.
     """
-    from elftools.common.exceptions import ELFError  # noqa: PLC0415 -- pyelftools is imported only for ELF files
-    from elftools.construct import ConstructError  # noqa: PLC0415
-
     try:
         return _image(read_elf(data, name), name)
-    except (ELFError, ConstructError, *_DAMAGE) as error:
+    except _DAMAGE as error:
         raise ImageError(f"{name}: damaged ELF file ({type(error).__name__}: {error})", hint="copy or build the file again") from error
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from instsim.errors import ImageError
+from instsim.image.elf_headers import read_elf
 from instsim.image.line_program import Budget, LineProgramError, Strings, read_unit
 
 __all__ = ["SourceLine", "SourceLines", "read_source_lines"]
@@ -87,11 +89,6 @@ def read_source_lines(path: Path, sha256: str, start: int, stop: int) -> SourceL
     SourceLines
         Empty, with the reason, for a file without line information or with damaged one; nothing is raised.
     """
-    from elftools.common.exceptions import ELFError  # noqa: PLC0415 -- loaded by then
-
-    from instsim.errors import ImageError  # noqa: PLC0415
-    from instsim.image.elf_headers import read_elf  # noqa: PLC0415 -- loads pyelftools
-
     try:
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != sha256:
@@ -106,7 +103,7 @@ def read_source_lines(path: Path, sha256: str, start: int, stop: int) -> SourceL
             contents = elf.contents(section)
             if contents is not None:
                 found[section.name] = _plain(bytes(contents), compressed=bool(section.flags & _SHF_COMPRESSED))
-    except (OSError, ImageError, ELFError, LineProgramError, ValueError, LookupError, struct.error, zlib.error) as error:
+    except (OSError, ImageError, LineProgramError, ValueError, LookupError, struct.error, zlib.error) as error:
         return SourceLines(problem=f"the debug information cannot be read ({error})")
     lines = found.get(".debug_line", b"")
     if not lines:

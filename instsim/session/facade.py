@@ -21,8 +21,7 @@ from instsim.session.regions import find_region, find_watch
 from instsim.session.remembered import remembered_profile
 from instsim.session.request import Request
 from instsim.session.settings import Settings, find_settings
-from instsim.session.surroundings import checked_patterns, find_entry, find_peeks, find_pokes, find_serial, find_stubs
-from instsim.session.svd import register_resets
+from instsim.session.surroundings import checked_patterns, find_entry, find_peeks, find_pokes, find_register_resets, find_serial, find_stubs
 
 __all__ = ["estimate", "load_firmware", "profile", "profile_for", "saved_target", "with_settings"]
 
@@ -88,7 +87,7 @@ def _run(image: FirmwareImage, target: Target, request: Request, variants: Seque
         pokes=find_pokes(image, request),
         peeks=(peeks := find_peeks(image, request)).places,
         on_peek=peeks.write,
-        register_resets=register_resets(Path(request.svd)) if request.svd is not None else {},
+        register_resets=find_register_resets(request),
         watch=find_watch(image, request),
         budget_cycles=request.budget_cycles,
         block_cycles=prices,

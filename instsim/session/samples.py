@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from instsim import artifacts
 from instsim.cost.board import load_board
 from instsim.cost.core_table import load_core
 from instsim.errors import UsageError
@@ -77,7 +77,7 @@ def choose_sample(name: str, request: Request) -> Sample:
     board = load_board(board_name)
     core = load_core(request.core or board.core)
     folder = firmware_elf()
-    images = tomllib.loads((folder / "manifest.toml").read_text("utf-8"))["image"]
+    images = artifacts.toml_document((folder / "manifest.toml").read_bytes())["image"]
     builds = {image["core"]: image for image in images if image["name"] == name}
     # A Cortex-M3 runs what is built for the M0+: there is no build of its own.
     wanted = _RISCV_CORE if core.isa is Isa.RV32 else {"cortex-m3": "cortex-m0plus"}.get(core.name, core.name)

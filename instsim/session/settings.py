@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -60,19 +59,33 @@ def find_settings(folder: str | Path | None = None) -> Settings:
             path = place / name
             if not path.is_file():
                 continue
-            table: Any = _read(path)
-            if name == "pyproject.toml":
-                tool = table.get("tool")
-                table = tool.get("instsim") if isinstance(tool, dict) else None
+            table: Any = _read(path) if name == "instsim.toml" else _tool_table(path)
             if table is not None:
                 return _settings(table, path)
     return Settings()
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _tool_table(path: Path) -> Any:
+    """Return what a ``pyproject.toml`` says under ``tool.instsim``, None for nothing."""
+    if b"instsim" not in _contents(path):
+        return None
+    tool = _read(path).get("tool")
+    return tool.get("instsim") if isinstance(tool, dict) else None
+
+
+def _contents(path: Path) -> bytes:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        return path.read_bytes()
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read: {error}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 -- most runs read no TOML
+
+    try:
+        return tomllib.loads(_contents(path).decode("utf-8"))
+    except UnicodeDecodeError as error:
         raise TableError(f"{path}: cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise TableError(f"{path}: not TOML: {error}") from error

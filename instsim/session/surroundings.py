@@ -15,7 +15,7 @@ from instsim.image import FirmwareImage
 from instsim.session.regions import place_address
 from instsim.session.request import Request
 
-__all__ = ["PeekFiles", "checked_patterns", "find_entry", "find_peeks", "find_pokes", "find_serial", "find_stubs"]
+__all__ = ["PeekFiles", "checked_patterns", "find_entry", "find_peeks", "find_pokes", "find_register_resets", "find_serial", "find_stubs"]
 
 
 def find_serial(image: FirmwareImage, request: Request, board: Board) -> SerialScript | None:
@@ -33,6 +33,21 @@ def find_serial(image: FirmwareImage, request: Request, board: Board) -> SerialS
     from instsim.session.serial_script import find_script  # noqa: PLC0415 -- loads pydantic
 
     return find_script(image, request.serial, read_file(request.input_file, "--input"), tuple(device.name for device in board.models))
+
+
+def find_register_resets(request: Request) -> dict[int, int]:
+    """Return the reset values of registers, by address, that ``--svd`` gives; empty without it.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or is no CMSIS-SVD file.
+    """
+    if request.svd is None:
+        return {}
+    from instsim.session.svd import register_resets  # noqa: PLC0415 -- loads a parser of XML
+
+    return register_resets(Path(request.svd))
 
 
 def read_file(path: str | None, option: str) -> bytes | None:

@@ -22,7 +22,7 @@ from instsim.session.machines import machine_spec
 from instsim.session.memories import MemorySimulation, memory_simulation
 from instsim.session.model_file import check_model_options, model_name, read_model_file
 from instsim.session.request import Request
-from instsim.session.svd import register_resets
+from instsim.session.surroundings import find_register_resets
 from instsim.session.verification import verify_outputs
 from instsim.swap.checks import tensor_bytes
 from instsim.swap.facts import RunnerFacts
@@ -79,7 +79,7 @@ def make_runner(
         machine_spec(target.machine_board, target.core, target.clock_hz),
         facts=facts,
         block_cycles=partial(CostModel(target.core).static_cycles, target.core.isa),
-        register_resets=register_resets(Path(request.svd)) if request.svd is not None else {},
+        register_resets=find_register_resets(request),
         budget_cycles=request.budget_cycles,
         on_progress=request.on_progress,
         memory_timing=None if on_memory is None or memory_simulation(target, request) is None else timing,

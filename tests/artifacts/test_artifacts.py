@@ -1,6 +1,7 @@
 """The disk cache gives back what was stored, or nothing."""
 
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,23 @@ def test_a_package_has_a_stamp_without_being_imported(tmp_path, monkeypatch):
     assert len({plain, first, artifacts.package_stamp("stamped_package")}) == 3
     with pytest.raises(ModuleNotFoundError):
         artifacts.package_stamp("no_such_package_anywhere")
+
+
+def test_a_toml_file_says_the_same_when_it_was_kept(cache):
+    contents = b'a = 1\nb = 1.5e-3\nc = inf\n[d]\nnames = ["x", "\\u00e9"]\nyes = true\n[[d.rows]]\nbig = 0xFFFFFFFFFF\n'
+    first = artifacts.toml_document(contents)
+    (kept,) = (cache / "toml").iterdir()
+    assert kept.is_file()
+    assert artifacts.toml_document(contents) == first == tomllib.loads(contents.decode())
+
+
+def test_a_toml_file_with_a_date_is_read_each_time(cache):
+    contents = b"day = 2026-01-02\n"
+    assert artifacts.toml_document(contents) == artifacts.toml_document(contents) == tomllib.loads(contents.decode())
+    assert not (cache / "toml").exists()
+
+
+@pytest.mark.parametrize("contents", [b"a = ", b"a = '\xff'"])
+def test_what_is_no_toml_is_a_value_error(contents):
+    with pytest.raises(ValueError, match=r"Invalid value|utf-8"):
+        artifacts.toml_document(contents)

@@ -148,6 +148,12 @@ def test_no_schedule_is_asked_for_where_stalls_do_not_depend_on_time() -> None:
     assert made.asked == []
 
 
+def test_a_block_that_is_not_in_memory_does_nothing() -> None:
+    # A jump to nowhere: the emulator begins a block there before it faults.
+    made = Made(UNTIMED)
+    assert made.programs.program(0x6000_0000, b"", RAM) == NOTHING_TO_DO
+
+
 def test_sites_of_a_program() -> None:
     made = Made(remember_sites=True)
     made.programs.program(FLASH + 0x200, POP, RAM)

@@ -52,6 +52,7 @@ def test_names(mangled, full, short):
         ("_ZN3fooL3barEv", ("foo", "bar")),
         ("_ZN3fooC1Ei", ("foo", "foo")),
         ("_ZN3fooplEi", ()),
+        ("_Z3fooB5cxx11v", ()),  # an ABI tag belongs to the name
         ("_ZN99fooE", ()),
         ("main", ()),
     ],
