@@ -5,7 +5,7 @@ The language is what hooks need. Every value is an unsigned word of 64 bits, a t
 ``for ... in range(...)``, conditional expressions, comparisons, ``in`` a set that is written out, ``and`` and ``or`` (which give truth values),
 assignments to names, pairs of them and elements of views, calls of other such functions, ``min``, ``max`` and ``len``. Whatever is known beforehand
 (globals, variables of an enclosing function, members of enumerations, tuples of numbers) is a constant; a branch that a constant rules out is not
-compiled.
+compiled. A function whose name begins with ``seldom_`` stays out of line and takes no registers from what calls it.
 
 Compiling a hook takes a few tenths of a second: a general compiler of Python takes that for its import alone.
 """
@@ -32,6 +32,7 @@ __all__ = ["EntryPoint", "compile_to_object"]
 _WORD, _TRUTH = ir.IntType(64), ir.IntType(1)
 _WORD_MASK = (1 << 64) - 1
 _OPTIMIZATION = 3
+_SELDOM = "seldom_"
 
 _BINARY: dict[type[ast.operator], tuple[str, Callable[[int, int], int]]] = {
     ast.Add: ("add", operator.add),
@@ -156,6 +157,9 @@ class _Module:
             kind = ir.FunctionType(_WORD, [value.code.type for value in values])
             compiled = ir.Function(self.module, kind, f"{function.__name__}.{len(self._functions)}")
             compiled.linkage = "internal"
+            if function.__name__.lstrip("_").startswith(_SELDOM):
+                compiled.attributes.add("noinline")
+                compiled.attributes.add("cold")
             source = _Function(self, function, self._source(function), compiled)
             self._functions[key] = compiled, source.compile([value.view for value in values])
         compiled, returns = self._functions[key]

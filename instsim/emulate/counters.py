@@ -27,6 +27,7 @@ _CLOCK_AND_FLOW = (
     BlockState.DEADLINE,
     BlockState.STOPPED,
     BlockState.BUFFERED,
+    BlockState.BUFFERED_RECORD,
     BlockState.LANDED,
     BlockState.INTERRUPT_WAITING,
     BlockState.NEW_BLOCK_SIZE,

@@ -42,6 +42,7 @@ _PAGES, _LIST, _LIST_LENGTH = int(BlockState.PAGES), int(BlockState.LIST), int(B
 _COUNT, _FALLTHROUGHS, _COST, _SIZE = int(Record.EXECUTIONS), int(Record.FALLTHROUGHS), int(Record.TICKS), int(Record.SIZE)
 _CODE, _BRANCHES, _BRANCHES_LENGTH = int(BlockState.CODE), int(BlockState.BRANCHES), int(BlockState.BRANCHES_LENGTH)
 _BUFFERED, _LANDED, _BRANCH_BLOCK = int(BlockState.BUFFERED), int(BlockState.LANDED), int(BranchRecord.BLOCK)
+_BUFFERED_RECORD = int(BlockState.BUFFERED_RECORD)
 _SITES, _NEW_BLOCK, _NEW_BLOCK_SIZE = int(BlockState.SITES), int(BlockState.NEW_BLOCK), int(BlockState.NEW_BLOCK_SIZE)
 _BRANCH_ADDRESS, _HITS, _HITS_BEHIND_JUMP, _EXITS = (
     int(BranchRecord.ADDRESS),
@@ -135,21 +136,28 @@ def _find_branch(address: Any, size: Any, state: Any) -> Any:
 def _step_target_buffer(record: Any, address: Any, sequential: Any, state: Any) -> None:
     """Step `instsim.dynamics.target_buffer.TargetBuffer` over a backward branch that was followed by the block at `address`."""
     branch = words(record)
-    source = branch[_BRANCH_ADDRESS]
     landed = state[_LANDED]
-    if state[_BUFFERED] == source and landed >> 2 != source >> 2:
-        if sequential:
+    if sequential:
+        source = branch[_BRANCH_ADDRESS]
+        if state[_BUFFERED] == source and landed >> 2 != source >> 2:
             branch[_EXITS] += 1
             state[_BUFFERED] = _NOWHERE
+            state[_BUFFERED_RECORD] = 0
             state[_LANDED] = address
-        else:
+    elif record == state[_BUFFERED_RECORD] and landed == _NOWHERE:
+        # What most branches of a loop do: predicted again, and nothing to note but that.
+        branch[_HITS] += 1
+    else:
+        source = branch[_BRANCH_ADDRESS]
+        state[_BUFFERED_RECORD] = record
+        if state[_BUFFERED] == source and landed >> 2 != source >> 2:
             branch[_HITS] += 1
             if landed == branch[_BRANCH_BLOCK]:
                 branch[_HITS_BEHIND_JUMP] += 1
             state[_LANDED] = _NOWHERE
-    elif not sequential:
-        state[_BUFFERED] = source
-        state[_LANDED] = address
+        else:
+            state[_BUFFERED] = source
+            state[_LANDED] = address
 
 
 def _trace_memory(engine: Any, address: Any, at: Any, sequential: Any, state: Any) -> None:
@@ -183,7 +191,7 @@ def _holds_awaited(start: Any, end: Any, pages: Any) -> Any:
     return False
 
 
-def _enters_kernel(engine: Any, address: Any, state: Any) -> Any:
+def _seldom_enters_kernel(engine: Any, address: Any, state: Any) -> Any:
     """Whether the block at `address`, behind one that may have ended in a call through a register, is a kernel's first and nobody was told."""
     if state[_CALL_WATCH] == 0 or state[_PREVIOUS_END] == _NOWHERE:
         return False
@@ -201,7 +209,7 @@ def _enters_kernel(engine: Any, address: Any, state: Any) -> Any:
     return True
 
 
-def _stop(engine: Any, state: Any) -> None:
+def _seldom_stop(engine: Any, state: Any) -> None:
     """Stop the machine before a block is counted: it has not run, and is met again on resuming."""
     state[_STOPPED] = 1
     _call_stop(state[_STOP], engine)
@@ -209,36 +217,63 @@ def _stop(engine: Any, state: Any) -> None:
         _call_leave(state[_LEAVE], engine, 0)
 
 
-def _make_block_hook(*, follow: bool, stacks: bool = False, memory: bool = False) -> Any:
-    """Return the block hook; it is decided at compile time whether it follows the backward branches of RV32 code, and calls."""
+def _make_block_hook(*, rv32: bool, branches: bool, stacks: bool, memory: bool) -> Any:
+    """Return the block hook; it is decided at compile time which code it is for, and whether it follows backward branches, calls and memories."""
+
+    def seldom_wait(engine: Any, address: Any, size: Any, state: Any) -> Any:
+        """Stop the machine before a new block that somebody wants to see first; return whether it was stopped."""
+        if rv32 and state[_SITES] != 0 and holds_new_site(address, size, state):
+            state[_NEW_BLOCK] = address
+            state[_NEW_BLOCK_SIZE] = size
+            _seldom_stop(engine, state)
+            return True
+        if state[_AWAITED] != 0 and _holds_awaited(address, address + size, state[_AWAITED]):
+            state[_HELD_BLOCK] = address
+            state[_HELD_BLOCK_SIZE] = size
+            _seldom_stop(engine, state)
+            return True
+        return False
+
+    def seldom_learn(address: Any, size: Any, at: Any, state: Any) -> None:
+        """Fill the record of a new block."""
+        record = words(at)
+        length = size
+        if rv32 and state[_SITES] != 0:
+            length = size_until_exit(address, length, state)
+        record[_COST] = length << 5
+        record[_SIZE] = length
+        if branches:
+            record[_SIZE] |= _find_branch(address, length, state) << 16
+        if rv32:
+            record[_SIZE] |= riscv_calls_register(address + length, state[_CODE]) * _CALLS_REGISTER
+        else:
+            record[_SIZE] |= thumb_calls_register(address + length, state[_CODE]) * _CALLS_REGISTER
+        if stacks:
+            side = words(at + words(state[_CALLS])[_SIDES])
+            side[_KIND] = riscv_end(address, length, state[_CODE]) if rv32 else thumb_end(address, length, state[_CODE])
+        blocks = words(state[_LIST])
+        blocks[state[_LIST_LENGTH]] = address
+        state[_LIST_LENGTH] += 1
 
     def on_block(engine: Any, address: Any, size: Any, state_address: Any) -> None:
         state = words(state_address)
         if state[_TICKS] >= state[_DEADLINE]:
-            _stop(engine, state)
+            _seldom_stop(engine, state)
             return
         pages = words(state[_PAGES])
         at = pages[address >> 12] + ((address & 0xFFF) << 4)
         record = words(at)
-        if record[_SIZE] == 0:
-            if follow and state[_SITES] != 0 and holds_new_site(address, size, state):
-                state[_NEW_BLOCK] = address
-                state[_NEW_BLOCK_SIZE] = size
-                _stop(engine, state)
-                return
-            if state[_AWAITED] != 0 and _holds_awaited(address, address + size, state[_AWAITED]):
-                state[_HELD_BLOCK] = address
-                state[_HELD_BLOCK_SIZE] = size
-                _stop(engine, state)
-                return
+        is_new = record[_SIZE] == 0
+        if is_new and seldom_wait(engine, address, size, state):
+            return
         previous = words(state[_PREVIOUS_RECORD])
         sequential = address == state[_PREVIOUS_END]
         if sequential:
             previous[_FALLTHROUGHS] += 1
-        elif previous[_SIZE] & _CALLS_REGISTER != 0 and _enters_kernel(engine, address, state):
-            _stop(engine, state)
+        elif previous[_SIZE] & _CALLS_REGISTER != 0 and _seldom_enters_kernel(engine, address, state):
+            _seldom_stop(engine, state)
             return
-        if follow:
+        if branches:
             branch = previous[_SIZE] >> 16
             if branch != 0:
                 _step_target_buffer(branch, address, sequential, state)
@@ -246,29 +281,13 @@ def _make_block_hook(*, follow: bool, stacks: bool = False, memory: bool = False
                 state[_LANDED] = address
         if stacks:
             follow_call(address, at, sequential, state[_PREVIOUS_RECORD], state[_PREVIOUS_END], words(state[_CALLS]))
-        state[_PREVIOUS_END] = address + size
         state[_PREVIOUS_RECORD] = at
         count = record[_COUNT]
         record[_COUNT] = count + 1
-        if count == 0 and record[_SIZE] == 0:
-            length = size
-            if follow and state[_SITES] != 0:
-                length = size_until_exit(address, length, state)
-            record[_COST] = length << 5
-            record[_SIZE] = length
-            if follow:
-                record[_SIZE] |= _find_branch(address, length, state) << 16
-            if follow:
-                record[_SIZE] |= riscv_calls_register(address + length, state[_CODE]) * _CALLS_REGISTER
-            else:
-                record[_SIZE] |= thumb_calls_register(address + length, state[_CODE]) * _CALLS_REGISTER
-            if stacks:
-                side = words(at + words(state[_CALLS])[_SIDES])
-                side[_KIND] = riscv_end(address, length, state[_CODE]) if follow else thumb_end(address, length, state[_CODE])
-            blocks = words(state[_LIST])
-            blocks[state[_LIST_LENGTH]] = address
-            state[_LIST_LENGTH] += 1
-        if follow and record[_SIZE] != 0:
+        if is_new and count == 0:
+            seldom_learn(address, size, at, state)
+        state[_PREVIOUS_END] = address + size
+        if rv32 and record[_SIZE] != 0:
             state[_PREVIOUS_END] = address + (record[_SIZE] & _SIZE_MASK)
         state[_TICKS] += record[_COST]
         if memory:
@@ -318,6 +337,7 @@ def hook_entries() -> dict[str, EntryPoint]:
     return {"divide": EntryPoint(_on_divide, _PARAMETERS), "unmask": EntryPoint(_on_unmask, _PARAMETERS)}
 
 
-def block_hook_entries(isa: Isa, *, stacks: bool, memory: bool) -> dict[str, EntryPoint]:
-    """Return the hook on blocks; with `stacks` it follows calls, with `memory` it simulates memories."""
-    return {"block": EntryPoint(_make_block_hook(follow=isa is Isa.RV32, stacks=stacks, memory=memory), _PARAMETERS)}
+def block_hook_entries(isa: Isa, *, branches: bool, stacks: bool, memory: bool) -> dict[str, EntryPoint]:
+    """Return the hook on blocks; see `instsim.emulate.native.load_block_hook`."""
+    rv32 = isa is Isa.RV32
+    return {"block": EntryPoint(_make_block_hook(rv32=rv32, branches=branches and rv32, stacks=stacks, memory=memory), _PARAMETERS)}

@@ -64,6 +64,8 @@ class BlockState(IntEnum):
     """The branch in the target buffer (`instsim.dynamics.target_buffer`), or `NOWHERE`."""
     LANDED = 14
     """Address where fetch last started anew (a jump that was not predicted, or behind a misprediction); `NOWHERE` behind a predicted jump."""
+    BUFFERED_RECORD = 15
+    """The `BranchRecord` that it was put there by or predicted for last; 0 with `NOWHERE`."""
     INTERRUPT_WAITING = 16
     """1 while an interrupt waits for the firmware to unmask it."""
     SITES = 17

@@ -77,6 +77,8 @@ class Machine:
         Keep a shadow stack, in `calls`.
     memory_timing : MemoryTiming, optional
         What the chip's memories cost, counted in `memory_trace`; without it they are ideal.
+    count_only : bool
+        Count blocks and nothing else: no branch prediction, no operands of divides. What those cost is measured against it.
 
     Raises
     ------
@@ -94,6 +96,7 @@ class Machine:
         register_resets: Mapping[int, int] | None = None,
         call_stacks: bool = False,
         memory_timing: MemoryTiming | None = None,
+        count_only: bool = False,
     ) -> None:
         self.image = image
         self.spec = spec
@@ -102,13 +105,14 @@ class Machine:
         self.memory.load(image, spec.name)
         self.boot_rom = BootRom(self.memory, image)
         self._native = load_hooks()
+        self._watches_divides = not count_only
         self.engine = Engine(spec, self.memory, self._start_code_page)
         self.counters = BlockCounters(
             Engine.function_address("uc_emu_stop"),
             relax_exit_check(spec.isa).helper,
-            follow_branches=spec.isa is Isa.RV32,
+            follow_branches=spec.isa is Isa.RV32 and not count_only,
         )
-        block_hook = load_block_hook(spec.isa, stacks=call_stacks, memory=memory_timing is not None)
+        block_hook = load_block_hook(spec.isa, branches=not count_only, stacks=call_stacks, memory=memory_timing is not None)
         self.calls = _call_stacks(self.counters, image) if call_stacks else None
         self.engine.add_block_hook(block_hook.block, self.counters.state_pointer)
         self.events = EventQueue(self.counters.lower_deadline)
@@ -220,7 +224,7 @@ class Machine:
         if self.calls is not None:
             self.calls.add_page(page)
         code = self.memory.read(page, PAGE + _CODE_OVERLAP) or self.memory.read(page, PAGE) or b""
-        for address, site in divide_sites(self.isa, code, page).items():
+        for address, site in divide_sites(self.isa, code, page).items() if self._watches_divides else ():
             if address < page + PAGE:
                 self._first_runs.add(address, functools.partial(self._watch_divide, site))
         if self.isa is Isa.RV32:

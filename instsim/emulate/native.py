@@ -84,10 +84,7 @@ class ExtensionHooks:
 
 @dataclass(frozen=True)
 class BlockHook:
-    """Address of the hook to be called at every translation block, with a `BlockState`.
-
-    RV32's follows backward branches (`instsim.dynamics.target_buffer`).
-    """
+    """Address of the hook to be called at every translation block, with a `BlockState`."""
 
     block: int
     _engine: Any = field(repr=False, default=None)
@@ -132,13 +129,15 @@ def load_extension_hooks() -> ExtensionHooks:
 
 
 @functools.cache
-def load_block_hook(isa: Isa, *, stacks: bool, memory: bool) -> BlockHook:
+def load_block_hook(isa: Isa, *, branches: bool, stacks: bool, memory: bool) -> BlockHook:
     """Return the hook on blocks, as `load_hooks` does the others.
 
     Parameters
     ----------
     isa : Isa
         What the machine runs.
+    branches : bool
+        Follow the backward branches of RV32 code (`instsim.dynamics.target_buffer`); nothing on other code.
     stacks : bool
         Keep a shadow stack (`instsim.emulate.layout.CallState`).
     memory : bool
@@ -148,9 +147,10 @@ def load_block_hook(isa: Isa, *, stacks: bool, memory: bool) -> BlockHook:
     def entries() -> dict[str, EntryPoint]:
         from instsim.emulate.hooks import block_hook_entries  # noqa: PLC0415 -- as above
 
-        return block_hook_entries(isa, stacks=stacks, memory=memory)
+        return block_hook_entries(isa, branches=branches, stacks=stacks, memory=memory)
 
-    return _load(BlockHook, "-".join([_BLOCK_KIND, str(isa), *(["calls"] if stacks else []), *(["memory"] if memory else [])]), entries)
+    chosen = {"plain": not branches, "calls": stacks, "memory": memory}
+    return _load(BlockHook, "-".join([_BLOCK_KIND, str(isa), *(name for name, is_so in chosen.items() if is_so)]), entries)
 
 
 def _load(form: type[_Hooks], kind: str, entries: Callable[[], dict[str, EntryPoint]]) -> _Hooks:
