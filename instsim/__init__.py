@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from instsim.gate.comparison import Comparison
     from instsim.model.layer import Layer
     from instsim.profile.block_profile import BlockProfile
+    from instsim.session.characterizing import Characterization, characterize
     from instsim.session.estimate import Estimate
     from instsim.session.predicting import Predictor
     from instsim.session.request import Request
@@ -49,6 +50,7 @@ __all__ = [
     "BlockProfile",
     "BudgetError",
     "BudgetFileError",
+    "Characterization",
     "Comparison",
     "Estimate",
     "ImageError",
@@ -68,6 +70,7 @@ __all__ = [
     "UsageError",
     "WhatIf",
     "__version__",
+    "characterize",
     "compare",
     "estimate",
     "load_profile",
@@ -79,6 +82,8 @@ __all__ = [
 
 _HOMES = {
     "BlockProfile": "instsim.profile.block_profile",
+    "Characterization": "instsim.session.characterizing",
+    "characterize": "instsim.session.characterizing",
     "Comparison": "instsim.gate.comparison",
     "compare": "instsim.gate.comparing",
     "Estimate": "instsim.session.estimate",

@@ -3,50 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from instsim.calibrate.calibration import Calibration, Quality
 from instsim.calibrate.model import Domain, FittedModel, Range
 from instsim.calibrate.terms import TERMS, Term
+from instsim.calibrate.toml_fields import FieldReader, read_small_text, toml_table
 from instsim.errors import TableError
-from instsim.units import round_figure
 
 __all__ = ["SCHEMA_VERSION", "calibration_toml", "load_calibration", "parse_calibration"]
 
 SCHEMA_VERSION = 1
 """Raised when a file that was valid would no longer be, or would mean something else."""
 
-_LARGEST_FILE = 1 << 20
-_DIGITS = 9
-
 _TEXTS = ("name", "board", "regulator", "firmware", "source", "data_digest", "refit", "instsim_version")
 
 _COMMENT = """\
 # Made by `instsim calibrate`. A coefficient is in the unit beside it; covariances are those of the coefficients,
 # over the variance of the relative error (ln_sd squared)."""
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return repr(round_figure(value, _DIGITS))
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return "[" + ", ".join(_value(item) for item in value) + "]"
-
-
-def _table(title: str, pairs: Mapping[str, Any]) -> str:
-    lines = [f"[{title}]"] if title else []
-    lines += [f"{key} = {_value(value)}" for key, value in pairs.items() if value is not None]
-    return "\n".join(lines)
 
 
 def _range(span: Range) -> list[float]:
@@ -57,7 +33,7 @@ def _model_tables(model: FittedModel, quality: Quality | None) -> list[str]:
     name = model.quantity
     domain = model.domain
     tables = [
-        _table(
+        toml_table(
             name,
             {
                 "ln_sd": model.ln_sd,
@@ -79,9 +55,9 @@ def _model_tables(model: FittedModel, quality: Quality | None) -> list[str]:
             "unit": kind.energy_unit if name == "energy" else kind.latency_unit,
             "covariance": list(model.covariance[number]),
         }
-        tables.append(_table(f"[{name}.term]", pairs))
+        tables.append(toml_table(f"[{name}.term]", pairs))
     tables.append(
-        _table(
+        toml_table(
             f"{name}.domain",
             {
                 "cycles": _range(domain.cycles),
@@ -100,7 +76,7 @@ def _model_tables(model: FittedModel, quality: Quality | None) -> list[str]:
             "left_out_worst": quality.worst,
             "other_firmware_mean": quality.other_firmware_mean,
         }
-        tables.append(_table(f"{name}.quality", pairs))
+        tables.append(toml_table(f"{name}.quality", pairs))
     return tables
 
 
@@ -119,61 +95,17 @@ def calibration_toml(calibration: Calibration) -> str:
         "fingerprints": [list(pair) for pair in calibration.fingerprints] or None,
     }
     head["clock_hz"], head["supply_v"] = float(calibration.clock_hz), float(calibration.supply_v)
-    tables = [_COMMENT, _table("", head)]
+    tables = [_COMMENT, toml_table("", head)]
     if calibration.core:
-        tables.append(_table("tables", {"core": calibration.core, "core_digest": calibration.core_digest, "memory": calibration.memory}))
+        tables.append(toml_table("tables", {"core": calibration.core, "core_digest": calibration.core_digest, "memory": calibration.memory}))
     for model, quality in ((calibration.latency, calibration.latency_quality), (calibration.energy, calibration.energy_quality)):
         if model is not None:
             tables += _model_tables(model, quality)
     return "\n\n".join(tables) + "\n"
 
 
-class _Reader:
-    """Takes values out of a table, remembers every one that is missing, of another type, or not known."""
-
-    def __init__(self, table: Any, place: str, problems: list[str]) -> None:
-        self._place, self._problems = place, problems
-        self._left: dict[str, Any] = dict(table) if isinstance(table, dict) else {}
-        if not isinstance(table, dict):
-            problems.append(f"{place or 'file'}: not a table")
-
-    def _name(self, key: str) -> str:
-        return f"{self._place}.{key}" if self._place else key
-
-    def take(self, key: str, kinds: type | tuple[type, ...], default: Any = ...) -> Any:
-        value = self._left.pop(key, default)
-        if value is ...:
-            self._problems.append(f"{self._name(key)}: missing")
-            return "" if kinds is str else 0
-        if value is not default and (not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool)):
-            self._problems.append(f"{self._name(key)}: {value!r} is of another type")
-            return "" if kinds is str else 0
-        return value
-
-    def number(self, key: str, default: Any = ..., *, least: float | None = 0.0) -> Any:
-        value = self.take(key, (int, float), default)
-        if value is not None and value is not default and (not math.isfinite(value) or (least is not None and value < least)):
-            self._problems.append(f"{self._name(key)}: {value!r} is out of range")
-        return value if value is None else float(value)
-
-    def numbers(self, key: str, length: int, default: Any = ...) -> list[float]:
-        values = self.take(key, list, default)
-        if values is default:
-            return []
-        if not isinstance(values, list) or len(values) != length or not all(isinstance(v, (int, float)) and math.isfinite(v) for v in values):
-            self._problems.append(f"{self._name(key)}: not a list of {length} numbers")
-            return [0.0] * length
-        return [float(value) for value in values]
-
-    def child(self, key: str, default: Any = ...) -> Any:
-        return self._left.pop(key, default)
-
-    def close(self) -> None:
-        self._problems += [f"{self._name(key)}: not known here" for key in self._left]
-
-
 def _read_domain(table: Any, place: str, problems: list[str]) -> Domain:
-    reader = _Reader(table, place, problems)
+    reader = FieldReader(table, place, problems)
     cycles, clock_hz, supply_v = (Range(*reader.numbers(key, 2)) for key in ("cycles", "clock_hz", "supply_v"))
     warmth = reader.numbers("temperature_c", 2, None)
     families = reader.take("firmware", list)
@@ -183,14 +115,14 @@ def _read_domain(table: Any, place: str, problems: list[str]) -> Domain:
 
 
 def _read_model(quantity: str, table: Any, problems: list[str]) -> tuple[FittedModel, Quality | None]:
-    reader = _Reader(table, quantity, problems)
+    reader = FieldReader(table, quantity, problems)
     rows = reader.child("term", None)
     if not isinstance(rows, list) or not rows:
         problems.append(f"{quantity}.term: missing")
         rows = []
     terms, coefficients, covariance = [], [], []
     for number, row in enumerate(rows):
-        term = _Reader(row, f"{quantity}.term[{number}]", problems)
+        term = FieldReader(row, f"{quantity}.term[{number}]", problems)
         kind = term.take("kind", str)
         if kind not in TERMS:
             problems.append(f"{quantity}.term[{number}].kind: no term {kind!r}; known: {', '.join(TERMS)}")
@@ -203,7 +135,7 @@ def _read_model(quantity: str, table: Any, problems: list[str]) -> tuple[FittedM
     quality_table = reader.child("quality", None)
     quality = None
     if quality_table is not None:
-        inner = _Reader(quality_table, f"{quantity}.quality", problems)
+        inner = FieldReader(quality_table, f"{quantity}.quality", problems)
         runs = inner.take("runs", int)
         quality = Quality(runs, *(inner.number(key, None) for key in ("left_out_mean", "left_out_worst", "other_firmware_mean")))
         inner.close()
@@ -242,7 +174,7 @@ def parse_calibration(text: str, path: str = "") -> Calibration:
     if version != SCHEMA_VERSION:
         raise TableError(f"{path}: no calibration of schema version {SCHEMA_VERSION} (schema_version = {version!r})", hint=hint)
     problems: list[str] = []
-    reader = _Reader(table, "", problems)
+    reader = FieldReader(table, "", problems)
     reader.take("schema_version", int)
     texts: dict[str, Any] = {
         key: reader.take(key, str) for key in ("name", "board", "regulator", "firmware", "source", "data_digest", "refit", "instsim_version")
@@ -256,7 +188,7 @@ def parse_calibration(text: str, path: str = "") -> Calibration:
     tables: dict[str, Any] = {"core": "", "core_digest": "", "memory": ""}
     of_tables = reader.child("tables", None)
     if of_tables is not None:
-        inner = _Reader(of_tables, "tables", problems)
+        inner = FieldReader(of_tables, "tables", problems)
         tables = {key: inner.take(key, str) for key in tables}
         inner.close()
     models: dict[str, Any] = {"latency": None, "energy": None, "latency_quality": None, "energy_quality": None}
@@ -284,13 +216,4 @@ def load_calibration(path: Path) -> Calibration:
     TableError
         If the file cannot be read or is not valid.
     """
-    try:
-        with path.open("rb") as stream:
-            contents = stream.read(_LARGEST_FILE + 1)
-        if len(contents) > _LARGEST_FILE:
-            raise TableError(f"{path}: larger than {_LARGEST_FILE:,} bytes")
-        return parse_calibration(contents.decode("utf-8"), str(path))
-    except OSError as error:
-        raise TableError(f"{path}: cannot be read: {error.strerror or error}", hint="`instsim calibrate runs.csv -o FILE` makes one") from error
-    except UnicodeDecodeError as error:
-        raise TableError(f"{path}: not UTF-8 text (byte {error.start})") from error
+    return parse_calibration(read_small_text(path, "`instsim calibrate runs.csv -o FILE` makes one"), str(path))

@@ -77,7 +77,12 @@ class WeightFit:
     error_after: float
 
 
-def refit_weights(runs: Sequence[CountedRun], weights: Mapping[str, tuple[float, str]], relative_sd: float = _MODEL_SD) -> WeightFit:
+def refit_weights(
+    runs: Sequence[CountedRun],
+    weights: Mapping[str, tuple[float, str]],
+    relative_sd: float = _MODEL_SD,
+    prior_sd_cycles: Mapping[str, float] = PRIOR_SD_CYCLES,
+) -> WeightFit:
     """Refit weights by non-negative least squares, shrunk toward their table.
 
     Minimizes ``sum(((measured - predicted) / (sd measured))^2) + sum(((w - w_table) / prior_sd)^2)`` under the sign that each weight has in
@@ -91,6 +96,8 @@ def refit_weights(runs: Sequence[CountedRun], weights: Mapping[str, tuple[float,
         The events to refit: cycles and basis of the table's row.
     relative_sd : float
         Error of the model that the weights cannot explain, relative.
+    prior_sd_cycles : mapping of str to float
+        How far a weight may be from its table, by the basis of its row.
 
     Raises
     ------
@@ -103,7 +110,7 @@ def refit_weights(runs: Sequence[CountedRun], weights: Mapping[str, tuple[float,
         raise InputError("nothing to refit: no runs, or no weights named")
     names = sorted(weights)
     before = np.array([weights[name][0] for name in names])
-    prior_sd = np.array([PRIOR_SD_CYCLES.get(weights[name][1], 1.0) for name in names])
+    prior_sd = np.array([prior_sd_cycles.get(weights[name][1], 1.0) for name in names])
     signs = np.where(before < 0, -1.0, 1.0)
     ordered = sorted(runs, key=lambda run: (run.place, run.measured_cycles))
     measured = np.array([run.measured_cycles for run in ordered])

@@ -19,6 +19,7 @@ _COMMANDS = {
     "annotate": ("instsim.cli.annotate", "A function's instructions with what each costs."),
     "profile": ("instsim.cli.profile", "Run a firmware and save what ran."),
     "calibrate": ("instsim.cli.calibrate", "Fit a board to a few runs measured on it."),
+    "characterize": ("instsim.cli.characterize", "What an unknown core's instructions cost, by the microbenchmark."),
     "plan": ("instsim.cli.plan", "Which runs to measure next."),
     "whatif": ("instsim.cli.whatif", "The same run at other clocks, wait states and placements."),
     "compare": ("instsim.cli.compare", "What changed between two firmwares."),

@@ -79,8 +79,9 @@ def choose_sample(name: str, request: Request) -> Sample:
     folder = firmware_elf()
     images = artifacts.toml_document((folder / "manifest.toml").read_bytes())["image"]
     builds = {image["core"]: image for image in images if image["name"] == name}
-    # A Cortex-M3 runs what is built for the M0+: there is no build of its own.
-    wanted = _RISCV_CORE if core.isa is Isa.RV32 else {"cortex-m3": "cortex-m0plus"}.get(core.name, core.name)
+    # A table of one's own says what its core is emulated as. A Cortex-M3 runs what is built for the M0+: there is no build of its own.
+    named = core.name if core.name in builds else core.emulated_cpu
+    wanted = _RISCV_CORE if core.isa is Isa.RV32 else {"cortex-m3": "cortex-m0plus", "cortex-m0": "cortex-m0plus"}.get(named, named)
     image = builds.get(wanted)
     if image is None:
         raise UsageError(f"the sample {name} has no build for {core.name}", hint=f"builds: {', '.join(sorted(builds))}")

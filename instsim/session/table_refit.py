@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from instsim.calibrate.runs_file import Run, read_runs
 from instsim.calibrate.table_weights import CountedRun, WeightFit, refit_weights
 from instsim.cost import CoreTable, load_board, load_core
+from instsim.cost.charge_matrix import CLASS_PREFIX
 from instsim.errors import InputError, UsageError
 from instsim.session.calibrated import NO_CALIBRATION
 from instsim.session.calibrating import estimates_of, request_of_run
@@ -18,9 +20,7 @@ from instsim.session.estimate import Estimate
 from instsim.session.request import Request
 from instsim.session.settings import find_settings
 
-__all__ = ["TableRefit", "refit_table", "refitted_toml"]
-
-_CLASS = "class:"
+__all__ = ["TableRefit", "refit_table", "refitted_toml", "table_with_weights"]
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ def _counted(run: Run, found: Estimate, clock_hz: float) -> CountedRun:
 
 
 def _weights(core: CoreTable, events: Sequence[str], met: set[str]) -> dict[str, tuple[float, str]]:
-    rows = {f"{_CLASS}{name}": cost for name, cost in core.classes.items()} | dict(core.events)
+    rows = {f"{CLASS_PREFIX}{name}": cost for name, cost in core.classes.items()} | dict(core.events)
     unknown = [name for name in events if name not in rows]
     if unknown:
-        near = list(dict.fromkeys((*get_close_matches(_CLASS + unknown[0], rows, 1, 0.9), *get_close_matches(unknown[0], rows, 2))))
+        near = list(dict.fromkeys((*get_close_matches(CLASS_PREFIX + unknown[0], rows, 1, 0.9), *get_close_matches(unknown[0], rows, 2))))
         raise UsageError(
             f"{core.name} has no event {unknown[0]!r}",
             hint=f"did you mean {' or '.join(near)}?" if near else f"`instsim tables explain {core.name}` lists them; classes are class:NAME",
@@ -110,14 +110,38 @@ def refitted_toml(refit: TableRefit, name: str) -> str:
     InputError
         If a row does not stand on a line of its own in the table.
     """
-    text = refit.core.path.read_text(encoding="utf-8")
-    text = re.sub(r'(?m)^name = ".*"$', f'name = "{name}"', text, count=1)
-    for weight in refit.fit.weights:
-        if not weight.identified:
-            continue
-        section, row = ("classes", weight.event.removeprefix(_CLASS)) if weight.event.startswith(_CLASS) else ("events", weight.event)
+    identified = {weight.event: (weight.after, "fitted") for weight in refit.fit.weights if weight.identified}
+    return table_with_weights(refit.core, identified, name, refit.source)
+
+
+def table_with_weights(core: CoreTable, weights: Mapping[str, tuple[float, str]], name: str, source: str, title: str | None = None) -> str:
+    """Return the text of a core's table with other weights.
+
+    Parameters
+    ----------
+    core : CoreTable
+        The table.
+    weights : mapping of str to (float, str)
+        Cycles and basis, by event of the table or ``class:NAME``.
+    name, title : str
+        What the new table calls itself; its title stays where none is given.
+    source : str
+        What the weights rest on.
+
+    Raises
+    ------
+    InputError
+        If a row does not stand on a line of its own in the table.
+    """
+    text = core.path.read_text(encoding="utf-8")
+    for key, value in (("name", name), ("title", title)):
+        if value is not None:
+            line = f"{key} = {json.dumps(value)}".replace("\\", r"\\")
+            text = re.sub(rf'(?m)^{key} = ".*"$', line, text, count=1)
+    for event, (cycles, basis) in weights.items():
+        section, row = ("classes", event.removeprefix(CLASS_PREFIX)) if event.startswith(CLASS_PREFIX) else ("events", event)
         pattern = re.compile(rf"(?ms)(^\[{section}\]$.*?^{re.escape(row)} = \{{ cycles = )[-0-9.eE_]+(.*?), basis = \"\w+\", source = \"[^\"]*\"")
-        text, found = pattern.subn(rf'\g<1>{weight.after:.4g}\g<2>, basis = "fitted", source = "{refit.source}"', text, count=1)
+        text, found = pattern.subn(rf'\g<1>{cycles:.4g}\g<2>, basis = "{basis}", source = "{source}"', text, count=1)
         if not found:
-            raise InputError(f"{refit.core.path}: the row of {weight.event} is not on a line of its own")
+            raise InputError(f"{core.path}: the row of {event} is not on a line of its own")
     return text

@@ -105,6 +105,14 @@
   nop
 1:
   .endm
+  // A loop of sixteen turns: what a branch predictor makes of it.
+  .macro unit_loop
+  movs r0, #16
+1:
+  subs r0, #1
+  bne 1b
+  nop
+  .endm
   .macro unit_jump
   b 1f
   nop
@@ -160,6 +168,7 @@
   row push_pop, unit_push_pop
   row branch_not_taken, unit_branch_not_taken, prepare=prepare_flags
   row branch_taken, unit_branch_taken, prepare=prepare_flags
+  row loop, unit_loop
   row jump, unit_jump
   row call_return, unit_call_return
   row call_indirect, unit_call_indirect, prepare=prepare_call

@@ -123,6 +123,14 @@
   nop
 1:
   .endm
+  // A loop of sixteen turns: what a branch predictor makes of it.
+  .macro unit_loop
+  li a0, 16
+1:
+  addi a0, a0, -1
+  bnez a0, 1b
+  nop
+  .endm
   .macro unit_jump
   j 1f
   nop
@@ -193,6 +201,7 @@
   row remainder_long, unit_remainder, prepare=prepare_divide_long
   row branch_not_taken, unit_branch_not_taken
   row branch_taken, unit_branch_taken
+  row loop, unit_loop
   row jump, unit_jump
   row call_return, unit_call_return
   row call_indirect, unit_call_indirect, prepare=prepare_call
