@@ -38,7 +38,7 @@ class RiscvTraps:
     interrupts : MachineInterrupts or InterruptMatrix
         What is pending.
     cycles : ExceptionCycles
-        How long taking a trap takes.
+        How long taking an interrupt takes.
     """
 
     def __init__(self, engine: Engine, counters: BlockCounters, interrupts: MachineInterrupts | InterruptMatrix, cycles: ExceptionCycles) -> None:
@@ -85,7 +85,8 @@ class RiscvTraps:
             handler += 4 * (cause & ~INTERRUPT_FLAG)
         context = self._engine.sp
         self._flows[context] = self._counters.take_flow()
-        self._counters.advance(round(self._cycles.entry * TICKS_PER_CYCLE))
+        if cause & INTERRUPT_FLAG:
+            self._counters.advance(round(self._cycles.entry * TICKS_PER_CYCLE))
         self.log.of(cause, handler).entries += 1
         self.log.entered(context)
         return handler

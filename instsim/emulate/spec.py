@@ -120,7 +120,8 @@ class ExceptionCycles:
     Attributes
     ----------
     entry, leave : float
-        Cycles of stacking and vector fetch, and of unstacking; on RISC-V of taking a trap, and of ``mret`` (priced as an instruction).
+        Cycles of stacking and vector fetch, and of unstacking. On RISC-V, `entry` is that of interrupts; ``ecall`` and ``mret`` are priced as
+        instructions.
     tail_chain : float
         Cycles from one handler to the next.
     float_save : float

@@ -102,6 +102,9 @@ class DividerUse:
     counts: Counts
 
 
+_RISCV_INTERRUPT_BIT = 31
+
+
 @dataclass(frozen=True, slots=True)
 class ExceptionUse:
     """How often one exception or interrupt was taken in the region.
@@ -132,6 +135,11 @@ class ExceptionUse:
     returns: int = 0
     float_frames: int = 0
     float_saves: int = 0
+
+    @property
+    def interrupts(self) -> int:
+        """Entries by a RISC-V interrupt; an ``ecall`` changes to its handler as an instruction, and Cortex-M cores stack registers for all."""
+        return self.entries if self.number >> _RISCV_INTERRUPT_BIT else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from instsim.cost import Board, CoreTable
 from instsim.cost.exception_cost import EXCEPTION_EVENTS
 from instsim.emulate import DeviceSpec, InterruptSpec, MachineSpec, MemoryKind, MemorySpec
 from instsim.emulate.spec import ExceptionCycles
+from instsim.isa import Isa
 
 __all__ = ["machine_spec"]
 
@@ -72,5 +73,10 @@ def _interrupts(board: Board, core: CoreTable) -> InterruptSpec:
 
 def _exception_cycles(core: CoreTable) -> ExceptionCycles:
     """Return how long a core takes to change to handlers and back; nothing where its table does not say."""
-    entry, tail_chain, leave, float_save = (core.events[name].cycles if name in core.events else 0.0 for name in EXCEPTION_EVENTS)
-    return ExceptionCycles(entry, leave, tail_chain, float_save)
+    cycles = {name: core.events[name].cycles if name in core.events else 0.0 for name in EXCEPTION_EVENTS}
+    return ExceptionCycles(
+        entry=cycles["interrupt-entry" if core.isa is Isa.RV32 else "exception-entry"],
+        leave=cycles["exception-return"],
+        tail_chain=cycles["exception-tail-chain"],
+        float_save=cycles["exception-float-save"],
+    )
