@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import struct
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
-from instsim.dynamics.divider import OPERAND_CLASSES
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.accelerator import relax_exit_check
 from instsim.emulate.boot_rom import BootRom
@@ -18,11 +17,11 @@ from instsim.emulate.call_watch import CallWatch
 from instsim.emulate.counters import BlockCounters
 from instsim.emulate.devices import Devices, Surroundings
 from instsim.emulate.direct_entry import start_at
+from instsim.emulate.divides import Divides
 from instsim.emulate.engine import Engine
 from instsim.emulate.events import EventQueue
 from instsim.emulate.first_runs import FirstRuns
 from instsim.emulate.interrupts import InterruptController
-from instsim.emulate.layout import DivideState
 from instsim.emulate.memory import PAGE, Memory
 from instsim.emulate.native import load_block_hook, load_hooks
 from instsim.emulate.semihosting import Semihosting
@@ -30,7 +29,7 @@ from instsim.emulate.spec import BlockCycles, MachineSpec, MemoryKind, MemoryTim
 from instsim.emulate.stops import Stop, StopReason
 from instsim.errors import ImageError
 from instsim.image import FirmwareImage
-from instsim.isa import DivideSite, Isa, divide_sites
+from instsim.isa import Isa
 
 if TYPE_CHECKING:
     from instsim.emulate.call_stacks import CallStacks
@@ -105,7 +104,6 @@ class Machine:
         self.memory.load(image, spec.name)
         self.boot_rom = BootRom(self.memory, image)
         self._native = load_hooks()
-        self._watches_divides = not count_only
         self.engine = Engine(spec, self.memory, self._start_code_page)
         self.counters = BlockCounters(
             Engine.function_address("uc_emu_stop"),
@@ -116,9 +114,8 @@ class Machine:
         self.calls = _call_stacks(self.counters, image) if call_stacks else None
         self.engine.add_block_hook(block_hook.block, self.counters.state_pointer)
         self.events = EventQueue(self.counters.lower_deadline)
-        self.divides: dict[int, np.ndarray[Any, np.dtype[np.uint64]]] = {}
-        self._divide_states: list[Any] = []
         self._first_runs = FirstRuns(self.engine, self.counters)
+        self._watched_divides = None if count_only else Divides(self.engine, self._first_runs, self._native.divide)
         self._block_cycles = block_cycles
         self._code_page_watchers: list[Callable[[int], None]] = []
         self._call_watch: CallWatch | None = None
@@ -207,6 +204,11 @@ class Machine:
         self._pc = self.start = address
 
     @property
+    def divides(self) -> Mapping[int, npt.NDArray[np.uint64]]:
+        """Executions of each divide by the class of its operands (`instsim.dynamics.divider`), by its address."""
+        return {} if self._watched_divides is None else self._watched_divides.histograms
+
+    @property
     def next_pc(self) -> int:
         """Where `run` goes on, Thumb bit removed."""
         return self._pc
@@ -224,9 +226,8 @@ class Machine:
         if self.calls is not None:
             self.calls.add_page(page)
         code = self.memory.read(page, PAGE + _CODE_OVERLAP) or self.memory.read(page, PAGE) or b""
-        for address, site in divide_sites(self.isa, code, page).items() if self._watches_divides else ():
-            if address < page + PAGE:
-                self._first_runs.add(address, functools.partial(self._watch_divide, site))
+        if self._watched_divides is not None:
+            self._watched_divides.add_page(self.isa, page, code)
         if self.isa is Isa.RV32:
             self._watch_counters(code, page)
             for offset, encoding in branches_to_next(code):
@@ -243,21 +244,6 @@ class Machine:
         self._call_watcher = watcher
         if self._call_watch is None:
             self._call_watch = CallWatch(self.engine, self.memory, self.counters)
-
-    def _watch_divide(self, site: DivideSite) -> None:
-        histogram = np.zeros(OPERAND_CLASSES + 1, np.uint64)
-        state = np.zeros(DivideState.WORDS, np.uint64)
-        engine = self.engine
-        state[DivideState.READ_FUNCTION] = Engine.function_address("uc_reg_read")
-        state[DivideState.REGISTERS] = engine.registers_address
-        general = range(len(engine.registers.general)) if engine.registers_address else engine.registers.general
-        state[DivideState.DIVIDEND], state[DivideState.DIVISOR] = general[site.dividend_register], general[site.divisor_register]
-        state[DivideState.SIGNED] = int(site.signed)
-        state[DivideState.HISTOGRAM] = histogram.ctypes.data
-        state[DivideState.SCRATCH] = histogram.ctypes.data + OPERAND_CLASSES * 8
-        self.divides[site.address] = histogram[:OPERAND_CLASSES]
-        self._divide_states.append(state)
-        self.engine.add_instruction_hook(self._native.divide, _pointer(state), site.address)
 
     def _watch_counters(self, code: bytes, page: int) -> None:
         halves = np.frombuffer(code[: len(code) // 2 * 2], "<u2")
@@ -478,12 +464,6 @@ class Machine:
             return bool(value & 1) and ((first & 0xF800 == 0xF000 and second & 0xD000 == 0xD000) or second & 0xFF87 == 0x4780)
         word = first | second << 16
         return word & 0xFFF in (0x0EF, 0x0E7) or second & 0xF07F == 0x9002 or second & 0xE003 == 0x2001
-
-
-def _pointer(array: Any) -> Any:
-    import ctypes  # noqa: PLC0415 -- one use
-
-    return ctypes.c_void_p(array.ctypes.data)
 
 
 def _processor(machine: Machine, unmask_hook: int) -> ArmProcessor | RiscvProcessor:
