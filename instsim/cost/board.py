@@ -70,7 +70,7 @@ class MemoryRegion:
         Whether the core can fetch from it.
     wait_states : WaitStates or None
         None where the figure is unknown or a cache stands in front.
-    contents : {'', 'rp2040-rom'}
+    contents : {'', 'rp2040-rom', 'rp2350-rom'}
         What the chip's maker put there, beside the firmware: a bundled stand-in for a boot ROM; '' for nothing.
     basis, source : str
         What address and size rest on.

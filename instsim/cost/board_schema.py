@@ -76,7 +76,7 @@ class MemoryTable(_Sourced):
     aliases: tuple[_Address, ...] = ()
     executable: bool = True
     wait_states: WaitStatesTable | None = None
-    contents: Literal["", "rp2040-rom"] = ""
+    contents: Literal["", "rp2040-rom", "rp2350-rom"] = ""
 
 
 class EnergyTable(_Sourced):

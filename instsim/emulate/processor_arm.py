@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from instsim.emulate.devices.gpio import RpSio
 from instsim.emulate.exceptions_arm import ArmExceptions, ArmFaultError
 from instsim.emulate.faults_arm import ACCESS_FAULTS, TRAP_FAULTS, ArmFault
 from instsim.emulate.memory import PAGE
 from instsim.emulate.nvic import SYSTICK, Nvic
+from instsim.emulate.rp2350_coprocessors import Rp2350Coprocessors
 from instsim.emulate.stops import Stop, StopReason
 from instsim.emulate.systick import SysTick
 
@@ -23,8 +25,10 @@ __all__ = ["ArmProcessor"]
 _CONTROL_SPACE, _CONTROL_SPACE_BYTES = 0xE000E000, 0x1000
 _SEMIHOSTING = 0xBEAB
 _WFI, _WFE, _YIELD, _SEV, _SELF_LOOP = 0xBF30, 0xBF20, 0xBF10, 0xBF40, 0xE7FE
-_SVC_TRAP, _BREAKPOINT_TRAP, _RETURN_TRAP = 2, 7, 8
+_SVC_TRAP, _BREAKPOINT_TRAP, _RETURN_TRAP, _COPROCESSOR_TRAP = 2, 7, 8, 17
 _NAMES = {2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 11: "SVCall", 12: "DebugMonitor", 14: "PendSV", 15: "SysTick"}
+_EXIT = "_exit"
+"""Where C libraries without an operating system end; a breakpoint there (Pico SDK) means that ``main`` has returned."""
 _SYSTICK_FIRST, _SYSTICK_LAST = 0x10, 0x1F
 _SEVONPEND_SCR, _SEVONPEND = 0xD10, 1 << 4
 
@@ -56,6 +60,8 @@ class ArmProcessor:
         self.must_sleep = False
         self.interrupt_waits = False
         self._trap: int | None = None
+        pins = next((device for device in machine.devices.around.devices.values() if isinstance(device, RpSio) and device.has_coprocessors), None)
+        self._coprocessors = None if pins is None else Rp2350Coprocessors(machine, pins)
         machine.watch_code_pages(self._on_code_page)
         self._engine.on_trap(self._on_trap)
 
@@ -118,8 +124,13 @@ class ArmProcessor:
                 engine.write_register(engine.registers.pc, pc + 2 | 1)
                 if machine.semihosting.exit_code is not None:
                     machine.halt(Stop(StopReason.EXIT, pc))
+            elif any(symbol.name == _EXIT and symbol.address <= pc < symbol.address + max(symbol.size, 2) for symbol in machine.image.symbols):
+                machine.halt(Stop(StopReason.EXIT, pc))
             else:
                 machine.halt(machine.fault(f"breakpoint (bkpt {instruction & 0xFF:#x})", at=pc))
+            return
+        if number == _COPROCESSOR_TRAP and self._coprocessors is not None and self._coprocessors.execute(engine.pc):
+            engine.write_register(engine.registers.pc, engine.pc + 4 | 1)
             return
         self._trap = number
         engine.stop()

@@ -88,7 +88,7 @@ class NrfGpio(Gpio):
 class RpSio(Gpio):
     """Single-cycle IO of RP2040 (datasheet chapter 2.3.1) and RP2350 (chapter 3.1): pins, spin locks, RP2040's divider.
 
-    ``chip`` is 2040 or 2350. The second core never starts.
+    ``chip`` is 2040 or 2350, whose Cortex-M33 has coprocessors (`instsim.emulate.rp2350_coprocessors`). The second core never starts.
     """
 
     parameters: ClassVar[frozenset[str]] = frozenset({"inputs", "chip"})
@@ -100,6 +100,7 @@ class RpSio(Gpio):
         step = 4 if int(spec.value("chip", 2040)) == 2040 else 8
         self._set, self._clear, self._flip = (self._OUT + step * n for n in (1, 2, 3))
         self._has_divider = step == 4
+        self.has_coprocessors = not self._has_divider
         self._locks = 0
         self._quotient = self._remainder = 0
         super().__init__(spec, around)
