@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from instsim.report.memory_stalls import percent
 from instsim.report.parts import Facts, Lines, Part
 from instsim.session.estimate import Estimate, Figure
 from instsim.units import format_count
@@ -61,7 +62,7 @@ def provenance_parts(estimate: Estimate, *, verbose: bool = False) -> tuple[Part
         ("clock", f"{clock_text(provenance.clock_hz)}, from {'the board' if provenance.clock_source == 'board' else '--clock'}"),
         ("supply", f"{provenance.supply_v:g} V" if provenance.supply_v else "not given by the board"),
         ("memory", provenance.memory),
-        ("cycle costs", ", ".join(f"{100 * share:.1f}% {basis}" for basis, share in shares) or "none"),
+        ("cycle costs", ", ".join(f"{percent(share)} {basis}" for basis, share in shares) or "none"),
         _figure_source("latency", estimate.latency),
         _figure_source("energy", estimate.energy),
         _figure_source("power", estimate.power),
