@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from instsim.dynamics.native_words import half_words, words
+from instsim.dynamics.native_words import words
+from instsim.emulate.last_instruction import last_instruction
 from instsim.emulate.layout import (
     CHILDREN_SLOTS,
     DEEPEST_NODE,
@@ -52,25 +53,9 @@ _MIX = 0x9E3779B97F4A7C15
 
 def thumb_end(address: Any, size: Any, code: Any) -> Any:
     """Return how a Thumb block ends; encodings: Arm DDI 0403E, chapter A5."""
-    pages = words(code)
-    at = address
-    half = 0
-    upper = 0
-    wide = False
-    while at < address + size:
-        page = pages[at >> 12]
-        if page == 0:
-            return _OTHER
-        half = half_words(page + (at & 0xFFF))[0]
-        wide = half >= 0xE800
-        at += 2
-        if wide:
-            page = pages[at >> 12]
-            if page == 0:
-                return _OTHER
-            upper = half_words(page + (at & 0xFFF))[0]
-            at += 2
-    if not wide:
+    last = last_instruction(address, size, code, False)
+    half, upper = last & 0xFFFF, last >> 16 & 0xFFFF
+    if half < 0xE800:
         if half & 0xFF80 == 0x4780:  # blx register
             return _CALL
         if half & 0xFF00 == 0xBD00 or half & 0xFFF8 == 0x4770 or half == 0x46F7:  # pop {pc}, bx lr, mov pc, lr
@@ -89,22 +74,8 @@ def thumb_end(address: Any, size: Any, code: Any) -> Any:
 
 def riscv_end(address: Any, size: Any, code: Any) -> Any:
     """Return how an RV32 block ends; calls and returns by the hints of the unprivileged specification, table "Return-address stack prediction"."""
-    pages = words(code)
-    at = address
-    half = 0
-    upper = 0
-    while at < address + size:
-        page = pages[at >> 12]
-        if page == 0:
-            return _OTHER
-        half = half_words(page + (at & 0xFFF))[0]
-        at += 2
-        if half & 3 == 3:
-            page = pages[at >> 12]
-            if page == 0:
-                return _OTHER
-            upper = half_words(page + (at & 0xFFF))[0]
-            at += 2
+    last = last_instruction(address, size, code, True)
+    half, upper = last & 0xFFFF, last >> 16 & 0xFFFF
     if half & 3 == 3:
         target = half >> 7 & 31
         links = target in {1, 5}

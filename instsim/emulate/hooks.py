@@ -11,10 +11,11 @@ from typing import Any
 from instsim.dynamics.memory_layout import TraceWord
 from instsim.dynamics.memory_simulation import change_phase, simulate_block
 from instsim.dynamics.native_compiler import EntryPoint
-from instsim.dynamics.native_words import ForeignFunction, bit_length, half_words, words, words32
+from instsim.dynamics.native_words import ForeignFunction, bit_length, words, words32
 from instsim.emulate.call_hooks import follow_call, riscv_end, thumb_end
 from instsim.emulate.extension_hooks import holds_new_site, size_until_exit
 from instsim.emulate.kernel_hooks import is_kernel, riscv_calls_register, thumb_calls_register
+from instsim.emulate.last_instruction import last_instruction
 from instsim.emulate.layout import (
     CALLS_REGISTER,
     NOWHERE,
@@ -101,25 +102,8 @@ _call_read = ForeignFunction(32, (64, 32, 64))
 
 def _find_branch(address: Any, size: Any, state: Any) -> Any:
     """Return the address of a new branch record if an RV32 block ends in a backward conditional branch, else 0."""
-    pages = words(state[_CODE])
-    at = address
-    last = address
-    half = 0
-    upper = 0
-    while at < address + size:
-        page = pages[at >> 12]
-        if page == 0:
-            return 0
-        half = half_words(page + (at & 0xFFF))[0]
-        last = at
-        if half & 3 == 3:
-            page = pages[(at + 2) >> 12]
-            if page == 0:
-                return 0
-            upper = half_words(page + ((at + 2) & 0xFFF))[0]
-            at += 4
-        else:
-            at += 2
+    last = last_instruction(address, size, state[_CODE], True)
+    half, upper = last & 0xFFFF, last >> 16 & 0xFFFF
     # beq ... bgeu with the offset's sign, c.beqz and c.bnez with theirs.
     if half & 3 == 3:
         if half & 0x7F != 0x63 or upper & 0x8000 == 0:
@@ -128,7 +112,7 @@ def _find_branch(address: Any, size: Any, state: Any) -> Any:
         return 0
     record = state[_BRANCHES] + state[_BRANCHES_LENGTH] * _BRANCH_BYTES
     state[_BRANCHES_LENGTH] += 1
-    words(record)[_BRANCH_ADDRESS] = last
+    words(record)[_BRANCH_ADDRESS] = address + (last >> 32)
     words(record)[_BRANCH_BLOCK] = address
     return record
 

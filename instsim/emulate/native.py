@@ -30,6 +30,7 @@ _SOURCES = (
     "extension_instructions.py",
     "extension_layout.py",
     "call_hooks.py",
+    "last_instruction.py",
     "kernel_hooks.py",
     "kernels.py",
     "../dynamics/native_words.py",
