@@ -50,8 +50,8 @@ def annotation_parts(annotation: Annotation, *, top: int | None = None) -> tuple
     name = "function" if annotation.function == f"{annotation.address:#010x}" else annotation.function
     facts = (
         f"{name} at {annotation.address:#010x}, {annotation.size} bytes",
-        f"{format_count(annotation.cycles)} cycles, {percent(annotation.share)} of {whole}",
-        f"{format_count(annotation.instructions)} instructions{each}; functions that it calls are not counted",
+        f"{_counted(annotation.cycles, 'cycle')}, {percent(annotation.share)} of {whole}",
+        f"{_counted(annotation.instructions, 'instruction')}{each}; functions that it calls are not counted",
         f"hottest block {hottest.address:#010x}, {percent(hottest.share)}",
     )
     parts: list[Part] = [*guess_parts(board), heading, Lines(facts)]
@@ -90,7 +90,7 @@ def _listing(annotation: Annotation, top: int | None) -> Table:
         rows += _hidden(hidden)
         hidden = []
         if not (number and number - 1 not in shown) and block.address > end:
-            rows += [Row((f"{block.address - end} bytes that did not run",), "muted"), Row(("",))]
+            rows += [Row((f"{_counted(block.address - end, 'byte')} that did not run",), "muted"), Row(("",))]
         rows.append(Row((_title(block),)))
         for instruction in block.instructions:
             if instruction.source is not None and instruction.source != source:
@@ -114,25 +114,30 @@ def _listing(annotation: Annotation, top: int | None) -> Table:
         "taken: how often a branch was; else it fell through."
     )
     stalled = any(event.name.startswith("stall:") for event in annotation.events)
+    # The table of some cores has the name of their board, which stands for both.
+    elsewhere = stalled and annotation.board.name != annotation.core
     notes = (
         meaning,
         f"`instsim tables explain {annotation.core} EVENT` tells what an event is and where its figure comes from"
-        + (f"; of a stall, `instsim tables explain {annotation.board.name} EVENT`." if stalled else "."),
+        + (f"; of a stall, `instsim tables explain {annotation.board.name} EVENT`." if elsewhere else "."),
     )
     return Table("", columns, tuple(rows), notes=notes)
 
 
 def _title(block: AnnotatedBlock) -> str:
     each = block.cycles / block.executions if block.executions else 0.0
-    runs = f"{format_count(block.executions)} run{'s' if block.executions != 1 else ''}"
-    return f"block {block.address:#010x}: {runs}, {format_count(block.cycles)} cycles ({percent(block.share)}), {each:.2f} each"
+    runs, cycles = _counted(block.executions, "run"), _counted(block.cycles, "cycle")
+    return f"block {block.address:#010x}: {runs}, {cycles} ({percent(block.share)}), {each:.2f} each"
+
+
+def _counted(number: float, noun: str) -> str:
+    return f"{format_count(number)} {noun}{'' if round(number) == 1 else 's'}"
 
 
 def _hidden(blocks: list[AnnotatedBlock]) -> list[Row]:
     if not blocks:
         return []
-    count = f"{len(blocks)} block{'s' if len(blocks) > 1 else ''}"
-    return [Row((f"{count} not shown, {percent(sum(block.share for block in blocks))} of the cycles",), "muted"), Row(("",))]
+    return [Row((f"{_counted(len(blocks), 'block')} not shown, {percent(sum(block.share for block in blocks))} of the cycles",), "muted"), Row(("",))]
 
 
 def _source_text(source: SourceLine) -> str:

@@ -27,7 +27,9 @@ def explanation_parts(explanation: Explanation) -> tuple[Part, ...]:
         pairs += [
             (name, text) for name, text in (("place", explanation.locator), ("kind", source.kind), ("link", source.url), ("key", source.key)) if text
         ]
-    facts = Facts(f"{explanation.core}: {explanation.kind} {explanation.name}", tuple(pairs))
+    # A stall's name begins with what it is.
+    is_told = explanation.name.startswith(f"{explanation.kind}:")
+    facts = Facts(f"{explanation.core}: {explanation.name if is_told else f'{explanation.kind} {explanation.name}'}", tuple(pairs))
     if explanation.instead is None:
         return (facts,)
     return (facts, Lines(("Where the operands of a divide are known, it costs what they make it cost:",)), *explanation_parts(explanation.instead))

@@ -137,6 +137,12 @@ def test_a_file_that_is_no_table_is_one_problem(instsim, tmp_path, name, content
     assert ran.err == "instsim: error: 1 problem in 1 of 1 table\n"
 
 
+def test_a_stall_is_explained_under_the_name_that_reports_give_it(instsim):
+    ran = instsim("tables", "explain", "nucleo-l4r5zi", "stall:read flash")
+    assert ran.out.startswith("stm32l4: stall:read flash\n")
+    assert instsim("tables", "explain", "cortex-m4", "load-pair").out.startswith("cortex-m4: event load-pair\n")
+
+
 def test_explain_gives_weight_basis_note_and_the_whole_entry_of_the_bibliography(instsim):
     ran = instsim("tables", "explain", "cortex-m4", "load")
     assert (ran.code, ran.err) == (0, "")

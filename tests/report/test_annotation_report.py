@@ -63,6 +63,18 @@ def test_stalls_stand_beside_the_instructions_that_waited():
     assert "of a stall, `instsim tables explain nucleo-l4r5zi EVENT`" in " ".join(text(result).split())
 
 
+def test_a_core_named_as_its_board_is_named_once_for_stalls_and_events():
+    words = " ".join(text(annotation("esp32-c3", memory="exact")).split())
+    assert "stall:" in words
+    assert words.count("`instsim tables explain esp32-c3 EVENT`") == 1
+
+
+def test_one_cycle_is_no_cycles():
+    lines = [line for line in text(annotation("nucleo-h743zi", "fully_connected")).splitlines() if line.startswith("  block 0x")]
+    assert any(" 1 run, 1 cycle (" in line for line in lines)
+    assert not any(re.search(r"\b1 (runs|cycles)", line) for line in lines)
+
+
 @pytest.mark.parametrize("board", FAMILIES)
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 160, 200])
 @pytest.mark.parametrize("color", [False, True], ids=["plain", "color"])
