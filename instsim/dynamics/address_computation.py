@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from instsim.dynamics.address_operations import NO_REGISTER, Operation
+from instsim.dynamics.address_operations import FIRST_TEMPORARY, NO_REGISTER, Operation
 from instsim.dynamics.native_words import half_words, octets, words, words32
 
-__all__ = ["compute"]
+__all__ = ["compute", "register"]
 
 _MASK = 0xFFFFFFFF
 _NO_REGISTER = NO_REGISTER
@@ -46,19 +46,18 @@ def _load(pages: Any, address: Any, size: Any, signed: Any) -> Any:
     return value
 
 
-def _register(registers: Any, number: Any) -> Any:
-    if number == _NO_REGISTER:
-        return 0
-    return words32(registers)[number]
+def register(registers: Any, scratch: Any, number: Any) -> Any:
+    """Return a register at the block's start, or the result of a step; 0 for `NO_REGISTER`."""
+    return words32(registers if number < FIRST_TEMPORARY else scratch)[number]
 
 
-def compute(kind: Any, first: Any, constant: Any, registers: Any, pages: Any) -> None:
-    """Carry out an operation that only changes registers."""
+def compute(kind: Any, first: Any, constant: Any, registers: Any, scratch: Any, pages: Any) -> None:  # noqa: PLR0917 -- by position in the hooks' language
+    """Carry out an operation that only makes a result."""
     target, base, index = (first >> 8) & 255, (first >> 16) & 255, (first >> 24) & 255
     shift, size = (first >> 32) & 255, (first >> 40) & 255
     signed = (first >> 56) & 1
-    left = _register(registers, base)
-    right = _register(registers, index)
+    left = register(registers, scratch, base)
+    right = register(registers, scratch, index)
     shifted = (right << shift) & _MASK if shift < 32 else 0
     other = shifted if index != _NO_REGISTER else constant
     value = 0
@@ -91,4 +90,4 @@ def compute(kind: Any, first: Any, constant: Any, registers: Any, pages: Any) ->
         value = (left >> shift) & ((1 << size) - 1)
         if signed and size and value >> (size - 1):
             value |= _MASK & ~((1 << size) - 1)
-    words32(registers)[target] = value & _MASK
+    words32(scratch)[target] = value & _MASK

@@ -5,9 +5,11 @@ from __future__ import annotations
 from enum import IntEnum
 
 __all__ = [
+    "END_OF_LIST",
     "HINTS",
     "MIXED",
     "OPERATION_WORDS",
+    "SKIP_BIT",
     "TICKS_PER_CYCLE",
     "CacheWord",
     "FetchWord",
@@ -20,6 +22,7 @@ __all__ = [
     "SystemWord",
     "Tally",
     "TraceWord",
+    "UseWord",
 ]
 
 TICKS_PER_CYCLE = 64
@@ -48,7 +51,8 @@ class TraceWord(IntEnum):
     REGISTERS_ADDRESS = 5
     """Where the emulator keeps the core's registers while a block begins; 0: ask it for each."""
     SCRATCH = 6
-    """Pointer to `instsim.dynamics.address_operations.REGISTER_FILE_WORDS` words of 32 bits."""
+    """Pointer to words of 32 bits: from `instsim.dynamics.address_operations.FIRST_TEMPORARY` on the results of steps, below the core's registers
+    where the hook asks for them; that of `NO_REGISTER` is 0."""
     PAGES = 7
     """Pointer to 2**20 pointers: the host's bytes of each 4 KB page that data can be loaded from; 0: none."""
     READ_FUNCTION = 8
@@ -71,29 +75,61 @@ class TraceWord(IntEnum):
     """Whether the window is in its warm-up."""
     ASK = 17
     """Pointer to one word for the answers of `READ_FUNCTION`."""
-    SLOT_BYTES = 18
-    """Bytes behind each fetch: a `FetchWord` slot for each system."""
     WORDS = 24
 
 
 class ProgramWord(IntEnum):
-    """Head of what one block does to memory; `OPERATION_WORDS` words for each operation follow."""
+    """Head of what one block does to memory; a `UseWord` record for each system follows, then the operations."""
 
-    LENGTH = 0
-    """Operations."""
-    TICKS = 1
+    START = 0
+    """Distance from here to the first operation, in bytes, ..."""
+    DATA = 1
+    """... to the first one that is no fetch (behind all, if there is none) ..."""
+    END = 2
+    """... and behind the last one."""
+    TICKS = 3
     """Price of one execution, without stalls."""
-    COPIES = 2
-    """1 if registers are computed: the operations work on a copy of them."""
-    SAMPLED = 3
+    SAMPLED = 4
     """Executions whose stalls were counted."""
-    WORDS = 4
+    WORDS = 6
 
+
+class UseWord(IntEnum):
+    """What the fetches of a block are to one system: whole blocks whose lines are all at hand need not fetch one by one."""
+
+    CAN_SKIP = 0
+    """1 if hits of the fetches cost nothing, read nothing ahead and go to one cache at most."""
+    CACHE = 1
+    """Its address, 0 if nothing is fetched."""
+    PORT = 2
+    """As `FetchWord.PORT`."""
+    TALLY = 3
+    """As `FetchWord.TALLY`."""
+    FETCHES = 4
+    EVICTIONS = 5
+    """`CacheWord.EVICTIONS` when all lines were last seen in their places, plus one; 0: never."""
+    USED_AT = 6
+    """The cache's clock before the last execution whose fetches were skipped: each of them used its line its own distance from the head later."""
+    NEXT = 7
+    """Record that was skipped before this one, since the cache's times of use were last brought up to date; `END_OF_LIST`; 0 if this one was not."""
+    PROGRAM = 8
+    """Address of the program's head."""
+    SLOT = 9
+    """Distance from a fetch to the system's `FetchWord` slot, in bytes."""
+    FETCH_BYTES = 10
+    """Length of a fetch with its slots."""
+    WORDS = 11
+
+
+END_OF_LIST = 1
 
 OPERATION_WORDS = 3
 """First: kind, target, base, index, shift, size, words, signed (8 bits each, from the lowest). Second: constant (32 bits), site (32 bits).
-Third: ticks from the start of the block (32 bits), then for a data access whether it pairs with the read before it. Behind a fetch stands a
-`FetchWord` slot for each system."""
+Third: ticks from the start of the block (32 bits), then for a data access whether it pairs with the read before it (1 bit), and from bit
+`SKIP_BIT` on the distance to the next operation that is no fetch, or to the end, in bytes. Behind a fetch stands a `FetchWord` slot for each
+system."""
+
+SKIP_BIT = 40
 
 
 class FetchWord(IntEnum):
@@ -227,6 +263,10 @@ class CacheWord(IntEnum):
     """One more than the number of the line that was read ahead or is being so, 0 for none."""
     AHEAD_AT = 8
     """When it is there."""
+    EVICTIONS = 9
+    """Lines that made room for others so far."""
+    LISTED = 10
+    """First of the `UseWord` records whose fetches are still to be noted as uses of their lines, `END_OF_LIST` if there is none."""
     HINTS = 16
     """First of `HINTS` addresses of places, by the low bits of a line's number: where such a line was found last."""
     WORDS = 16 + 64

@@ -1,18 +1,24 @@
 """The memory simulation in machine code: what the accesses of one block cost on a memory system.
 
 It gives `instsim.dynamics.memory_system` its meaning; the tests hold a slow reference against it.
+
+Most blocks find all lines of their code in the cache. Then nothing happens at their fetches but that lines are used, so they are skipped: that
+no line of a block has gone is known from the cache's count of evictions, and when it used them last is noted once for the whole block
+(`UseWord`), and spread to the lines before the next one has to make room.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from instsim.dynamics.address_computation import compute
-from instsim.dynamics.address_operations import NO_REGISTER, Operation
+from instsim.dynamics.address_computation import compute, register
+from instsim.dynamics.address_operations import Operation
 from instsim.dynamics.memory_layout import (
+    END_OF_LIST,
     HINTS,
     MIXED,
     OPERATION_WORDS,
+    SKIP_BIT,
     TICKS_PER_CYCLE,
     CacheWord,
     FetchWord,
@@ -25,137 +31,31 @@ from instsim.dynamics.memory_layout import (
     SystemWord,
     Tally,
     TraceWord,
+    UseWord,
 )
-from instsim.dynamics.memory_system import Access, Replacement
-from instsim.dynamics.native_words import octets, words, words32
+from instsim.dynamics.memory_system import Replacement
+from instsim.dynamics.native_words import octets, words
 
 __all__ = ["change_phase", "simulate_block"]
 
 _MASK = 0xFFFFFFFF
 _CYCLE = TICKS_PER_CYCLE
-_NO_REGISTER = NO_REGISTER
-
-_HINTS, _HINTS_LENGTH = int(CacheWord.HINTS), HINTS
-_LINE_SHIFT, _SET_MASK, _WAYS, _REPLACEMENT, _CLOCK, _RANDOM, _LAST_LINE, _PLACES = (
-    int(CacheWord.LINE_SHIFT),
-    int(CacheWord.SET_MASK),
-    int(CacheWord.WAYS),
-    int(CacheWord.REPLACEMENT),
-    int(CacheWord.CLOCK),
-    int(CacheWord.RANDOM),
-    int(CacheWord.LAST_LINE),
-    int(CacheWord.WORDS),
-)
-_LRU, _RANDOMLY = int(Replacement.LRU), int(Replacement.RANDOM)
-_CACHE, _PORT, _MISS, _FURTHER, _WORD_SHIFT, _LAST_WORD = (
-    int(PathWord.CACHE),
-    int(PathWord.PORT),
-    int(PathWord.MISS),
-    int(PathWord.FURTHER),
-    int(PathWord.WORD_SHIFT),
-    int(PathWord.LAST_WORD),
-)
-_PREFETCH, _PREFETCHED, _ABORTS, _ACCESS = (
-    int(PathWord.PREFETCH),
-    int(PathWord.PREFETCHED),
-    int(PathWord.ABORTS),
-    int(PathWord.ACCESS),
-)
-_AHEAD_LINE, _AHEAD_AT = int(CacheWord.AHEAD_LINE), int(CacheWord.AHEAD_AT)
-_PATH_BYTES = 8 * int(PathWord.WORDS)
-_BUSY, _FILL_CACHE, _FILL_LINE, _FILL_WORD, _FILL_AT, _AHEAD_PATH = (
-    int(PortWord.BUSY_UNTIL),
-    int(PortWord.FILL_CACHE),
-    int(PortWord.FILL_LINE),
-    int(PortWord.FILL_WORD),
-    int(PortWord.FILL_AT),
-    int(PortWord.AHEAD_PATH),
-)
-_NOW, _READ_MAP, _WRITE_MAP, _RANGES, _RANGES_LENGTH, _PATHS = (
-    int(SystemWord.NOW),
-    int(SystemWord.READ_MAP),
-    int(SystemWord.WRITE_MAP),
-    int(SystemWord.RANGES),
-    int(SystemWord.RANGES_LENGTH),
-    int(SystemWord.PATHS),
-)
-_LEAD, _CROSSING, _LAST_READ, _REDIRECTED, _TALLIES, _SITES = (
-    int(SystemWord.FETCH_LEAD),
-    int(SystemWord.CROSSING),
-    int(SystemWord.LAST_READ_PATH),
-    int(SystemWord.REDIRECTED_AT),
-    int(SystemWord.TALLIES),
-    int(SystemWord.SITES),
-)
-_START, _STOP, _KIND_OF_RANGE, _PATH_OF_RANGE, _RANGE_BYTES = (
-    int(RangeWord.START),
-    int(RangeWord.STOP),
-    int(RangeWord.ACCESS),
-    int(RangeWord.PATH),
-    8 * int(RangeWord.WORDS),
-)
-_ACCESSES, _MISSES, _READ_AHEAD, _STALL, _TALLY_WORDS = (
-    int(Tally.ACCESSES),
-    int(Tally.MISSES),
-    int(Tally.READ_AHEAD),
-    int(Tally.STALL),
-    int(Tally.WORDS),
-)
-_LENGTH, _TICKS, _COPIES, _SAMPLED, _HEAD_BYTES = (
-    int(ProgramWord.LENGTH),
-    int(ProgramWord.TICKS),
-    int(ProgramWord.COPIES),
-    int(ProgramWord.SAMPLED),
-    8 * int(ProgramWord.WORDS),
-)
-_SITE_STALL, _SITE_MISSES, _SPLIT, _SITE_BYTES = int(SiteWord.STALL), int(SiteWord.MISSES), int(SiteWord.SPLIT), 8 * int(SiteWord.WORDS)
-_OPERATION_BYTES = 8 * OPERATION_WORDS
-_SYSTEMS, _SYSTEMS_LENGTH, _REGISTERS, _SCRATCH, _PAGES, _WARMING, _FETCH_BYTES = (
-    int(TraceWord.SYSTEMS),
-    int(TraceWord.SYSTEMS_LENGTH),
-    int(TraceWord.REGISTERS_ADDRESS),
-    int(TraceWord.SCRATCH),
-    int(TraceWord.PAGES),
-    int(TraceWord.WARMING),
-    int(TraceWord.SLOT_BYTES),
-)
-_PHASE, _SAMPLING, _WINDOW, _GAP, _WARM_UP = (
-    int(TraceWord.PHASE),
-    int(TraceWord.SAMPLING),
-    int(TraceWord.WINDOW),
-    int(TraceWord.GAP),
-    int(TraceWord.WARM_UP),
-)
-_SPARE_TALLIES, _SPARE_SITES, _CHECKED_TALLIES, _CHECKED_SITES = (
-    int(SystemWord.SPARE_TALLIES),
-    int(SystemWord.SPARE_SITES),
-    int(SystemWord.CHECKED_TALLIES),
-    int(SystemWord.CHECKED_SITES),
-)
-_FETCH_PATH, _FETCH_CACHE, _FETCH_LINE, _FETCH_PLACE, _FETCH_PORT, _FETCH_TALLY, _SLOT_WORDS = (
-    int(FetchWord.PATH),
-    int(FetchWord.CACHE),
-    int(FetchWord.LINE),
-    int(FetchWord.PLACE),
-    int(FetchWord.PORT),
-    int(FetchWord.TALLY),
-    int(FetchWord.WORDS),
-)
-_READS, _WRITES = int(Access.READ), int(Access.WRITE)
-_FETCH = int(StepKind.FETCH)
-_MIXED = MIXED
-_READ, _WRITE = int(Operation.READ), int(Operation.WRITE)
+_PATH_BYTES, _RANGE_BYTES, _SITE_BYTES = 8 * PathWord.WORDS, 8 * RangeWord.WORDS, 8 * SiteWord.WORDS
+_OPERATION_BYTES, _USE_BYTES = 8 * OPERATION_WORDS, 8 * UseWord.WORDS
+_EVERY_USE = 1
+_FINER_BITS = 4
+"""Times of use inside a block that is skipped through: 16 to each byte of its program, so that the words of one access have times of their own."""
 
 
 def _find(cache: Any, line: Any) -> Any:
     """Return the address of a line's place in a cache, 0 if it is not there."""
     head = words(cache)
-    hint = words(cache + (8 * _HINTS) + ((line & (_HINTS_LENGTH - 1)) << 3))
+    hint = words(cache + (8 * CacheWord.HINTS) + ((line & (HINTS - 1)) << 3))
     at = hint[0]
     if at != 0 and words(at)[0] == line + 1:
         return at
-    ways = head[_WAYS]
-    at = cache + (8 * _PLACES) + (line & head[_SET_MASK]) * ways * 16
+    ways = head[CacheWord.WAYS]
+    at = cache + (8 * CacheWord.WORDS) + (line & head[CacheWord.SET_MASK]) * ways * 16
     for _ in range(ways):
         if words(at)[0] == line + 1:
             hint[0] = at
@@ -167,8 +67,10 @@ def _find(cache: Any, line: Any) -> Any:
 def _install(cache: Any, line: Any) -> None:
     """Put a line into a cache."""
     head = words(cache)
-    ways = head[_WAYS]
-    first = cache + (8 * _PLACES) + (line & head[_SET_MASK]) * ways * 16
+    if head[CacheWord.LISTED] != END_OF_LIST:
+        _note_skipped(cache)
+    ways = head[CacheWord.WAYS]
+    first = cache + (8 * CacheWord.WORDS) + (line & head[CacheWord.SET_MASK]) * ways * 16
     chosen = first
     oldest = words(first)[1]
     empty = words(first)[0] == 0
@@ -183,65 +85,67 @@ def _install(cache: Any, line: Any) -> None:
                 oldest = place[1]
                 chosen = at
         at += 16
-    if not empty and head[_REPLACEMENT] == _RANDOMLY:
-        value = head[_RANDOM]
+    if not empty and head[CacheWord.REPLACEMENT] == Replacement.RANDOM:
+        value = head[CacheWord.RANDOM]
         value ^= value << 13
         value ^= value >> 7
         value ^= value << 17
-        head[_RANDOM] = value
+        head[CacheWord.RANDOM] = value
         chosen = first + (value >> 33) % ways * 16
-    head[_CLOCK] += 1
+    if words(chosen)[0] != 0:
+        head[CacheWord.EVICTIONS] += 1
+    head[CacheWord.CLOCK] += 1
     words(chosen)[0] = line + 1
-    words(chosen)[1] = head[_CLOCK]
+    words(chosen)[1] = head[CacheWord.CLOCK]
 
 
 def _read_ahead(path_address: Any, line: Any, at: Any) -> None:
     """Begin to read a line ahead, as soon as the port is free."""
     path = words(path_address)
-    head = words(path[_CACHE])
-    if head[_AHEAD_LINE] == line + 1 or _find(path[_CACHE], line) != 0:
+    head = words(path[PathWord.CACHE])
+    if head[CacheWord.AHEAD_LINE] == line + 1 or _find(path[PathWord.CACHE], line) != 0:
         return
     begin = at
-    if path[_PORT] != 0:
-        port = words(path[_PORT])
-        begin = max(begin, port[_BUSY])
-        port[_BUSY] = begin + path[_MISS]
-        port[_AHEAD_PATH] = path_address
-    head[_AHEAD_LINE] = line + 1
-    head[_AHEAD_AT] = begin + path[_MISS]
+    if path[PathWord.PORT] != 0:
+        port = words(path[PathWord.PORT])
+        begin = max(begin, port[PortWord.BUSY_UNTIL])
+        port[PortWord.BUSY_UNTIL] = begin + path[PathWord.MISS]
+        port[PortWord.AHEAD_PATH] = path_address
+    head[CacheWord.AHEAD_LINE] = line + 1
+    head[CacheWord.AHEAD_AT] = begin + path[PathWord.MISS]
 
 
 def _demand(path_address: Any, line: Any, word: Any, at: Any) -> Any:
     """Ask a port for a word; return the tick at which it arrives."""
     path = words(path_address)
-    if path[_PORT] == 0:
-        return at + path[_MISS]
-    port = words(path[_PORT])
+    if path[PathWord.PORT] == 0:
+        return at + path[PathWord.MISS]
+    port = words(path[PathWord.PORT])
     begin = at
     ended = 0
-    if port[_BUSY] > at:
-        if port[_AHEAD_PATH] != 0 and path[_ABORTS] != 0:
-            ended = port[_AHEAD_PATH]
+    if port[PortWord.BUSY_UNTIL] > at:
+        if port[PortWord.AHEAD_PATH] != 0 and path[PathWord.ABORTS] != 0:
+            ended = port[PortWord.AHEAD_PATH]
         else:
-            begin = port[_BUSY]
-    arrival = begin + path[_MISS]
-    port[_AHEAD_PATH] = 0
-    port[_BUSY] = arrival + _CYCLE
-    if path[_CACHE] != 0 and path[_FURTHER] != 0:
-        port[_FILL_CACHE] = path[_CACHE]
-        port[_FILL_LINE] = line + 1
-        port[_FILL_WORD] = word
-        port[_FILL_AT] = arrival
-        port[_BUSY] += path[_LAST_WORD] * path[_FURTHER]
+            begin = port[PortWord.BUSY_UNTIL]
+    arrival = begin + path[PathWord.MISS]
+    port[PortWord.AHEAD_PATH] = 0
+    port[PortWord.BUSY_UNTIL] = arrival + _CYCLE
+    if path[PathWord.CACHE] != 0 and path[PathWord.FURTHER] != 0:
+        port[PortWord.FILL_CACHE] = path[PathWord.CACHE]
+        port[PortWord.FILL_LINE] = line + 1
+        port[PortWord.FILL_WORD] = word
+        port[PortWord.FILL_AT] = arrival
+        port[PortWord.BUSY_UNTIL] += path[PathWord.LAST_WORD] * path[PathWord.FURTHER]
     if ended != 0:
         other = words(ended)
-        head = words(other[_CACHE])
+        head = words(other[PathWord.CACHE])
         if ended == path_address:
-            head[_AHEAD_LINE] = 0
+            head[CacheWord.AHEAD_LINE] = 0
         else:
-            head[_AHEAD_AT] = port[_BUSY] + other[_MISS]
-            port[_AHEAD_PATH] = ended
-            port[_BUSY] = head[_AHEAD_AT]
+            head[CacheWord.AHEAD_AT] = port[PortWord.BUSY_UNTIL] + other[PathWord.MISS]
+            port[PortWord.AHEAD_PATH] = ended
+            port[PortWord.BUSY_UNTIL] = head[CacheWord.AHEAD_AT]
     return arrival
 
 
@@ -249,88 +153,296 @@ def _access(path_address: Any, address: Any, at: Any, tally: Any) -> Any:
     """Let one access happen; return its stall in ticks, shifted left by one, and whether it missed in the lowest bit."""
     path = words(path_address)
     counts = words(tally)
-    counts[_ACCESSES] += 1
-    stall = path[_ACCESS]
-    cache = path[_CACHE]
+    counts[Tally.ACCESSES] += 1
+    stall = path[PathWord.ACCESS]
+    cache = path[PathWord.CACHE]
     if cache == 0:
         stall += _demand(path_address, 0, 0, at) - at
-        counts[_MISSES] += 1
-        counts[_STALL] += stall
+        counts[Tally.MISSES] += 1
+        counts[Tally.STALL] += stall
         return (stall << 1) | 1
     head = words(cache)
-    line = address >> head[_LINE_SHIFT]
+    line = address >> head[CacheWord.LINE_SHIFT]
     missed = 0
-    if head[_LAST_LINE] != line + 1:
-        head[_LAST_LINE] = line + 1
-        ahead = path[_PREFETCH] != 0
+    if head[CacheWord.LAST_LINE] != line + 1:
+        head[CacheWord.LAST_LINE] = line + 1
+        ahead = path[PathWord.PREFETCH] != 0
         place = _find(cache, line)
         if place != 0:
-            ahead = path[_PREFETCH] == 1
-            if head[_REPLACEMENT] == _LRU:
-                head[_CLOCK] += 1
-                words(place)[1] = head[_CLOCK]
-        elif head[_AHEAD_LINE] == line + 1:
-            arrival = max(head[_AHEAD_AT], at + path[_PREFETCHED])
+            ahead = path[PathWord.PREFETCH] == 1
+            if head[CacheWord.REPLACEMENT] == Replacement.LRU:
+                head[CacheWord.CLOCK] += 1
+                words(place)[1] = head[CacheWord.CLOCK]
+        elif head[CacheWord.AHEAD_LINE] == line + 1:
+            arrival = max(head[CacheWord.AHEAD_AT], at + path[PathWord.PREFETCHED])
             stall += arrival - at
-            head[_AHEAD_LINE] = 0
-            if path[_PORT] != 0 and words(path[_PORT])[_AHEAD_PATH] == path_address:
-                words(path[_PORT])[_AHEAD_PATH] = 0
-            counts[_READ_AHEAD] += 1
+            head[CacheWord.AHEAD_LINE] = 0
+            if path[PathWord.PORT] != 0 and words(path[PathWord.PORT])[PortWord.AHEAD_PATH] == path_address:
+                words(path[PathWord.PORT])[PortWord.AHEAD_PATH] = 0
+            counts[Tally.READ_AHEAD] += 1
             _install(cache, line)
         else:
-            word = (address >> path[_WORD_SHIFT]) & path[_LAST_WORD]
+            word = (address >> path[PathWord.WORD_SHIFT]) & path[PathWord.LAST_WORD]
             stall += _demand(path_address, line, word, at) - at
             missed = 1
-            counts[_MISSES] += 1
+            counts[Tally.MISSES] += 1
             _install(cache, line)
         if ahead:
             _read_ahead(path_address, line + 1, at + stall + _CYCLE)
-    if missed == 0 and path[_FURTHER] != 0:
-        port = words(path[_PORT])
-        if port[_BUSY] > at and port[_FILL_LINE] == line + 1 and port[_FILL_CACHE] == cache:
-            word = (address >> path[_WORD_SHIFT]) & path[_LAST_WORD]
-            arrival = port[_FILL_AT] + ((word - port[_FILL_WORD]) & path[_LAST_WORD]) * path[_FURTHER]
+    if missed == 0 and path[PathWord.FURTHER] != 0:
+        port = words(path[PathWord.PORT])
+        if port[PortWord.BUSY_UNTIL] > at and port[PortWord.FILL_LINE] == line + 1 and port[PortWord.FILL_CACHE] == cache:
+            word = (address >> path[PathWord.WORD_SHIFT]) & path[PathWord.LAST_WORD]
+            arrival = port[PortWord.FILL_AT] + ((word - port[PortWord.FILL_WORD]) & path[PathWord.LAST_WORD]) * path[PathWord.FURTHER]
             if arrival > at + stall:
                 stall = arrival - at
-    counts[_STALL] += stall
+    counts[Tally.STALL] += stall
     return (stall << 1) | missed
 
 
 def _is_at_hand(slot: Any, at: Any) -> Any:
     """Tell whether a fetch finds its line whole and in the place where it was before; then it costs nothing, and the line counts as used."""
-    cache = slot[_FETCH_CACHE]
+    cache = slot[FetchWord.CACHE]
     if cache == 0:
         return False
-    if slot[_FETCH_PORT] != 0 and words(slot[_FETCH_PORT])[_BUSY] > at:
+    if slot[FetchWord.PORT] != 0 and words(slot[FetchWord.PORT])[PortWord.BUSY_UNTIL] > at:
         return False
     head = words(cache)
-    line = slot[_FETCH_LINE]
-    if head[_LAST_LINE] == line:
+    line = slot[FetchWord.LINE]
+    if head[CacheWord.LAST_LINE] == line:
         return True
-    place = slot[_FETCH_PLACE]
+    place = slot[FetchWord.PLACE]
     if place == 0 or words(place)[0] != line:
         return False
-    head[_LAST_LINE] = line
-    if head[_REPLACEMENT] == _LRU:
-        head[_CLOCK] += 1
-        words(place)[1] = head[_CLOCK]
+    head[CacheWord.LAST_LINE] = line
+    if head[CacheWord.REPLACEMENT] == Replacement.LRU:
+        head[CacheWord.CLOCK] += 1
+        words(place)[1] = head[CacheWord.CLOCK]
     return True
 
 
-def _path_of(system: Any, address: Any, kind: Any) -> Any:
-    """Return one more than the path that a data access takes, 0 for none."""
-    head = words(system)
-    where = head[_READ_MAP] if kind == _READS else head[_WRITE_MAP]
-    found = octets(where)[address >> 12]
-    if found == _MIXED:
+def _note_fetches(use: Any, until: Any, began: Any) -> Any:
+    """Note the fetches before an operation as uses of their lines at times that follow from `began`; return how many there are."""
+    fetches = 0
+    program = use[UseWord.PROGRAM]
+    at = program + words(program)[ProgramWord.START]
+    is_noted = words(use[UseWord.CACHE])[CacheWord.REPLACEMENT] == Replacement.LRU
+    while at < until:
+        if words(at)[0] & 255 == StepKind.FETCH:
+            slot = words(at + use[UseWord.SLOT])
+            if slot[FetchWord.PATH] != 0:
+                fetches += 1
+                if is_noted:
+                    place = words(slot[FetchWord.PLACE])
+                    place[1] = max(place[1], began + ((at - program) << _FINER_BITS))
+            at += use[UseWord.FETCH_BYTES]
+        else:
+            at += _OPERATION_BYTES
+    return fetches
+
+
+def _note_skipped(cache: Any) -> None:
+    """Bring the times of use of a cache's lines up to date."""
+    at = words(cache)[CacheWord.LISTED]
+    while at != END_OF_LIST:
+        use = words(at)
+        program = use[UseWord.PROGRAM]
+        _note_fetches(use, program + words(program)[ProgramWord.END], use[UseWord.USED_AT])
+        at = use[UseWord.NEXT]
+        use[UseWord.NEXT] = 0
+    words(cache)[CacheWord.LISTED] = END_OF_LIST
+
+
+def _all_in_place(use: Any) -> Any:
+    """Tell whether a cache holds all lines that a block fetches, looking at each."""
+    program = use[UseWord.PROGRAM]
+    at = program + words(program)[ProgramWord.START]
+    end = program + words(program)[ProgramWord.END]
+    while at < end:
+        if words(at)[0] & 255 == StepKind.FETCH:
+            slot = words(at + use[UseWord.SLOT])
+            if slot[FetchWord.PATH] != 0 and (slot[FetchWord.PLACE] == 0 or words(slot[FetchWord.PLACE])[0] != slot[FetchWord.LINE]):
+                place = _find(use[UseWord.CACHE], slot[FetchWord.LINE] - 1)
+                if place == 0:
+                    return False
+                slot[FetchWord.PLACE] = place
+            at += use[UseWord.FETCH_BYTES]
+        else:
+            at += _OPERATION_BYTES
+    use[UseWord.EVICTIONS] = words(use[UseWord.CACHE])[CacheWord.EVICTIONS] + 1
+    return True
+
+
+def _begin_skipping(use: Any, system: Any) -> Any:
+    """Tell whether the fetches of a block can be skipped, because each finds its line whole."""
+    if use[UseWord.CAN_SKIP] == 0:
+        return False
+    cache = use[UseWord.CACHE]
+    if cache == 0:
+        return True
+    if use[UseWord.PORT] != 0:
+        port = words(use[UseWord.PORT])
+        if port[PortWord.FILL_CACHE] == cache and port[PortWord.BUSY_UNTIL] + system[SystemWord.FETCH_LEAD] > system[SystemWord.NOW]:
+            return False
+    if use[UseWord.EVICTIONS] != words(cache)[CacheWord.EVICTIONS] + 1 and not _all_in_place(use):
+        return False
+    words(cache)[CacheWord.LAST_LINE] = 0
+    return True
+
+
+def _stop_skipping(use: Any, system: Any, at: Any, began: Any) -> None:
+    """Account for the fetches before an operation, because it may send lines away."""
+    words(system[SystemWord.TALLIES] + use[UseWord.TALLY])[Tally.ACCESSES] += _note_fetches(use, at, began)
+    words(use[UseWord.CACHE])[CacheWord.CLOCK] = began + ((at - use[UseWord.PROGRAM] + _OPERATION_BYTES) << _FINER_BITS)
+
+
+def _end_skipping(use_address: Any, system: Any, began: Any) -> None:
+    """Account for all fetches of a block."""
+    use = words(use_address)
+    words(system[SystemWord.TALLIES] + use[UseWord.TALLY])[Tally.ACCESSES] += use[UseWord.FETCHES]
+    head = words(use[UseWord.CACHE])
+    if head[CacheWord.REPLACEMENT] == Replacement.LRU:
+        use[UseWord.USED_AT] = began
+        head[CacheWord.CLOCK] = began + (words(use[UseWord.PROGRAM])[ProgramWord.END] << _FINER_BITS)
+        if use[UseWord.NEXT] == 0:
+            use[UseWord.NEXT] = head[CacheWord.LISTED]
+            head[CacheWord.LISTED] = use_address
+
+
+def _path_of(head: Any, address: Any, kind: Any) -> Any:
+    """Return one more than the path that a data access takes, 0 for none; `kind` is the operation's."""
+    found = octets(head[SystemWord.READ_MAP + kind])[address >> 12]
+    if found == MIXED:
         found = 0
-        at = head[_RANGES]
-        for _ in range(head[_RANGES_LENGTH]):
+        at = head[SystemWord.RANGES]
+        for _ in range(head[SystemWord.RANGES_LENGTH]):
             stretch = words(at)
-            if stretch[_KIND_OF_RANGE] == kind and stretch[_START] <= address < stretch[_STOP]:
-                return stretch[_PATH_OF_RANGE] + 1
+            if stretch[RangeWord.ACCESS] == kind + 1 and stretch[RangeWord.START] <= address < stretch[RangeWord.STOP]:
+                return stretch[RangeWord.PATH] + 1
             at += _RANGE_BYTES
     return found
+
+
+def _hits(path: Any, address: Any, at: Any, skipped: Any, time: Any) -> Any:
+    """Tell whether a data access finds its line whole and where its kind was found last; then the line counts as used.
+
+    In the cache `skipped`, whose fetches are skipped at the moment, the time of use is given.
+    """
+    cache = path[PathWord.CACHE]
+    if cache == 0 or path[PathWord.PREFETCH] == _EVERY_USE:
+        return False
+    if path[PathWord.FURTHER] != 0 and words(path[PathWord.PORT])[PortWord.BUSY_UNTIL] > at:
+        return False
+    head = words(cache)
+    line = address >> head[CacheWord.LINE_SHIFT]
+    if head[CacheWord.LAST_LINE] == line + 1:
+        return True
+    place = words(cache + 8 * CacheWord.HINTS + ((line & (HINTS - 1)) << 3))[0]
+    if place == 0 or words(place)[0] != line + 1:
+        return False
+    if cache == skipped:
+        if head[CacheWord.REPLACEMENT] == Replacement.LRU:
+            words(place)[1] = time
+        return True
+    head[CacheWord.LAST_LINE] = line + 1
+    if head[CacheWord.REPLACEMENT] == Replacement.LRU:
+        head[CacheWord.CLOCK] += 1
+        words(place)[1] = head[CacheWord.CLOCK]
+    return True
+
+
+def _fetch(operation: Any, slot: Any, system: Any) -> None:
+    """Let one fetch happen."""
+    second = operation[1]
+    needed = system[SystemWord.NOW] + (operation[2] & _MASK)
+    tally = system[SystemWord.TALLIES] + slot[FetchWord.TALLY]
+    if _is_at_hand(slot, needed - min(needed, system[SystemWord.FETCH_LEAD])):
+        words(tally)[Tally.ACCESSES] += 1
+        return
+    lead = min(system[SystemWord.FETCH_LEAD], needed - min(needed, system[SystemWord.REDIRECTED_AT]))
+    result = _access(slot[FetchWord.PATH], second & _MASK, needed - lead, tally)
+    if slot[FetchWord.CACHE] != 0:
+        slot[FetchWord.PLACE] = _find(slot[FetchWord.CACHE], slot[FetchWord.LINE] - 1)
+    stall = result >> 1
+    hidden = min(stall, lead)
+    stall -= hidden
+    if stall | (result & 1):
+        _charge(system, second >> 32, stall, result & 1)
+    if hidden:
+        words(tally)[Tally.STALL] -= hidden
+
+
+def _charge(system: Any, site: Any, stall: Any, missed: Any) -> None:
+    """Charge a site, and let the time pass."""
+    counts = words(system[SystemWord.SITES] + site * _SITE_BYTES)
+    counts[SiteWord.STALL] += stall
+    counts[SiteWord.MISSES] += missed
+    system[SystemWord.NOW] += stall
+
+
+def _run(program: Any, use_address: Any, system: Any, state: Any) -> None:
+    """Let the accesses of one execution of a block happen on one system."""
+    head, use = words(program), words(use_address)
+    scratch = state[TraceWord.SCRATCH]
+    registers = state[TraceWord.REGISTERS_ADDRESS] if state[TraceWord.REGISTERS_ADDRESS] != 0 else scratch
+    pages = state[TraceWord.PAGES]
+    skips = _begin_skipping(use, system)
+    skipped = use[UseWord.CACHE] if skips else 0
+    began = words(skipped)[CacheWord.CLOCK] if skipped != 0 else 0
+    at = program + (head[ProgramWord.DATA] if skips else head[ProgramWord.START])
+    end = program + head[ProgramWord.END]
+    while at < end:
+        operation = words(at)
+        first, second, third = operation[0], operation[1], operation[2]
+        kind = first & 255
+        if kind == StepKind.FETCH:
+            slot = words(at + use[UseWord.SLOT])
+            if slot[FetchWord.PATH] != 0:
+                _fetch(operation, slot, system)
+            at += use[UseWord.FETCH_BYTES]
+            continue
+        if kind > Operation.WRITE:
+            compute(kind, first, second & _MASK, registers, scratch, pages)
+        else:
+            base = register(registers, scratch, first >> 16 & 255)
+            index = register(registers, scratch, first >> 24 & 255) << (first >> 32 & 31)
+            address = (second + base + index) & _MASK
+            size = first >> 40 & 255
+            ticks = third & _MASK
+            for number in range(first >> 48 & 255):
+                found = _path_of(system, address, kind)
+                stall = 0
+                missed = 0
+                if found != 0:
+                    path = system[SystemWord.PATHS] + (found - 1) * _PATH_BYTES
+                    tally = system[SystemWord.TALLIES] + (found - 1) * (8 * Tally.WORDS)
+                    when = system[SystemWord.NOW] + ticks
+                    if _hits(words(path), address, when, skipped, began + ((at - program) << _FINER_BITS) + number):
+                        words(tally)[Tally.ACCESSES] += 1
+                        stall = words(path)[PathWord.ACCESS]
+                        words(tally)[Tally.STALL] += stall
+                    else:
+                        if skipped != 0 and words(path)[PathWord.CACHE] == skipped:
+                            _stop_skipping(use, system, at, began)
+                            skipped = 0
+                            skips = False
+                        result = _access(path, address, when, tally)
+                        stall = result >> 1
+                        missed = result & 1
+                if system[SystemWord.CROSSING] != 0 and kind == Operation.READ:
+                    if third >> 32 & 1 and found != system[SystemWord.LAST_READ_PATH]:
+                        stall += system[SystemWord.CROSSING]
+                    system[SystemWord.LAST_READ_PATH] = found
+                if stall | missed:
+                    _charge(system, second >> 32, stall, missed)
+                if (address & 3) + size > 4:
+                    words(system[SystemWord.SITES] + (second >> 32) * _SITE_BYTES)[SiteWord.SPLIT] += 1
+                address = (address + size) & _MASK
+                ticks += _CYCLE
+        at += third >> SKIP_BIT if skips else _OPERATION_BYTES
+    if skipped != 0:
+        _end_skipping(use_address, system, began)
+    system[SystemWord.NOW] += head[ProgramWord.TICKS]
 
 
 def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
@@ -350,128 +462,40 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
     uint64
         Stall on the first system, in ticks.
     """
-    state = words(trace)
-    head = words(program)
-    if state[_WARMING] == 0:
-        head[_SAMPLED] += 1
-    registers = state[_REGISTERS]
-    if registers == 0:
-        # The hook has asked for them.
-        registers = state[_SCRATCH]
-    elif head[_COPIES] != 0:
-        here, there = words(registers), words(state[_SCRATCH])
-        for pair in range(16):
-            there[pair] = here[pair]
-        registers = state[_SCRATCH]
-    pages = state[_PAGES]
-    systems = words(state[_SYSTEMS])
-    count = state[_SYSTEMS_LENGTH]
-    for number in range(count):
+    state, head = words(trace), words(program)
+    if state[TraceWord.WARMING] == 0:
+        head[ProgramWord.SAMPLED] += 1
+    systems = words(state[TraceWord.SYSTEMS])
+    before = words(systems[0])[SystemWord.NOW]
+    use = program + 8 * ProgramWord.WORDS
+    for number in range(state[TraceWord.SYSTEMS_LENGTH]):
         system = words(systems[number])
         if jumped:
-            system[_REDIRECTED] = system[_NOW]
-    before = words(systems[0])[_NOW]
-    at = program + _HEAD_BYTES
-    for _ in range(head[_LENGTH]):
-        operation = words(at)
-        at += _OPERATION_BYTES
-        first, second, third = operation[0], operation[1], operation[2]
-        kind = first & 255
-        if kind == _FETCH:
-            address = second & _MASK
-            site = second >> 32
-            offset = third & _MASK
-            for number in range(count):
-                slot = words(at + number * (8 * _SLOT_WORDS))
-                path = slot[_FETCH_PATH]
-                if path != 0:
-                    system = words(systems[number])
-                    needed = system[_NOW] + offset
-                    tally = system[_TALLIES] + slot[_FETCH_TALLY]
-                    if _is_at_hand(slot, needed - min(needed, system[_LEAD])):
-                        words(tally)[_ACCESSES] += 1
-                        continue
-                    lead = min(system[_LEAD], needed - min(needed, system[_REDIRECTED]))
-                    result = _access(path, address, needed - lead, tally)
-                    if slot[_FETCH_CACHE] != 0:
-                        slot[_FETCH_PLACE] = _find(slot[_FETCH_CACHE], slot[_FETCH_LINE] - 1)
-                    stall = result >> 1
-                    hidden = min(stall, lead)
-                    stall -= hidden
-                    if stall | (result & 1):
-                        counts = words(system[_SITES] + site * _SITE_BYTES)
-                        counts[_SITE_STALL] += stall
-                        counts[_SITE_MISSES] += result & 1
-                        system[_NOW] += stall
-                    if hidden:
-                        words(tally)[_STALL] -= hidden
-            at += state[_FETCH_BYTES]
-        elif kind <= _WRITE:
-            base, index = (first >> 16) & 255, (first >> 24) & 255
-            address = second & _MASK
-            if base != _NO_REGISTER:
-                address += words32(registers)[base]
-            if index != _NO_REGISTER:
-                address += words32(registers)[index] << ((first >> 32) & 31)
-            address &= _MASK
-            size = (first >> 40) & 255
-            length = (first >> 48) & 255
-            access = _READS if kind == _READ else _WRITES
-            site = second >> 32
-            offset = third & _MASK
-            for number in range(count):
-                system = words(systems[number])
-                word = address
-                ticks = offset
-                for _ in range(length):
-                    found = _path_of(systems[number], word, access)
-                    stall = 0
-                    missed = 0
-                    if found != 0:
-                        path = system[_PATHS] + (found - 1) * _PATH_BYTES
-                        result = _access(path, word, system[_NOW] + ticks, system[_TALLIES] + (found - 1) * (8 * _TALLY_WORDS))
-                        stall = result >> 1
-                        missed = result & 1
-                    if access == _READS:
-                        if (third >> 32) & 1 and found != system[_LAST_READ]:
-                            stall += system[_CROSSING]
-                        system[_LAST_READ] = found
-                    if stall | missed:
-                        counts = words(system[_SITES] + site * _SITE_BYTES)
-                        counts[_SITE_STALL] += stall
-                        counts[_SITE_MISSES] += missed
-                        system[_NOW] += stall
-                    if (word & 3) + size > 4:
-                        words(system[_SITES] + site * _SITE_BYTES)[_SPLIT] += 1
-                    word = (word + size) & _MASK
-                    ticks += _CYCLE
-        else:
-            compute(kind, first, second & _MASK, registers, pages)
-    stalled = words(systems[0])[_NOW] - before
-    for number in range(count):
-        words(systems[number])[_NOW] += head[_TICKS]
-    return stalled
+            system[SystemWord.REDIRECTED_AT] = system[SystemWord.NOW]
+        _run(program, use, system, state)
+        use += _USE_BYTES
+    return words(systems[0])[SystemWord.NOW] - before - head[ProgramWord.TICKS]
 
 
 def change_phase(trace: Any) -> None:
     """Go from warm-up to counting, from there to the gap, and from there to the next warm-up."""
     state = words(trace)
-    systems = words(state[_SYSTEMS])
-    if state[_GAP] == 0:
-        state[_PHASE] = ~0
+    systems = words(state[TraceWord.SYSTEMS])
+    if state[TraceWord.GAP] == 0:
+        state[TraceWord.PHASE] = ~0
         return
-    if state[_WARMING] != 0:
-        state[_WARMING] = 0
-        state[_PHASE] = state[_WINDOW]
-    elif state[_SAMPLING] != 0:
-        state[_SAMPLING] = 0
-        state[_PHASE] = state[_GAP]
+    if state[TraceWord.WARMING] != 0:
+        state[TraceWord.WARMING] = 0
+        state[TraceWord.PHASE] = state[TraceWord.WINDOW]
+    elif state[TraceWord.SAMPLING] != 0:
+        state[TraceWord.SAMPLING] = 0
+        state[TraceWord.PHASE] = state[TraceWord.GAP]
     else:
-        state[_SAMPLING] = 1
-        state[_WARMING] = 1
-        state[_PHASE] = state[_WARM_UP]
-    for number in range(state[_SYSTEMS_LENGTH]):
+        state[TraceWord.SAMPLING] = 1
+        state[TraceWord.WARMING] = 1
+        state[TraceWord.PHASE] = state[TraceWord.WARM_UP]
+    for number in range(state[TraceWord.SYSTEMS_LENGTH]):
         system = words(systems[number])
-        counted = state[_WARMING] == 0
-        system[_TALLIES] = system[_CHECKED_TALLIES] if counted else system[_SPARE_TALLIES]
-        system[_SITES] = system[_CHECKED_SITES] if counted else system[_SPARE_SITES]
+        counted = state[TraceWord.WARMING] == 0
+        system[SystemWord.TALLIES] = system[SystemWord.CHECKED_TALLIES] if counted else system[SystemWord.SPARE_TALLIES]
+        system[SystemWord.SITES] = system[SystemWord.CHECKED_SITES] if counted else system[SystemWord.SPARE_SITES]

@@ -8,7 +8,19 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from instsim.dynamics.memory_layout import MIXED, TICKS_PER_CYCLE, CacheWord, FetchWord, PathWord, PortWord, RangeWord, SiteWord, SystemWord, Tally
+from instsim.dynamics.memory_layout import (
+    END_OF_LIST,
+    MIXED,
+    TICKS_PER_CYCLE,
+    CacheWord,
+    FetchWord,
+    PathWord,
+    PortWord,
+    RangeWord,
+    SiteWord,
+    SystemWord,
+    Tally,
+)
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path
 
 __all__ = ["SystemState"]
@@ -101,11 +113,15 @@ class SystemState:
         for index, (path, row) in enumerate(zip(self.system.paths, self._paths, strict=True)):
             words = slots[index + 1]
             words[FetchWord.PATH], words[FetchWord.TALLY] = int(row.ctypes.data), index * Tally.WORDS * 8
-            if path.cache is not None and not path.access_cycles and (not path.prefetch or path.prefetch_behind_misses):
+            if path.cache is not None and not path.access_cycles and not self._reads_ahead_behind_uses(path.cache):
                 words[FetchWord.CACHE] = int(row[PathWord.CACHE])
                 words[FetchWord.PORT] = int(row[PathWord.PORT]) if path.further_word_cycles else 0
                 line_bytes[index + 1] = self.line_bytes(path.cache)
         return slots, line_bytes
+
+    def _reads_ahead_behind_uses(self, cache: str) -> bool:
+        """Return whether it matters to what a cache reads ahead which of its lines was used last."""
+        return any(path.cache == cache and path.prefetch and not path.prefetch_behind_misses for path in self.system.paths)
 
     def data_path(self, address: int, access: Access) -> int:
         """Return one more than the path that a data access takes, 0 for none."""
@@ -148,6 +164,7 @@ def _cache_words(cache: Cache) -> Words:
     words[CacheWord.LINE_SHIFT] = cache.line_bytes.bit_length() - 1
     words[CacheWord.SET_MASK], words[CacheWord.WAYS] = cache.sets - 1, cache.ways
     words[CacheWord.REPLACEMENT], words[CacheWord.RANDOM] = int(cache.replacement), _SEED
+    words[CacheWord.LISTED] = END_OF_LIST
     return words
 
 

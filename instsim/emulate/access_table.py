@@ -28,15 +28,12 @@ class Gathered(NamedTuple):
         Operations of each block.
     ticks : ndarray of int64, shape (blocks,)
         Price of each.
-    computes : ndarray of bool, shape (blocks,)
-        Whether some operation of it only changes registers.
     """
 
     operations: npt.NDArray[np.uint64]
     paths: npt.NDArray[np.uint8]
     counts: npt.NDArray[np.int64]
     ticks: npt.NDArray[np.int64]
-    computes: npt.NDArray[np.bool_]
 
 
 class AccessTable:
@@ -85,12 +82,12 @@ class AccessTable:
 
 def _nothing(systems: int) -> Gathered:
     nothing = np.zeros(0, np.int64)
-    return Gathered(np.zeros((0, len(OperationColumn)), np.uint64), np.zeros((0, systems), np.uint8), nothing, nothing, nothing.astype(bool))
+    return Gathered(np.zeros((0, len(OperationColumn)), np.uint64), np.zeros((0, systems), np.uint8), nothing, nothing)
 
 
 def _gathered(accesses: BlockAccesses) -> Gathered:
     count = np.array([len(accesses.operations)], np.int64)
-    return Gathered(accesses.operations, accesses.paths, count, np.array([accesses.ticks], np.int64), np.array([accesses.computes]))
+    return Gathered(accesses.operations, accesses.paths, count, np.array([accesses.ticks], np.int64))
 
 
 def _to_bytes(blocks: list[BlockKey], gathered: Gathered) -> bytes:

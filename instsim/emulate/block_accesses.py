@@ -73,14 +73,11 @@ class BlockAccesses(NamedTuple):
         For a fetch what `instsim.dynamics.memory_state.SystemState.fetch_path` says where a system needs a new word or line for it; else 0.
     ticks : int
         Price of one execution, 0 where no system asks for the time.
-    computes : bool
-        Some operation only changes registers.
     """
 
     operations: npt.NDArray[np.uint64]
     paths: npt.NDArray[np.uint8]
     ticks: int
-    computes: bool
 
 
 class AccessFinder:
@@ -141,7 +138,6 @@ class AccessFinder:
             np.array(operations, np.uint64).reshape(len(operations), len(OperationColumn)),
             np.array(paths, np.uint8).reshape(len(operations), len(self._states)),
             total,
-            any(step.operation not in _ACCESSES for step in steps),
         )
 
     def _starts(self, block: BlockKey, count: int) -> tuple[list[int], int]:

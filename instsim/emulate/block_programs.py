@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from instsim.dynamics.memory_layout import OPERATION_WORDS, FetchWord, ProgramWord, StepKind
+from instsim.dynamics.memory_programs import Operations, lay_out
 from instsim.dynamics.memory_state import SystemState
 from instsim.dynamics.memory_system import Access
 from instsim.emulate.access_table import AccessTable, Gathered
@@ -123,31 +123,16 @@ class BlockPrograms:
 
     def _lay_out(self, blocks: Gathered) -> list[int]:
         """Write programs to memory; return what `program` does of each."""
-        is_fetch = blocks.operations[:, OperationColumn.FIRST] == StepKind.FETCH
-        slot_words = FetchWord.WORDS * len(self._states)
-        lengths = OPERATION_WORDS + slot_words * is_fetch
-        owner = np.repeat(np.arange(len(blocks.counts)), blocks.counts)
-        places = np.cumsum(lengths) - lengths + ProgramWord.WORDS * (owner + 1)
-        block_words = ProgramWord.WORDS + np.bincount(owner, weights=lengths, minlength=len(blocks.counts)).astype(np.int64)
-        heads = np.cumsum(block_words) - block_words
-        words = self._room(int(block_words.sum()))
-        words[heads + ProgramWord.LENGTH], words[heads + ProgramWord.TICKS] = blocks.counts, blocks.ticks
-        words[heads + ProgramWord.COPIES] = blocks.computes
-        for column in (OperationColumn.FIRST, OperationColumn.CONSTANT, OperationColumn.WHEN):
-            words[places + column] = blocks.operations[:, column]
         sites = blocks.operations[:, OperationColumn.SITE]
         numbers = self._numbers(sites)
-        words[places + OperationColumn.CONSTANT] |= numbers << _SITE_BIT
-        for number, state in enumerate(self._states):
-            fetches = np.flatnonzero(blocks.paths[:, number])
-            slots = places[fetches] + OPERATION_WORDS + FetchWord.WORDS * number
-            words[slots[:, None] + np.arange(FetchWord.WORDS)] = state.fetch_slots(
-                blocks.operations[fetches, OperationColumn.CONSTANT], blocks.paths[fetches, number]
-            )
+        words = blocks.operations[:, : OperationColumn.SITE].copy()
+        words[:, OperationColumn.CONSTANT] |= numbers << _SITE_BIT
+        addresses = lay_out(Operations(blocks.counts, blocks.ticks, words, blocks.paths), self._states, self._room)
         has_program = (blocks.counts > 0) | self._is_timed
-        programs: list[int] = np.where(has_program, words.ctypes.data + 8 * heads, NOTHING_TO_DO).tolist()
+        programs: list[int] = np.where(has_program, addresses, NOTHING_TO_DO).tolist()
         if self._remember_sites:
-            owner, numbers = owner[sites != NO_SITE], numbers[sites != NO_SITE]
+            owner = np.repeat(np.arange(len(blocks.counts)), blocks.counts)[sites != NO_SITE]
+            numbers = numbers[sites != NO_SITE]
             ends = np.searchsorted(owner, np.arange(1, len(programs) + 1))
             self._sites_of.update(zip(programs, np.split(numbers, ends)[:-1], strict=True))
         return programs

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from instsim import artifacts
-from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, FetchWord, SiteWord, Tally, TraceWord
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, SiteWord, Tally, TraceWord
 from instsim.dynamics.memory_state import SystemState
 from instsim.emulate.block_programs import MOST_SITES, NOTHING_TO_DO, BlockPrograms
 from instsim.emulate.counters import BlockCounters
@@ -18,7 +18,7 @@ from instsim.emulate.layout import Record
 from instsim.emulate.memory import Memory
 from instsim.emulate.sampled_programs import SampledPrograms
 from instsim.emulate.spec import MemoryTiming
-from instsim.isa.address_steps import REGISTER_FILE_WORDS
+from instsim.isa.address_steps import NO_REGISTER
 from instsim.profile.block_profile import CrossingUse
 from instsim.profile.memory_use import MemoryUse, PathUse
 
@@ -66,7 +66,7 @@ class MemoryTrace:
         self._row: int | None = None
         self._since_reset: _Row | None = None
         self._callback = _PREPARE(self._prepare)
-        self._scratch = np.zeros(REGISTER_FILE_WORDS, np.uint32)
+        self._scratch = np.zeros(NO_REGISTER + 1, np.uint32)
         self._ask = np.zeros(1, np.uint64)
         self._numbers = np.array(engine.registers.general, np.uint64)
         self._pages = memory.host_pages
@@ -116,7 +116,6 @@ class MemoryTrace:
         self._systems = fresh
         self._addresses = np.array([state.address for state in fresh], np.uint64)
         self._state[TraceWord.SYSTEMS], self._state[TraceWord.SYSTEMS_LENGTH] = self._addresses.ctypes.data, len(fresh)
-        self._state[TraceWord.SLOT_BYTES] = 8 * FetchWord.WORDS * len(fresh)
         self._blocks.configure(fresh)
         for slot in self._prepared:
             self._programs[slot] = 0

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, FetchWord, ProgramWord, SiteWord, StepKind, TraceWord
+from instsim.dynamics.address_operations import NO_REGISTER, Operation
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, SiteWord, StepKind, TraceWord
+from instsim.dynamics.memory_programs import Operations, lay_out
 from instsim.dynamics.memory_simulation import simulate_block
 from instsim.dynamics.memory_state import SystemState
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path, Replacement
 from tests.dynamics.compiled import compile_function
 from tests.dynamics.memory_reference import Reference
 
-_NO_REGISTER = 255
 _SITES = 64
 _FLASH = ((0x1000, 0x3000),)
 _RAM = ((0x2000_0000, 0x2000_1000),)
@@ -31,32 +32,39 @@ class Native:
         self.simulate = compile_function(simulate_block, (64, 64, 64))
         self.states = [SystemState(system, _SITES) for system in systems]
         self.addresses = np.array([state.address for state in self.states], np.uint64)
-        self.scratch = np.zeros(64, np.uint32)
+        self.scratch = np.zeros(NO_REGISTER + 1, np.uint32)
         self.pages = np.zeros(1 << 20, np.uint64)
         self.trace = np.zeros(TraceWord.WORDS, np.uint64)
         self.trace[TraceWord.SYSTEMS], self.trace[TraceWord.SYSTEMS_LENGTH] = self.addresses.ctypes.data, len(systems)
-        self.trace[TraceWord.REGISTERS_ADDRESS] = self.trace[TraceWord.SCRATCH] = self.scratch.ctypes.data
+        self.trace[TraceWord.SCRATCH] = self.scratch.ctypes.data
         self.trace[TraceWord.PAGES] = self.pages.ctypes.data
-        self.trace[TraceWord.SLOT_BYTES] = 8 * FetchWord.WORDS * len(systems)
+        self.programs: dict[object, int] = {}
+        self.kept: list[Any] = []
 
     def run_block(self, accesses: list[tuple[Access, int, float, int, bool]], cycles: float, *, jumped: bool) -> int:
-        words: list[int] = []
-        for access, address, offset, site, pairs in accesses:
-            ticks = round(offset * TICKS_PER_CYCLE)
-            if access is Access.FETCH:
-                words += [int(StepKind.FETCH), address | site << 32, ticks, *self._slots(address)]
-            else:
-                kind = 0 if access is Access.READ else 1
-                first = int.from_bytes(bytes((kind, _NO_REGISTER, _NO_REGISTER, _NO_REGISTER, 0, 4, 1, 0)), "little")
-                words += [first, address | site << 32, ticks | int(pairs) << 32]
-        head = [0] * ProgramWord.WORDS
-        head[ProgramWord.LENGTH], head[ProgramWord.TICKS] = len(accesses), round(cycles * TICKS_PER_CYCLE)
-        program = np.array(head + words, np.uint64)
-        return self.simulate(program.ctypes.data, self.trace.ctypes.data, jumped)
+        key = (*accesses, cycles)
+        if key not in self.programs:
+            self.programs[key] = self._program(accesses, cycles)
+        return int(self.simulate(self.programs[key], self.trace.ctypes.data, jumped))
 
-    def _slots(self, address: int) -> list[int]:
-        slots = [state.fetch_slots(np.array([address], np.uint64), np.array([state.fetch_path(address)], np.uint8)) for state in self.states]
-        return [int(word) for slot in slots for word in slot[0]]
+    def _program(self, accesses: list[tuple[Access, int, float, int, bool]], cycles: float) -> int:
+        words, paths = [], []
+        for access, address, offset, site, pairs in accesses:
+            kind = {Access.FETCH: StepKind.FETCH, Access.READ: Operation.READ, Access.WRITE: Operation.WRITE}[access]
+            first = int.from_bytes(bytes((kind, NO_REGISTER, NO_REGISTER, NO_REGISTER, 0, 4, 1, 0)), "little")
+            words.append((kind if access is Access.FETCH else first, address | site << 32, round(offset * TICKS_PER_CYCLE) | int(pairs) << 32))
+            paths.append([state.fetch_path(address) if access is Access.FETCH else 0 for state in self.states])
+        operations = Operations(
+            np.array([len(accesses)]),
+            np.array([round(cycles * TICKS_PER_CYCLE)]),
+            np.array(words, np.uint64).reshape(-1, 3),
+            np.array(paths, np.uint8).reshape(-1, len(self.states)),
+        )
+        return int(lay_out(operations, self.states, self._room)[0])
+
+    def _room(self, length: int) -> Any:
+        self.kept.append(np.zeros(length, np.uint64))
+        return self.kept[-1]
 
     def stall(self, system: int = 0) -> list[float]:
         return list(self.states[system].sites[:, 0] / TICKS_PER_CYCLE)
@@ -195,8 +203,9 @@ def _systems(draw: st.DrawFn) -> MemorySystem:
 
 @st.composite
 def _traces(draw: st.DrawFn) -> Trace:
-    blocks: Trace = []
-    for _ in range(draw(st.integers(1, 12))):
+    """Some blocks, in an order where they come again and again."""
+    blocks = []
+    for _ in range(draw(st.integers(1, 8))):
         offset = 0.0
         accesses = []
         for site in range(draw(st.integers(0, 8))):
@@ -204,8 +213,8 @@ def _traces(draw: st.DrawFn) -> Trace:
             base = 0x2000_0000 if access is Access.WRITE or (access is Access.READ and draw(st.booleans())) else 0x1000
             accesses.append((access, base + 4 * draw(st.integers(0, 60)), offset, site, draw(st.booleans())))
             offset += draw(_CYCLES)
-        blocks.append((accesses, offset + draw(_CYCLES), draw(st.booleans())))
-    return blocks
+        blocks.append((accesses, offset + draw(_CYCLES)))
+    return [(*blocks[number % len(blocks)], draw(st.booleans())) for number in draw(st.lists(st.integers(0, 7), min_size=1, max_size=40))]
 
 
 @settings(max_examples=400, deadline=None)

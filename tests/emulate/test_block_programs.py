@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from instsim import artifacts
-from instsim.dynamics.memory_layout import OPERATION_WORDS, FetchWord, ProgramWord, StepKind
+from instsim.dynamics.memory_layout import OPERATION_WORDS, SKIP_BIT, FetchWord, ProgramWord, StepKind
 from instsim.dynamics.memory_state import SystemState
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem
 from instsim.dynamics.memory_system import Path as MemoryPath
@@ -57,13 +57,13 @@ class Made:
         """Head, and operations with their sites; of a fetch the line."""
         words = np.ctypeslib.as_array(ctypes.cast(program, ctypes.POINTER(ctypes.c_uint64)), (ProgramWord.WORDS + 256,)).tolist()
         rows: list[tuple[Any, ...]] = [tuple(words[: ProgramWord.WORDS])]
-        at = int(ProgramWord.WORDS)
-        for _ in range(words[ProgramWord.LENGTH]):
+        at = words[ProgramWord.START] // 8
+        while at < words[ProgramWord.END] // 8:
             first, second, when = words[at : at + OPERATION_WORDS]
             at += OPERATION_WORDS
             line = words[at + FetchWord.LINE] if first == StepKind.FETCH else None
             at += FetchWord.WORDS * len(self.states) if first == StepKind.FETCH else 0
-            rows.append((first, second & 0xFFFFFFFF, when, self.programs.sites[second >> 32], line))
+            rows.append((first, second & 0xFFFFFFFF, when & (1 << SKIP_BIT) - 1, self.programs.sites[second >> 32], line))
         return rows
 
 
