@@ -62,9 +62,9 @@ class TraceWord(IntEnum):
     REGISTERS_LENGTH = 10
     """How many of them."""
     PHASE = 11
-    """Blocks until sampling changes; counts down. Exact simulation never changes."""
-    SAMPLING = 12
-    """Whether blocks go through the simulation at the moment."""
+    """Blocks until a window or its warm-up ends; counts down. Exact simulation never changes."""
+    IN_GAP = 12
+    """Whether blocks are left out at the moment."""
     WINDOW = 13
     """Blocks that are simulated in a row ..."""
     GAP = 14
@@ -115,10 +115,8 @@ class UseWord(IntEnum):
     PROGRAM = 8
     """Address of the program's head."""
     SLOT = 9
-    """Distance from a fetch to the system's `FetchWord` slot, in bytes."""
-    FETCH_BYTES = 10
-    """Length of a fetch with its slots."""
-    WORDS = 11
+    """Distance from the first slot of a fetch to that of the system, in bytes."""
+    WORDS = 10
 
 
 END_OF_LIST = 1
@@ -126,8 +124,8 @@ END_OF_LIST = 1
 OPERATION_WORDS = 3
 """First: kind, target, base, index, shift, size, words, signed (8 bits each, from the lowest). Second: constant (32 bits), site (32 bits).
 Third: ticks from the start of the block (32 bits), then for a data access whether it pairs with the read before it (1 bit), and from bit
-`SKIP_BIT` on the distance to the next operation that is no fetch, or to the end, in bytes. Behind a fetch stands a `FetchWord` slot for each
-system."""
+`SKIP_BIT` on a distance in bytes: of a fetch to its slots (`FetchWord`, one for each system), which stand behind the operations; else to the next
+operation that is no fetch, or to the end."""
 
 SKIP_BIT = 40
 

@@ -63,15 +63,15 @@ def lay_out(operations: Operations, states: Sequence[SystemState], room: Callabl
     """
     counts, head = operations.counts, head_words(len(states))
     is_fetch = operations.words[:, 0] == StepKind.FETCH
-    lengths = OPERATION_WORDS + FetchWord.WORDS * len(states) * is_fetch
     owner = np.repeat(np.arange(len(counts)), counts)
-    places = np.cumsum(lengths) - lengths + head * (owner + 1)
-    sizes = head + np.bincount(owner, weights=lengths, minlength=len(counts)).astype(np.int64)
-    ends = np.cumsum(sizes)
-    heads = ends - sizes
+    stops = np.cumsum(counts)
+    slot_words = FetchWord.WORDS * len(states)
+    sizes = head + OPERATION_WORDS * counts + slot_words * np.bincount(owner[is_fetch], minlength=len(counts))
+    heads = np.cumsum(sizes) - sizes
+    places = heads[owner] + head + OPERATION_WORDS * (np.arange(len(owner)) - (stops - counts)[owner])
+    ends = heads + head + OPERATION_WORDS * counts
     words = room(int(sizes.sum()))
     words[places[:, None] + np.arange(OPERATION_WORDS)] = operations.words
-    stops = np.cumsum(counts)
     data = np.searchsorted(np.flatnonzero(~is_fetch), np.arange(len(owner) + 1))
     data = np.append(np.flatnonzero(~is_fetch), len(owner))[data]
 
@@ -80,18 +80,25 @@ def lay_out(operations: Operations, states: Sequence[SystemState], room: Callabl
         found = data[indices]
         return np.where(found < stops[blocks], np.append(places, 0)[found], ends[blocks])
 
-    words[places + 2] |= (8 * (data_from(np.arange(len(owner)) + 1, owner) - places)).astype(np.uint64) << np.uint64(SKIP_BIT)
+    # Slots stand one behind the other behind the operations of their block.
+    fetched = np.cumsum(is_fetch) - is_fetch
+    slots_at = ends[owner] + slot_words * (fetched - fetched[(stops - counts)[owner]])
+    distances = np.where(is_fetch, slots_at, data_from(np.arange(len(owner)) + 1, owner)) - places
+    words[places + 2] |= (8 * distances).astype(np.uint64) << np.uint64(SKIP_BIT)
     words[heads + ProgramWord.DATA] = 8 * (data_from(stops - counts, np.arange(len(counts))) - heads)
-    words[heads + ProgramWord.START], words[heads + ProgramWord.END], words[heads + ProgramWord.TICKS] = 8 * head, 8 * sizes, operations.ticks
+    words[heads + ProgramWord.START], words[heads + ProgramWord.END], words[heads + ProgramWord.TICKS] = (
+        8 * head,
+        8 * (ends - heads),
+        operations.ticks,
+    )
     addresses: Numbers = words.ctypes.data + 8 * heads
     for number, state in enumerate(states):
         fetches = np.flatnonzero(operations.paths[:, number])
         slots = state.fetch_slots(operations.words[fetches, 1] & np.uint64(0xFFFFFFFF), operations.paths[fetches, number])
-        words[(places[fetches] + OPERATION_WORDS + FetchWord.WORDS * number)[:, None] + np.arange(FetchWord.WORDS)] = slots
+        words[(slots_at[fetches] + FetchWord.WORDS * number)[:, None] + np.arange(FetchWord.WORDS)] = slots
         uses = _uses(slots, owner[fetches], len(counts))
         uses[:, UseWord.PROGRAM] = addresses
-        uses[:, UseWord.SLOT] = 8 * (OPERATION_WORDS + FetchWord.WORDS * number)
-        uses[:, UseWord.FETCH_BYTES] = 8 * (OPERATION_WORDS + FetchWord.WORDS * len(states))
+        uses[:, UseWord.SLOT] = 8 * FetchWord.WORDS * number
         words[(heads + ProgramWord.WORDS + UseWord.WORDS * number)[:, None] + np.arange(UseWord.WORDS)] = uses
     return addresses
 

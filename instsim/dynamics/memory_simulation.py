@@ -34,7 +34,7 @@ from instsim.dynamics.memory_layout import (
     UseWord,
 )
 from instsim.dynamics.memory_system import Replacement
-from instsim.dynamics.native_words import octets, words
+from instsim.dynamics.native_words import octets, out_of_line, words
 
 __all__ = ["change_phase", "simulate_block"]
 
@@ -229,15 +229,13 @@ def _note_fetches(use: Any, until: Any, began: Any) -> Any:
     is_noted = words(use[UseWord.CACHE])[CacheWord.REPLACEMENT] == Replacement.LRU
     while at < until:
         if words(at)[0] & 255 == StepKind.FETCH:
-            slot = words(at + use[UseWord.SLOT])
+            slot = words(at + (words(at)[2] >> SKIP_BIT) + use[UseWord.SLOT])
             if slot[FetchWord.PATH] != 0:
                 fetches += 1
                 if is_noted:
                     place = words(slot[FetchWord.PLACE])
                     place[1] = max(place[1], began + ((at - program) << _FINER_BITS))
-            at += use[UseWord.FETCH_BYTES]
-        else:
-            at += _OPERATION_BYTES
+        at += _OPERATION_BYTES
     return fetches
 
 
@@ -260,15 +258,13 @@ def _all_in_place(use: Any) -> Any:
     end = program + words(program)[ProgramWord.END]
     while at < end:
         if words(at)[0] & 255 == StepKind.FETCH:
-            slot = words(at + use[UseWord.SLOT])
+            slot = words(at + (words(at)[2] >> SKIP_BIT) + use[UseWord.SLOT])
             if slot[FetchWord.PATH] != 0 and (slot[FetchWord.PLACE] == 0 or words(slot[FetchWord.PLACE])[0] != slot[FetchWord.LINE]):
                 place = _find(use[UseWord.CACHE], slot[FetchWord.LINE] - 1)
                 if place == 0:
                     return False
                 slot[FetchWord.PLACE] = place
-            at += use[UseWord.FETCH_BYTES]
-        else:
-            at += _OPERATION_BYTES
+        at += _OPERATION_BYTES
     use[UseWord.EVICTIONS] = words(use[UseWord.CACHE])[CacheWord.EVICTIONS] + 1
     return True
 
@@ -380,68 +376,116 @@ def _charge(system: Any, site: Any, stall: Any, missed: Any) -> None:
     system[SystemWord.NOW] += stall
 
 
+@out_of_line
+def _access_data(at: Any, use: Any, system: Any, registers: Any, scratch: Any, began: Any) -> Any:  # noqa: PLR0917 -- by position
+    """Let a data access happen; return whether fetches may still be skipped. `began` is as in `_note_fetches`, 0 if they are not."""
+    operation = words(at)
+    first, second, third = operation[0], operation[1], operation[2]
+    kind, size = first & 255, first >> 40 & 255
+    address = _address(first, second, registers, scratch)
+    skipped = use[UseWord.CACHE] if began != 0 else 0
+    ticks = third & _MASK
+    for number in range(first >> 48 & 255):
+        found = _path_of(system, address, kind)
+        stall = 0
+        missed = 0
+        if found != 0:
+            path = system[SystemWord.PATHS] + (found - 1) * _PATH_BYTES
+            tally = system[SystemWord.TALLIES] + (found - 1) * (8 * Tally.WORDS)
+            when = system[SystemWord.NOW] + ticks
+            if _hits(words(path), address, when, skipped, began + ((at - use[UseWord.PROGRAM]) << _FINER_BITS) + number):
+                words(tally)[Tally.ACCESSES] += 1
+                stall = words(path)[PathWord.ACCESS]
+                words(tally)[Tally.STALL] += stall
+            else:
+                if skipped != 0 and words(path)[PathWord.CACHE] == skipped:
+                    _stop_skipping(use, system, at, began)
+                    skipped = 0
+                result = _access(path, address, when, tally)
+                stall = result >> 1
+                missed = result & 1
+        if system[SystemWord.CROSSING] != 0 and kind == Operation.READ:
+            if third >> 32 & 1 and found != system[SystemWord.LAST_READ_PATH]:
+                stall += system[SystemWord.CROSSING]
+            system[SystemWord.LAST_READ_PATH] = found
+        if stall | missed:
+            _charge(system, second >> 32, stall, missed)
+        if (address & 3) + size > 4:
+            words(system[SystemWord.SITES] + (second >> 32) * _SITE_BYTES)[SiteWord.SPLIT] += 1
+        address = (address + size) & _MASK
+        ticks += _CYCLE
+    return began == 0 or skipped != 0
+
+
+def _address(first: Any, second: Any, registers: Any, scratch: Any) -> Any:
+    """Return the address of a data access."""
+    index = register(registers, scratch, first >> 24 & 255) << (first >> 32 & 31)
+    return (second + register(registers, scratch, first >> 16 & 255) + index) & _MASK
+
+
+def _is_quick(at: Any, use: Any, system: Any, registers: Any, scratch: Any, began: Any) -> Any:  # noqa: PLR0917 -- by position
+    """Tell whether a data access is one of the many that cost nothing, or no more than each on its path; then it has happened."""
+    operation = words(at)
+    first, second = operation[0], operation[1]
+    if first >> 48 & 255 != 1:
+        return False
+    address = _address(first, second, registers, scratch)
+    found = octets(system[SystemWord.READ_MAP + (first & 1)])[address >> 12]
+    if (address & 3) + (first >> 40 & 255) > 4 or found == MIXED:
+        return False
+    if first & 1 == Operation.READ:
+        if operation[2] >> 32 & 1 and system[SystemWord.LAST_READ_PATH] != found:
+            return False
+        system[SystemWord.LAST_READ_PATH] = found
+    if found == 0:
+        return True
+    path = words(system[SystemWord.PATHS] + (found - 1) * _PATH_BYTES)
+    skipped = use[UseWord.CACHE]
+    if not _hits(path, address, system[SystemWord.NOW] + (operation[2] & _MASK), skipped, began + ((at - use[UseWord.PROGRAM]) << _FINER_BITS)):
+        return False
+    counts = words(system[SystemWord.TALLIES] + (found - 1) * (8 * Tally.WORDS))
+    counts[Tally.ACCESSES] += 1
+    if path[PathWord.ACCESS] != 0:
+        counts[Tally.STALL] += path[PathWord.ACCESS]
+        _charge(system, second >> 32, path[PathWord.ACCESS], 0)
+    return True
+
+
 def _run(program: Any, use_address: Any, system: Any, state: Any) -> None:
     """Let the accesses of one execution of a block happen on one system."""
     head, use = words(program), words(use_address)
     scratch = state[TraceWord.SCRATCH]
     registers = state[TraceWord.REGISTERS_ADDRESS] if state[TraceWord.REGISTERS_ADDRESS] != 0 else scratch
     pages = state[TraceWord.PAGES]
-    skips = _begin_skipping(use, system)
-    skipped = use[UseWord.CACHE] if skips else 0
-    began = words(skipped)[CacheWord.CLOCK] if skipped != 0 else 0
-    at = program + (head[ProgramWord.DATA] if skips else head[ProgramWord.START])
     end = program + head[ProgramWord.END]
+    at = program + head[ProgramWord.START]
+    if _begin_skipping(use, system):
+        cache = use[UseWord.CACHE]
+        began = words(cache)[CacheWord.CLOCK] + 1 if cache != 0 else 0
+        skips = True
+        at = program + head[ProgramWord.DATA]
+        while at < end and skips:
+            operation = words(at)
+            kind = operation[0] & 255
+            if kind > Operation.WRITE:
+                compute(kind, operation[0], operation[1] & _MASK, registers, scratch, pages)
+            elif not _is_quick(at, use, system, registers, scratch, began):
+                skips = _access_data(at, use, system, registers, scratch, began)
+            at += operation[2] >> SKIP_BIT if skips else _OPERATION_BYTES
+        if skips and cache != 0:
+            _end_skipping(use_address, system, began)
     while at < end:
         operation = words(at)
-        first, second, third = operation[0], operation[1], operation[2]
-        kind = first & 255
+        kind = operation[0] & 255
         if kind == StepKind.FETCH:
-            slot = words(at + use[UseWord.SLOT])
+            slot = words(at + (operation[2] >> SKIP_BIT) + use[UseWord.SLOT])
             if slot[FetchWord.PATH] != 0:
                 _fetch(operation, slot, system)
-            at += use[UseWord.FETCH_BYTES]
-            continue
-        if kind > Operation.WRITE:
-            compute(kind, first, second & _MASK, registers, scratch, pages)
+        elif kind > Operation.WRITE:
+            compute(kind, operation[0], operation[1] & _MASK, registers, scratch, pages)
         else:
-            base = register(registers, scratch, first >> 16 & 255)
-            index = register(registers, scratch, first >> 24 & 255) << (first >> 32 & 31)
-            address = (second + base + index) & _MASK
-            size = first >> 40 & 255
-            ticks = third & _MASK
-            for number in range(first >> 48 & 255):
-                found = _path_of(system, address, kind)
-                stall = 0
-                missed = 0
-                if found != 0:
-                    path = system[SystemWord.PATHS] + (found - 1) * _PATH_BYTES
-                    tally = system[SystemWord.TALLIES] + (found - 1) * (8 * Tally.WORDS)
-                    when = system[SystemWord.NOW] + ticks
-                    if _hits(words(path), address, when, skipped, began + ((at - program) << _FINER_BITS) + number):
-                        words(tally)[Tally.ACCESSES] += 1
-                        stall = words(path)[PathWord.ACCESS]
-                        words(tally)[Tally.STALL] += stall
-                    else:
-                        if skipped != 0 and words(path)[PathWord.CACHE] == skipped:
-                            _stop_skipping(use, system, at, began)
-                            skipped = 0
-                            skips = False
-                        result = _access(path, address, when, tally)
-                        stall = result >> 1
-                        missed = result & 1
-                if system[SystemWord.CROSSING] != 0 and kind == Operation.READ:
-                    if third >> 32 & 1 and found != system[SystemWord.LAST_READ_PATH]:
-                        stall += system[SystemWord.CROSSING]
-                    system[SystemWord.LAST_READ_PATH] = found
-                if stall | missed:
-                    _charge(system, second >> 32, stall, missed)
-                if (address & 3) + size > 4:
-                    words(system[SystemWord.SITES] + (second >> 32) * _SITE_BYTES)[SiteWord.SPLIT] += 1
-                address = (address + size) & _MASK
-                ticks += _CYCLE
-        at += third >> SKIP_BIT if skips else _OPERATION_BYTES
-    if skipped != 0:
-        _end_skipping(use_address, system, began)
+            _access_data(at, use, system, registers, scratch, 0)
+        at += _OPERATION_BYTES
     system[SystemWord.NOW] += head[ProgramWord.TICKS]
 
 
@@ -477,25 +521,33 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
     return words(systems[0])[SystemWord.NOW] - before - head[ProgramWord.TICKS]
 
 
-def change_phase(trace: Any) -> None:
-    """Go from warm-up to counting, from there to the gap, and from there to the next warm-up."""
+@out_of_line
+def change_phase(trace: Any) -> Any:
+    """Go from warm-up to counting, from there to the gap, and from there to the next warm-up.
+
+    Returns
+    -------
+    uint64
+        Blocks that are to be left out.
+    """
     state = words(trace)
-    systems = words(state[TraceWord.SYSTEMS])
     if state[TraceWord.GAP] == 0:
         state[TraceWord.PHASE] = ~0
-        return
+        return 0
     if state[TraceWord.WARMING] != 0:
         state[TraceWord.WARMING] = 0
         state[TraceWord.PHASE] = state[TraceWord.WINDOW]
-    elif state[TraceWord.SAMPLING] != 0:
-        state[TraceWord.SAMPLING] = 0
-        state[TraceWord.PHASE] = state[TraceWord.GAP]
+    elif state[TraceWord.IN_GAP] == 0:
+        state[TraceWord.IN_GAP] = 1
+        return state[TraceWord.GAP]
     else:
-        state[TraceWord.SAMPLING] = 1
+        state[TraceWord.IN_GAP] = 0
         state[TraceWord.WARMING] = 1
         state[TraceWord.PHASE] = state[TraceWord.WARM_UP]
+    systems = words(state[TraceWord.SYSTEMS])
     for number in range(state[TraceWord.SYSTEMS_LENGTH]):
         system = words(systems[number])
         counted = state[TraceWord.WARMING] == 0
         system[SystemWord.TALLIES] = system[SystemWord.CHECKED_TALLIES] if counted else system[SystemWord.SPARE_TALLIES]
         system[SystemWord.SITES] = system[SystemWord.CHECKED_SITES] if counted else system[SystemWord.SPARE_SITES]
+    return 0

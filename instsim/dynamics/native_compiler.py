@@ -160,6 +160,8 @@ class _Module:
             if function.__name__.lstrip("_").startswith(_SELDOM):
                 compiled.attributes.add("noinline")
                 compiled.attributes.add("cold")
+            elif "out_of_line" in vars(function):
+                compiled.attributes.add("noinline")
             source = _Function(self, function, self._source(function), compiled)
             self._functions[key] = compiled, source.compile([value.view for value in values])
         compiled, returns = self._functions[key]
@@ -183,7 +185,11 @@ class _Module:
         path = function.__code__.co_filename
         if path not in self._sources:
             tree = ast.parse(Path(path).read_text(encoding="utf-8"), path)
-            self._sources[path] = {(node.name, node.lineno): node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+            self._sources[path] = {
+                (node.name, min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])): node
+                for node in ast.walk(tree)
+                if isinstance(node, ast.FunctionDef)
+            }
         return self._sources[path][function.__name__, function.__code__.co_firstlineno]
 
 

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ForeignFunction", "View", "bit_length", "half_words", "octets", "words", "words32"]
+__all__ = ["ForeignFunction", "View", "bit_length", "half_words", "octets", "out_of_line", "words", "words32"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,12 @@ class ForeignFunction:
     def __call__(self, address: Any, *arguments: Any) -> Any:
         """Return what the function at the address makes of its arguments."""
         raise NotImplementedError("only compiled code can call what lies at an address")
+
+
+def out_of_line(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a function that is called rather than copied into its callers, so that what they do most of the time stays short."""
+    function.__dict__["out_of_line"] = True
+    return function
 
 
 def bit_length(value: Any) -> Any:

@@ -122,6 +122,10 @@ class BlockCounters:
         """Give the hook that simulates memories the address of its `instsim.dynamics.memory_layout.TraceWord` state."""
         self._state[BlockState.TRACE] = state
 
+    def trace_at_once(self) -> None:
+        """End the gap between two samples of the simulation of memories."""
+        self._words[BlockState.UNTRACED] = 0
+
     def watch_calls(self, state: int) -> None:
         """Give the hook the address of its `CallWatchState`."""
         self._state[BlockState.CALL_WATCH] = state

@@ -11,7 +11,7 @@ from typing import Any
 from instsim.dynamics.memory_layout import TraceWord
 from instsim.dynamics.memory_simulation import change_phase, simulate_block
 from instsim.dynamics.native_compiler import EntryPoint
-from instsim.dynamics.native_words import ForeignFunction, bit_length, words, words32
+from instsim.dynamics.native_words import ForeignFunction, bit_length, out_of_line, words, words32
 from instsim.emulate.call_hooks import follow_call, riscv_end, thumb_end
 from instsim.emulate.extension_hooks import holds_new_site, size_until_exit
 from instsim.emulate.kernel_hooks import is_kernel, riscv_calls_register, thumb_calls_register
@@ -53,12 +53,12 @@ _BRANCH_ADDRESS, _HITS, _HITS_BEHIND_JUMP, _EXITS = (
 )
 _CALLS, _SIDES, _KIND = int(BlockState.CALLS), int(CallState.SIDES), int(CallSide.KIND)
 _TRACE = int(BlockState.TRACE)
-_PROGRAMS, _RECORDS, _PREPARE, _PHASE, _SAMPLING = (
+_UNTRACED = int(BlockState.UNTRACED)
+_PROGRAMS, _RECORDS, _PREPARE, _PHASE = (
     int(TraceWord.PROGRAMS),
     int(TraceWord.RECORDS),
     int(TraceWord.PREPARE_FUNCTION),
     int(TraceWord.PHASE),
-    int(TraceWord.SAMPLING),
 )
 _REGISTERS_ADDRESS, _READ_FUNCTION, _REGISTER_NUMBERS, _REGISTERS_LENGTH, _SCRATCH_REGISTERS, _ASK = (
     int(TraceWord.REGISTERS_ADDRESS),
@@ -144,6 +144,7 @@ def _step_target_buffer(record: Any, address: Any, sequential: Any, state: Any) 
             state[_LANDED] = address
 
 
+@out_of_line
 def _trace_memory(engine: Any, address: Any, at: Any, sequential: Any, state: Any) -> None:
     """Let the accesses of the block whose record lies at `at` happen, and add their stalls to the machine's time."""
     trace = words(state[_TRACE])
@@ -151,10 +152,16 @@ def _trace_memory(engine: Any, address: Any, at: Any, sequential: Any, state: An
     program = place[0]
     if program == 0:
         program = _call_prepare(trace[_PREPARE], address, words(at)[_SIZE] & _SIZE_MASK)
+    if state[_UNTRACED] != 0:
+        state[_UNTRACED] -= 1
+        return
     if trace[_PHASE] == 0:
-        change_phase(state[_TRACE])
+        left_out = change_phase(state[_TRACE])
+        if left_out != 0:
+            state[_UNTRACED] = left_out - 1
+            return
     trace[_PHASE] -= 1
-    if program > 1 and trace[_SAMPLING] != 0:
+    if program > 1:
         if trace[_REGISTERS_ADDRESS] == 0:
             numbers, answers = words(trace[_REGISTER_NUMBERS]), words32(trace[_SCRATCH_REGISTERS])
             for index in range(trace[_REGISTERS_LENGTH]):
@@ -275,7 +282,10 @@ def _make_block_hook(*, rv32: bool, branches: bool, stacks: bool, memory: bool) 
             state[_PREVIOUS_END] = address + (record[_SIZE] & _SIZE_MASK)
         state[_TICKS] += record[_COST]
         if memory:
-            _trace_memory(engine, address, at, sequential, state)
+            if state[_UNTRACED] != 0 and count != 0:
+                state[_UNTRACED] -= 1
+            else:
+                _trace_memory(engine, address, at, sequential, state)
 
     return on_block
 

@@ -79,7 +79,6 @@ class MemoryTrace:
         state[TraceWord.ASK] = self._ask.ctypes.data
         state[TraceWord.REGISTERS_ADDRESS] = engine.registers_address
         sampling = timing.sampling
-        state[TraceWord.SAMPLING] = 1
         state[TraceWord.PHASE] = (1 << 64) - 1
         if sampling is not None:
             state[TraceWord.WINDOW], state[TraceWord.GAP], state[TraceWord.WARM_UP] = (
@@ -168,8 +167,9 @@ class MemoryTrace:
             # A row begins with a stretch that is followed exactly: many operators are over before the first sample.
             for state in self._systems:
                 state.count(on=True)
-            self._state[TraceWord.SAMPLING], self._state[TraceWord.WARMING] = 1, 0
+            self._state[TraceWord.IN_GAP], self._state[TraceWord.WARMING] = 0, 0
             self._state[TraceWord.PHASE] = self._timing.sampling.first_blocks
+            self._counters.trace_at_once()
         self._row = row
 
     def restart(self, row: int) -> None:

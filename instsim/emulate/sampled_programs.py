@@ -6,7 +6,7 @@ Every block's executions are known; of a sampled one also how many of them were 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -27,15 +27,16 @@ class SampledPrograms:
     """The blocks that go through the memory simulation: how often each ran, how often it was counted, and the sites it has."""
 
     def __init__(self) -> None:
-        self._runs: list[ctypes.c_uint64] = []
-        self._counted: list[ctypes.c_uint64] = []
+        self._records: list[int] = []
+        self._heads: list[int] = []
+        self._frozen = np.zeros(0, np.int64)
         self._site_rows: list[tuple[int, int]] = []
         self._before = np.zeros((2, 0), np.int64)
 
     @property
     def programs(self) -> int:
         """Blocks so far."""
-        return len(self._runs)
+        return len(self._heads)
 
     def add(self, program: int, record: int, sites: Iterable[int]) -> None:
         """Add a block.
@@ -49,18 +50,19 @@ class SampledPrograms:
         sites : iterable of int
             Numbers of the sites that it has.
         """
-        index = len(self._runs)
-        self._runs.append(ctypes.c_uint64.from_address(record + 8 * Record.EXECUTIONS))
-        self._counted.append(ctypes.c_uint64.from_address(program + 8 * ProgramWord.SAMPLED))
+        index = self.programs
+        self._records.append(record + 8 * Record.EXECUTIONS)
+        self._heads.append(program + 8 * ProgramWord.SAMPLED)
         self._site_rows += [(index, site) for site in dict.fromkeys(sites)]
 
     def freeze(self) -> None:
         """Forget the blocks as they were prepared so far; they are going to be prepared anew, and to be counted there."""
-        self._runs = [ctypes.c_uint64(word.value) for word in self._runs]
+        self._frozen = np.append(self._frozen, _words_at(self._records))
+        self._records.clear()
 
     def take(self) -> Counts:
         """Return executions and counted executions of each block since the last call, shape (2, blocks)."""
-        now = np.array([[word.value for word in self._runs], [word.value for word in self._counted]], np.int64).reshape(2, -1)
+        now = np.stack([np.append(self._frozen, _words_at(self._records)), _words_at(self._heads)])
         since = now.copy()
         since[:, : self._before.shape[1]] -= self._before
         self._before = now
@@ -84,11 +86,8 @@ class SampledPrograms:
             Both, projected. A site that a row counted too rarely goes by what all rows say of it.
         """
         owners, places = np.array(self._site_rows, np.int64).reshape(-1, 2).T
-        ran = np.zeros((2, *sites.shape[1:]))
-        for row, executions in enumerate(runs):
-            for kind in (0, 1):
-                np.add.at(ran[kind, row], places, executions[kind, owners])
-        whole, counted = ran
+        length = sites.shape[2]
+        whole, counted = (np.array([np.bincount(places, row[owners], length) for row in runs[:, kind]]).reshape(-1, length) for kind in (0, 1))
         with np.errstate(divide="ignore", invalid="ignore"):
             everywhere = np.nan_to_num(sites.sum(axis=1) / counted.sum(axis=0))
             own = np.where(counted > 0, sites / counted, 0.0)
@@ -102,3 +101,15 @@ class SampledPrograms:
         scale = np.where(before > 0, after / np.maximum(before, 1e-9), 1.0)
         all_tallies[:, :, Tally.STALL] *= scale[:, None]
         return projected, all_tallies
+
+
+def _words_at(addresses: Sequence[int]) -> Counts:
+    """Return the words at some addresses."""
+    if not addresses:
+        return np.zeros(0, np.int64)
+    places = np.array(addresses, np.int64)
+    lowest = int(places.min())
+    # A view from the first to the last: only the words that are asked for are read, whatever lies between.
+    view = np.ctypeslib.as_array((ctypes.c_int64 * ((int(places.max()) - lowest) // 8 + 1)).from_address(lowest))
+    words: Counts = view[(places - lowest) // 8]
+    return words

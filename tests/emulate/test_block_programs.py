@@ -60,9 +60,8 @@ class Made:
         at = words[ProgramWord.START] // 8
         while at < words[ProgramWord.END] // 8:
             first, second, when = words[at : at + OPERATION_WORDS]
+            line = words[at + (when >> SKIP_BIT) // 8 + FetchWord.LINE] if first == StepKind.FETCH else None
             at += OPERATION_WORDS
-            line = words[at + FetchWord.LINE] if first == StepKind.FETCH else None
-            at += FetchWord.WORDS * len(self.states) if first == StepKind.FETCH else 0
             rows.append((first, second & 0xFFFFFFFF, when & (1 << SKIP_BIT) - 1, self.programs.sites[second >> 32], line))
         return rows
 
