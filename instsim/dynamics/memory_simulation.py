@@ -13,8 +13,8 @@ from typing import Any
 
 from instsim.dynamics.address_computation import compute, register
 from instsim.dynamics.address_operations import Operation
+from instsim.dynamics.cache_accesses import FINER_BITS, access, find_line, note_fetches
 from instsim.dynamics.memory_layout import (
-    END_OF_LIST,
     HINTS,
     MIXED,
     OPERATION_WORDS,
@@ -43,161 +43,6 @@ _CYCLE = TICKS_PER_CYCLE
 _PATH_BYTES, _RANGE_BYTES, _SITE_BYTES = 8 * PathWord.WORDS, 8 * RangeWord.WORDS, 8 * SiteWord.WORDS
 _OPERATION_BYTES, _USE_BYTES = 8 * OPERATION_WORDS, 8 * UseWord.WORDS
 _EVERY_USE = 1
-_FINER_BITS = 4
-"""Times of use inside a block that is skipped through: 16 to each byte of its program, so that the words of one access have times of their own."""
-
-
-def _find(cache: Any, line: Any) -> Any:
-    """Return the address of a line's place in a cache, 0 if it is not there."""
-    head = words(cache)
-    hint = words(cache + (8 * CacheWord.HINTS) + ((line & (HINTS - 1)) << 3))
-    at = hint[0]
-    if at != 0 and words(at)[0] == line + 1:
-        return at
-    ways = head[CacheWord.WAYS]
-    at = cache + (8 * CacheWord.WORDS) + (line & head[CacheWord.SET_MASK]) * ways * 16
-    for _ in range(ways):
-        if words(at)[0] == line + 1:
-            hint[0] = at
-            return at
-        at += 16
-    return 0
-
-
-def _install(cache: Any, line: Any) -> None:
-    """Put a line into a cache."""
-    head = words(cache)
-    if head[CacheWord.LISTED] != END_OF_LIST:
-        _note_skipped(cache)
-    ways = head[CacheWord.WAYS]
-    first = cache + (8 * CacheWord.WORDS) + (line & head[CacheWord.SET_MASK]) * ways * 16
-    chosen = first
-    oldest = words(first)[1]
-    empty = words(first)[0] == 0
-    at = first + 16
-    for _ in range(ways - 1):
-        if not empty:
-            place = words(at)
-            if place[0] == 0:
-                empty = True
-                chosen = at
-            elif place[1] < oldest:
-                oldest = place[1]
-                chosen = at
-        at += 16
-    if not empty and head[CacheWord.REPLACEMENT] == Replacement.RANDOM:
-        value = head[CacheWord.RANDOM]
-        value ^= value << 13
-        value ^= value >> 7
-        value ^= value << 17
-        head[CacheWord.RANDOM] = value
-        chosen = first + (value >> 33) % ways * 16
-    if words(chosen)[0] != 0:
-        head[CacheWord.EVICTIONS] += 1
-    head[CacheWord.CLOCK] += 1
-    words(chosen)[0] = line + 1
-    words(chosen)[1] = head[CacheWord.CLOCK]
-
-
-def _read_ahead(path_address: Any, line: Any, at: Any) -> None:
-    """Begin to read a line ahead, as soon as the port is free."""
-    path = words(path_address)
-    head = words(path[PathWord.CACHE])
-    if head[CacheWord.AHEAD_LINE] == line + 1 or _find(path[PathWord.CACHE], line) != 0:
-        return
-    begin = at
-    if path[PathWord.PORT] != 0:
-        port = words(path[PathWord.PORT])
-        begin = max(begin, port[PortWord.BUSY_UNTIL])
-        port[PortWord.BUSY_UNTIL] = begin + path[PathWord.MISS]
-        port[PortWord.AHEAD_PATH] = path_address
-    head[CacheWord.AHEAD_LINE] = line + 1
-    head[CacheWord.AHEAD_AT] = begin + path[PathWord.MISS]
-
-
-def _demand(path_address: Any, line: Any, word: Any, at: Any) -> Any:
-    """Ask a port for a word; return the tick at which it arrives."""
-    path = words(path_address)
-    if path[PathWord.PORT] == 0:
-        return at + path[PathWord.MISS]
-    port = words(path[PathWord.PORT])
-    begin = at
-    ended = 0
-    if port[PortWord.BUSY_UNTIL] > at:
-        if port[PortWord.AHEAD_PATH] != 0 and path[PathWord.ABORTS] != 0:
-            ended = port[PortWord.AHEAD_PATH]
-        else:
-            begin = port[PortWord.BUSY_UNTIL]
-    arrival = begin + path[PathWord.MISS]
-    port[PortWord.AHEAD_PATH] = 0
-    port[PortWord.BUSY_UNTIL] = arrival + _CYCLE
-    if path[PathWord.CACHE] != 0 and path[PathWord.FURTHER] != 0:
-        port[PortWord.FILL_CACHE] = path[PathWord.CACHE]
-        port[PortWord.FILL_LINE] = line + 1
-        port[PortWord.FILL_WORD] = word
-        port[PortWord.FILL_AT] = arrival
-        port[PortWord.BUSY_UNTIL] += path[PathWord.LAST_WORD] * path[PathWord.FURTHER]
-    if ended != 0:
-        other = words(ended)
-        head = words(other[PathWord.CACHE])
-        if ended == path_address:
-            head[CacheWord.AHEAD_LINE] = 0
-        else:
-            head[CacheWord.AHEAD_AT] = port[PortWord.BUSY_UNTIL] + other[PathWord.MISS]
-            port[PortWord.AHEAD_PATH] = ended
-            port[PortWord.BUSY_UNTIL] = head[CacheWord.AHEAD_AT]
-    return arrival
-
-
-def _access(path_address: Any, address: Any, at: Any, tally: Any) -> Any:
-    """Let one access happen; return its stall in ticks, shifted left by one, and whether it missed in the lowest bit."""
-    path = words(path_address)
-    counts = words(tally)
-    counts[Tally.ACCESSES] += 1
-    stall = path[PathWord.ACCESS]
-    cache = path[PathWord.CACHE]
-    if cache == 0:
-        stall += _demand(path_address, 0, 0, at) - at
-        counts[Tally.MISSES] += 1
-        counts[Tally.STALL] += stall
-        return (stall << 1) | 1
-    head = words(cache)
-    line = address >> head[CacheWord.LINE_SHIFT]
-    missed = 0
-    if head[CacheWord.LAST_LINE] != line + 1:
-        head[CacheWord.LAST_LINE] = line + 1
-        ahead = path[PathWord.PREFETCH] != 0
-        place = _find(cache, line)
-        if place != 0:
-            ahead = path[PathWord.PREFETCH] == 1
-            if head[CacheWord.REPLACEMENT] == Replacement.LRU:
-                head[CacheWord.CLOCK] += 1
-                words(place)[1] = head[CacheWord.CLOCK]
-        elif head[CacheWord.AHEAD_LINE] == line + 1:
-            arrival = max(head[CacheWord.AHEAD_AT], at + path[PathWord.PREFETCHED])
-            stall += arrival - at
-            head[CacheWord.AHEAD_LINE] = 0
-            if path[PathWord.PORT] != 0 and words(path[PathWord.PORT])[PortWord.AHEAD_PATH] == path_address:
-                words(path[PathWord.PORT])[PortWord.AHEAD_PATH] = 0
-            counts[Tally.READ_AHEAD] += 1
-            _install(cache, line)
-        else:
-            word = (address >> path[PathWord.WORD_SHIFT]) & path[PathWord.LAST_WORD]
-            stall += _demand(path_address, line, word, at) - at
-            missed = 1
-            counts[Tally.MISSES] += 1
-            _install(cache, line)
-        if ahead:
-            _read_ahead(path_address, line + 1, at + stall + _CYCLE)
-    if missed == 0 and path[PathWord.FURTHER] != 0:
-        port = words(path[PathWord.PORT])
-        if port[PortWord.BUSY_UNTIL] > at and port[PortWord.FILL_LINE] == line + 1 and port[PortWord.FILL_CACHE] == cache:
-            word = (address >> path[PathWord.WORD_SHIFT]) & path[PathWord.LAST_WORD]
-            arrival = port[PortWord.FILL_AT] + ((word - port[PortWord.FILL_WORD]) & path[PathWord.LAST_WORD]) * path[PathWord.FURTHER]
-            if arrival > at + stall:
-                stall = arrival - at
-    counts[Tally.STALL] += stall
-    return (stall << 1) | missed
 
 
 def _is_at_hand(slot: Any, at: Any) -> Any:
@@ -221,36 +66,6 @@ def _is_at_hand(slot: Any, at: Any) -> Any:
     return True
 
 
-def _note_fetches(use: Any, until: Any, began: Any) -> Any:
-    """Note the fetches before an operation as uses of their lines at times that follow from `began`; return how many there are."""
-    fetches = 0
-    program = use[UseWord.PROGRAM]
-    at = program + words(program)[ProgramWord.START]
-    is_noted = words(use[UseWord.CACHE])[CacheWord.REPLACEMENT] == Replacement.LRU
-    while at < until:
-        if words(at)[0] & 255 == StepKind.FETCH:
-            slot = words(at + (words(at)[2] >> SKIP_BIT) + use[UseWord.SLOT])
-            if slot[FetchWord.PATH] != 0:
-                fetches += 1
-                if is_noted:
-                    place = words(slot[FetchWord.PLACE])
-                    place[1] = max(place[1], began + ((at - program) << _FINER_BITS))
-        at += _OPERATION_BYTES
-    return fetches
-
-
-def _note_skipped(cache: Any) -> None:
-    """Bring the times of use of a cache's lines up to date."""
-    at = words(cache)[CacheWord.LISTED]
-    while at != END_OF_LIST:
-        use = words(at)
-        program = use[UseWord.PROGRAM]
-        _note_fetches(use, program + words(program)[ProgramWord.END], use[UseWord.USED_AT])
-        at = use[UseWord.NEXT]
-        use[UseWord.NEXT] = 0
-    words(cache)[CacheWord.LISTED] = END_OF_LIST
-
-
 def _all_in_place(use: Any) -> Any:
     """Tell whether a cache holds all lines that a block fetches, looking at each."""
     program = use[UseWord.PROGRAM]
@@ -260,7 +75,7 @@ def _all_in_place(use: Any) -> Any:
         if words(at)[0] & 255 == StepKind.FETCH:
             slot = words(at + (words(at)[2] >> SKIP_BIT) + use[UseWord.SLOT])
             if slot[FetchWord.PATH] != 0 and (slot[FetchWord.PLACE] == 0 or words(slot[FetchWord.PLACE])[0] != slot[FetchWord.LINE]):
-                place = _find(use[UseWord.CACHE], slot[FetchWord.LINE] - 1)
+                place = find_line(use[UseWord.CACHE], slot[FetchWord.LINE] - 1)
                 if place == 0:
                     return False
                 slot[FetchWord.PLACE] = place
@@ -288,8 +103,8 @@ def _begin_skipping(use: Any, system: Any) -> Any:
 
 def _stop_skipping(use: Any, system: Any, at: Any, began: Any) -> None:
     """Account for the fetches before an operation, because it may send lines away."""
-    words(system[SystemWord.TALLIES] + use[UseWord.TALLY])[Tally.ACCESSES] += _note_fetches(use, at, began)
-    words(use[UseWord.CACHE])[CacheWord.CLOCK] = began + ((at - use[UseWord.PROGRAM] + _OPERATION_BYTES) << _FINER_BITS)
+    words(system[SystemWord.TALLIES] + use[UseWord.TALLY])[Tally.ACCESSES] += note_fetches(use, at, began)
+    words(use[UseWord.CACHE])[CacheWord.CLOCK] = began + ((at - use[UseWord.PROGRAM] + _OPERATION_BYTES) << FINER_BITS)
 
 
 def _end_skipping(use_address: Any, system: Any, began: Any) -> None:
@@ -299,7 +114,7 @@ def _end_skipping(use_address: Any, system: Any, began: Any) -> None:
     head = words(use[UseWord.CACHE])
     if head[CacheWord.REPLACEMENT] == Replacement.LRU:
         use[UseWord.USED_AT] = began
-        head[CacheWord.CLOCK] = began + (words(use[UseWord.PROGRAM])[ProgramWord.END] << _FINER_BITS)
+        head[CacheWord.CLOCK] = began + (words(use[UseWord.PROGRAM])[ProgramWord.END] << FINER_BITS)
         if use[UseWord.NEXT] == 0:
             use[UseWord.NEXT] = head[CacheWord.LISTED]
             head[CacheWord.LISTED] = use_address
@@ -356,9 +171,9 @@ def _fetch(operation: Any, slot: Any, system: Any) -> None:
         words(tally)[Tally.ACCESSES] += 1
         return
     lead = min(system[SystemWord.FETCH_LEAD], needed - min(needed, system[SystemWord.REDIRECTED_AT]))
-    result = _access(slot[FetchWord.PATH], second & _MASK, needed - lead, tally)
+    result = access(slot[FetchWord.PATH], second & _MASK, needed - lead, tally)
     if slot[FetchWord.CACHE] != 0:
-        slot[FetchWord.PLACE] = _find(slot[FetchWord.CACHE], slot[FetchWord.LINE] - 1)
+        slot[FetchWord.PLACE] = find_line(slot[FetchWord.CACHE], slot[FetchWord.LINE] - 1)
     stall = result >> 1
     hidden = min(stall, lead)
     stall -= hidden
@@ -393,7 +208,7 @@ def _access_data(at: Any, use: Any, system: Any, registers: Any, scratch: Any, b
             path = system[SystemWord.PATHS] + (found - 1) * _PATH_BYTES
             tally = system[SystemWord.TALLIES] + (found - 1) * (8 * Tally.WORDS)
             when = system[SystemWord.NOW] + ticks
-            if _hits(words(path), address, when, skipped, began + ((at - use[UseWord.PROGRAM]) << _FINER_BITS) + number):
+            if _hits(words(path), address, when, skipped, began + ((at - use[UseWord.PROGRAM]) << FINER_BITS) + number):
                 words(tally)[Tally.ACCESSES] += 1
                 stall = words(path)[PathWord.ACCESS]
                 words(tally)[Tally.STALL] += stall
@@ -401,7 +216,7 @@ def _access_data(at: Any, use: Any, system: Any, registers: Any, scratch: Any, b
                 if skipped != 0 and words(path)[PathWord.CACHE] == skipped:
                     _stop_skipping(use, system, at, began)
                     skipped = 0
-                result = _access(path, address, when, tally)
+                result = access(path, address, when, tally)
                 stall = result >> 1
                 missed = result & 1
         if system[SystemWord.CROSSING] != 0 and kind == Operation.READ:
@@ -441,7 +256,7 @@ def _is_quick(at: Any, use: Any, system: Any, registers: Any, scratch: Any, bega
         return True
     path = words(system[SystemWord.PATHS] + (found - 1) * _PATH_BYTES)
     skipped = use[UseWord.CACHE]
-    if not _hits(path, address, system[SystemWord.NOW] + (operation[2] & _MASK), skipped, began + ((at - use[UseWord.PROGRAM]) << _FINER_BITS)):
+    if not _hits(path, address, system[SystemWord.NOW] + (operation[2] & _MASK), skipped, began + ((at - use[UseWord.PROGRAM]) << FINER_BITS)):
         return False
     counts = words(system[SystemWord.TALLIES] + (found - 1) * (8 * Tally.WORDS))
     counts[Tally.ACCESSES] += 1

@@ -39,6 +39,7 @@ _SOURCES = (
     "../dynamics/memory_system.py",
     "../dynamics/memory_layout.py",
     "../dynamics/memory_simulation.py",
+    "../dynamics/cache_accesses.py",
 )
 
 

@@ -1,0 +1,213 @@
+"""Lines of caches and words behind ports in machine code: what one access finds, brings and waits for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from instsim.dynamics.memory_layout import (
+    END_OF_LIST,
+    HINTS,
+    OPERATION_WORDS,
+    SKIP_BIT,
+    TICKS_PER_CYCLE,
+    CacheWord,
+    FetchWord,
+    PathWord,
+    PortWord,
+    ProgramWord,
+    StepKind,
+    Tally,
+    UseWord,
+)
+from instsim.dynamics.memory_system import Replacement
+from instsim.dynamics.native_words import words
+
+__all__ = ["FINER_BITS", "access", "find_line", "note_fetches"]
+
+_CYCLE = TICKS_PER_CYCLE
+_OPERATION_BYTES = 8 * OPERATION_WORDS
+FINER_BITS = 4
+"""Times of use inside a block that is skipped through: 16 to each byte of its program, so that the words of one access have times of their own."""
+
+
+def find_line(cache: Any, line: Any) -> Any:
+    """Return the address of a line's place in a cache, 0 if it is not there."""
+    head = words(cache)
+    hint = words(cache + (8 * CacheWord.HINTS) + ((line & (HINTS - 1)) << 3))
+    at = hint[0]
+    if at != 0 and words(at)[0] == line + 1:
+        return at
+    ways = head[CacheWord.WAYS]
+    at = cache + (8 * CacheWord.WORDS) + (line & head[CacheWord.SET_MASK]) * ways * 16
+    for _ in range(ways):
+        if words(at)[0] == line + 1:
+            hint[0] = at
+            return at
+        at += 16
+    return 0
+
+
+def _install(cache: Any, line: Any) -> None:
+    """Put a line into a cache."""
+    head = words(cache)
+    if head[CacheWord.LISTED] != END_OF_LIST:
+        _note_skipped(cache)
+    ways = head[CacheWord.WAYS]
+    first = cache + (8 * CacheWord.WORDS) + (line & head[CacheWord.SET_MASK]) * ways * 16
+    chosen = first
+    oldest = words(first)[1]
+    empty = words(first)[0] == 0
+    at = first + 16
+    for _ in range(ways - 1):
+        if not empty:
+            place = words(at)
+            if place[0] == 0:
+                empty = True
+                chosen = at
+            elif place[1] < oldest:
+                oldest = place[1]
+                chosen = at
+        at += 16
+    if not empty and head[CacheWord.REPLACEMENT] == Replacement.RANDOM:
+        value = head[CacheWord.RANDOM]
+        value ^= value << 13
+        value ^= value >> 7
+        value ^= value << 17
+        head[CacheWord.RANDOM] = value
+        chosen = first + (value >> 33) % ways * 16
+    if words(chosen)[0] != 0:
+        head[CacheWord.EVICTIONS] += 1
+    head[CacheWord.CLOCK] += 1
+    words(chosen)[0] = line + 1
+    words(chosen)[1] = head[CacheWord.CLOCK]
+
+
+def _read_ahead(path_address: Any, line: Any, at: Any) -> None:
+    """Begin to read a line ahead, as soon as the port is free."""
+    path = words(path_address)
+    head = words(path[PathWord.CACHE])
+    if head[CacheWord.AHEAD_LINE] == line + 1 or find_line(path[PathWord.CACHE], line) != 0:
+        return
+    begin = at
+    if path[PathWord.PORT] != 0:
+        port = words(path[PathWord.PORT])
+        begin = max(begin, port[PortWord.BUSY_UNTIL])
+        port[PortWord.BUSY_UNTIL] = begin + path[PathWord.MISS]
+        port[PortWord.AHEAD_PATH] = path_address
+    head[CacheWord.AHEAD_LINE] = line + 1
+    head[CacheWord.AHEAD_AT] = begin + path[PathWord.MISS]
+
+
+def _demand(path_address: Any, line: Any, word: Any, at: Any) -> Any:
+    """Ask a port for a word; return the tick at which it arrives."""
+    path = words(path_address)
+    if path[PathWord.PORT] == 0:
+        return at + path[PathWord.MISS]
+    port = words(path[PathWord.PORT])
+    begin = at
+    ended = 0
+    if port[PortWord.BUSY_UNTIL] > at:
+        if port[PortWord.AHEAD_PATH] != 0 and path[PathWord.ABORTS] != 0:
+            ended = port[PortWord.AHEAD_PATH]
+        else:
+            begin = port[PortWord.BUSY_UNTIL]
+    arrival = begin + path[PathWord.MISS]
+    port[PortWord.AHEAD_PATH] = 0
+    port[PortWord.BUSY_UNTIL] = arrival + _CYCLE
+    if path[PathWord.CACHE] != 0 and path[PathWord.FURTHER] != 0:
+        port[PortWord.FILL_CACHE] = path[PathWord.CACHE]
+        port[PortWord.FILL_LINE] = line + 1
+        port[PortWord.FILL_WORD] = word
+        port[PortWord.FILL_AT] = arrival
+        port[PortWord.BUSY_UNTIL] += path[PathWord.LAST_WORD] * path[PathWord.FURTHER]
+    if ended != 0:
+        other = words(ended)
+        head = words(other[PathWord.CACHE])
+        if ended == path_address:
+            head[CacheWord.AHEAD_LINE] = 0
+        else:
+            head[CacheWord.AHEAD_AT] = port[PortWord.BUSY_UNTIL] + other[PathWord.MISS]
+            port[PortWord.AHEAD_PATH] = ended
+            port[PortWord.BUSY_UNTIL] = head[CacheWord.AHEAD_AT]
+    return arrival
+
+
+def access(path_address: Any, address: Any, at: Any, tally: Any) -> Any:
+    """Let one access happen; return its stall in ticks, shifted left by one, and whether it missed in the lowest bit."""
+    path = words(path_address)
+    counts = words(tally)
+    counts[Tally.ACCESSES] += 1
+    stall = path[PathWord.ACCESS]
+    cache = path[PathWord.CACHE]
+    if cache == 0:
+        stall += _demand(path_address, 0, 0, at) - at
+        counts[Tally.MISSES] += 1
+        counts[Tally.STALL] += stall
+        return (stall << 1) | 1
+    head = words(cache)
+    line = address >> head[CacheWord.LINE_SHIFT]
+    missed = 0
+    if head[CacheWord.LAST_LINE] != line + 1:
+        head[CacheWord.LAST_LINE] = line + 1
+        ahead = path[PathWord.PREFETCH] != 0
+        place = find_line(cache, line)
+        if place != 0:
+            ahead = path[PathWord.PREFETCH] == 1
+            if head[CacheWord.REPLACEMENT] == Replacement.LRU:
+                head[CacheWord.CLOCK] += 1
+                words(place)[1] = head[CacheWord.CLOCK]
+        elif head[CacheWord.AHEAD_LINE] == line + 1:
+            arrival = max(head[CacheWord.AHEAD_AT], at + path[PathWord.PREFETCHED])
+            stall += arrival - at
+            head[CacheWord.AHEAD_LINE] = 0
+            if path[PathWord.PORT] != 0 and words(path[PathWord.PORT])[PortWord.AHEAD_PATH] == path_address:
+                words(path[PathWord.PORT])[PortWord.AHEAD_PATH] = 0
+            counts[Tally.READ_AHEAD] += 1
+            _install(cache, line)
+        else:
+            word = (address >> path[PathWord.WORD_SHIFT]) & path[PathWord.LAST_WORD]
+            stall += _demand(path_address, line, word, at) - at
+            missed = 1
+            counts[Tally.MISSES] += 1
+            _install(cache, line)
+        if ahead:
+            _read_ahead(path_address, line + 1, at + stall + _CYCLE)
+    if missed == 0 and path[PathWord.FURTHER] != 0:
+        port = words(path[PathWord.PORT])
+        if port[PortWord.BUSY_UNTIL] > at and port[PortWord.FILL_LINE] == line + 1 and port[PortWord.FILL_CACHE] == cache:
+            word = (address >> path[PathWord.WORD_SHIFT]) & path[PathWord.LAST_WORD]
+            arrival = port[PortWord.FILL_AT] + ((word - port[PortWord.FILL_WORD]) & path[PathWord.LAST_WORD]) * path[PathWord.FURTHER]
+            if arrival > at + stall:
+                stall = arrival - at
+    counts[Tally.STALL] += stall
+    return (stall << 1) | missed
+
+
+def note_fetches(use: Any, until: Any, began: Any) -> Any:
+    """Note the fetches before an operation as uses of their lines at times that follow from `began`; return how many there are."""
+    fetches = 0
+    program = use[UseWord.PROGRAM]
+    at = program + words(program)[ProgramWord.START]
+    is_noted = words(use[UseWord.CACHE])[CacheWord.REPLACEMENT] == Replacement.LRU
+    while at < until:
+        if words(at)[0] & 255 == StepKind.FETCH:
+            slot = words(at + (words(at)[2] >> SKIP_BIT) + use[UseWord.SLOT])
+            if slot[FetchWord.PATH] != 0:
+                fetches += 1
+                if is_noted:
+                    place = words(slot[FetchWord.PLACE])
+                    place[1] = max(place[1], began + ((at - program) << FINER_BITS))
+        at += _OPERATION_BYTES
+    return fetches
+
+
+def _note_skipped(cache: Any) -> None:
+    """Bring the times of use of a cache's lines up to date."""
+    at = words(cache)[CacheWord.LISTED]
+    while at != END_OF_LIST:
+        use = words(at)
+        program = use[UseWord.PROGRAM]
+        note_fetches(use, program + words(program)[ProgramWord.END], use[UseWord.USED_AT])
+        at = use[UseWord.NEXT]
+        use[UseWord.NEXT] = 0
+    words(cache)[CacheWord.LISTED] = END_OF_LIST
