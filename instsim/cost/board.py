@@ -260,6 +260,8 @@ class Board:
         Devices that are modelled, sorted by address; they lie in the windows.
     memory_system : str
         Name or path of the table of its memory system; empty for memories that cost nothing.
+    priority_bits : int or None
+        Bits of an interrupt's priority on Cortex-M; None for the core's usual number.
     """
 
     schema_version: int
@@ -284,6 +286,7 @@ class Board:
     digest: str
     models: tuple[BoardDevice, ...] = ()
     memory_system: str = ""
+    priority_bits: int | None = None
 
     @property
     def clock_hz(self) -> float:

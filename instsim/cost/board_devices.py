@@ -83,7 +83,12 @@ DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
         "nrf-rtc": _model(0x1000),
         "nrf-gpio": _model(0x300, "inputs"),
         "nrf-rng": _model(0x1000, "seed"),
-        "nrf-clock": _model(0x1000),
+        "nrf-clock": _model(0x1000, "chip"),
+        "psoc6-scb": _model(0x10000),
+        "psoc6-ipc": _model(0x10000),
+        "psoc6-peri": _model(0x10000),
+        "psoc6-tcpwm": _model(0x10000, "clock", "bits"),
+        "psoc6-gpio": _model(0x80, "inputs"),
         "esp32c3-uart": _model(0x1000),
         "esp32c3-usb-serial": _model(0x1000),
         "esp32c3-systimer": _model(0x1000),
@@ -95,5 +100,5 @@ DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
 )
 """All models. The last two are interrupt hardware, which is part of the emulated core."""
 
-STM32_FAMILIES = ("l4", "g0", "f4", "f7", "h7", "u5")
+STM32_FAMILIES = ("l4", "g0", "f4", "f7", "h7", "u3", "u5")
 """Values of the parameter ``family``."""

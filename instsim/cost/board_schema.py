@@ -117,6 +117,7 @@ class BoardFile(StrictTable):
     riscv_isa: Annotated[str, Field(pattern=r"^(rv32[a-z0-9_]+)?$")] = ""
     memory_system: str = ""
     generic: bool = False
+    priority_bits: Annotated[int, Field(ge=2, le=8)] | None = None
     notes: str = ""
     clock: ClockTable
     supply: SupplyTable
@@ -255,4 +256,5 @@ def _board(checked: BoardFile, path: Path, digest: str) -> Board:
         digest=digest,
         models=board_devices(checked.device),
         memory_system=checked.memory_system,
+        priority_bits=checked.priority_bits,
     )

@@ -116,6 +116,7 @@ class SerialHost:
         self._pattern: re.Pattern[bytes] | None = None
         self._received = bytearray()
         self._to_send: deque[int] = deque()
+        self._is_sending = False
         self._port: SerialPort | None = None
         self._delivery: ScheduledEvent | None = None
         self._timeout: ScheduledEvent | None = None
@@ -145,21 +146,27 @@ class SerialHost:
             self._around.after(0, self._on_end)
             return
         step = self._step
-        self._received.clear()
         self._first_edge = None
         self._pattern = re.compile(step.expect.encode(), re.DOTALL) if step.expect else None
         self._timeout = self._around.after(self._cycles(step.timeout_ms * 1e3), self._on_timeout)
         if self._pattern is None and not step.pulse:
             self._matched()
+        else:
+            self._look()
+
+    def _look(self) -> None:
+        """Go on if what came since the last step, while it was sending as well, holds what this one waits for."""
+        if self._pattern is not None and self._pattern.search(self._received):
+            self._matched()
 
     def _on_sent(self, port: SerialPort, byte: int) -> None:
-        if self.is_done or self.problem or self._to_send or (self._script.port and port.name != self._script.port):
+        if self.is_done or self.problem or (self._script.port and port.name != self._script.port):
             return
         self._port = port
         self._received.append(byte)
         del self._received[:-_KEPT_BYTES]
-        if self._pattern is not None and self._pattern.search(self._received):
-            self._matched()
+        if not self._is_sending:
+            self._look()
 
     def _on_edge(self, edge: Edge) -> None:
         if self.is_done or self.problem or not self._step.pulse:
@@ -173,11 +180,13 @@ class SerialHost:
 
     def _matched(self) -> None:
         step = self._step
+        self._received.clear()
         if step.mark is not None:
             mark = step.mark
             self._around.after(0, lambda: self._on_mark(mark))
         if step.send:
             self._to_send.extend(step.send)
+            self._is_sending = True
             self._plan_delivery(step.delay_us)
         else:
             self._next_step()
@@ -196,11 +205,12 @@ class SerialHost:
         if not port.can_receive:
             return  # goes on when the firmware has taken the byte before
         byte = self._to_send.popleft()
-        if not self._to_send:
-            self._next_step()
-        else:
+        if self._to_send:
             self._plan_delivery(self._step.pace_us)
         port.receive(byte)
+        if not self._to_send:
+            self._is_sending = False
+            self._next_step()
 
     def _target(self) -> SerialPort | None:
         wire = self._around.wire

@@ -64,6 +64,7 @@ def _interrupts(board: Board, core: CoreTable) -> InterruptSpec:
     clint = next((device for device in board.models if device.model == _CLINT), None)
     matrix = next((device for device in board.models if device.model == _MATRIX), None)
     return InterruptSpec(
+        priority_bits=board.priority_bits,
         clint=None if clint is None else clint.address,
         clint_divider=1 if clint is None else int(dict(clint.parameters).get("divider", 1)),
         esp32c3_matrix=None if matrix is None else matrix.address,

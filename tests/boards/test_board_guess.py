@@ -23,6 +23,7 @@ M3 = {"Tag_CPU_arch": "v7", "Tag_CPU_arch_profile": "Microcontroller"}
 M4 = {"Tag_CPU_arch": "v7E-M", "Tag_FP_arch": "FPv4-SP-D16"}
 M7_SP = {"Tag_CPU_arch": "v7E-M", "Tag_FP_arch": "FPv5-SP-D16"}
 M7_DP = {"Tag_CPU_arch": "v7E-M", "Tag_FP_arch": "FPv5-D16"}
+M33_PLAIN = {"Tag_CPU_arch": "v8-M.mainline"}
 M33 = {"Tag_CPU_arch": "v8-M.mainline", "Tag_FP_arch": "FPv5-SP-D16"}
 
 
@@ -65,6 +66,11 @@ IMAGES = {
     "nucleo-f446re": arm(0x0800_0000, 0x2002_0000, M4),
     "nucleo-h743zi": arm(0x0800_0000, 0x2408_0000, M7_DP, text=b"STM32H743"),
     "nano-33-ble": arm(0x0001_0000, 0x2004_0000, M4),
+    "nucleo-u385rg-q": arm(0x0800_0000, 0x2004_0000, M33, text=b"STM32U385"),
+    "nrf5340dk": arm(0x0000_0000, 0x2008_0000, M33, text=b"nrf5340dk"),
+    "nrf5340dk-network": arm(0x0100_0000, 0x2101_0000, M33_PLAIN, ram=0x2100_0000),
+    "cy8ckit-062s2-43012": arm(0x1000_2000, 0x0810_0000, M4, ram=0x0800_0000),
+    "cy8ckit-062s2-43012-cm0plus": arm(0x1000_0000, 0x0800_2000, M0, ram=0x0800_0000),
     "esp32-c3": riscv(0x4200_0020, 0x3FC9_0000),
     "rpi-pico": arm(0x1000_0100, 0x2004_2000, M0),
     "rpi-pico2": arm(0x1000_0000, 0x2008_2000, M33),

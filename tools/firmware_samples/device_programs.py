@@ -9,6 +9,7 @@ __all__ = ["device_recipes"]
 _V1 = ("USART_STATUS=0x00", "USART_RECEIVED=0x04", "USART_SENT=0x04", "USART_CONTROL=0x0C", "USART_ENABLE=0x200C")
 _V2 = ("USART_STATUS=0x1C", "USART_RECEIVED=0x24", "USART_SENT=0x28", "USART_CONTROL=0x00", "USART_ENABLE=0xD")
 _V1_DMA, _V2_DMA = ("USART_CONTROL3=0x14",), ("USART_CONTROL3=0x08",)
+_CRYSTAL = ("CLOCK_ENABLE=(1u<<16)", "CLOCK_READY=(1u<<17)")
 _PHASE_LOCKED = ("CLOCK_ENABLE=(1u<<24)", "CLOCK_READY=(1u<<25)")
 
 #: Family, core, serial port, form of its registers, timer, port, clock control.
@@ -17,6 +18,7 @@ _STM32 = (
     ("l4", "cortex-m4", 0x40004400, _V2, 0x40000000, 0x48000000, 0x40021000),
     ("f4", "cortex-m4", 0x40004400, _V1, 0x40000000, 0x40020000, 0x40023800),
     ("h7", "cortex-m7", 0x40011000, _V2, 0x40000000, 0x58020000, 0x58024400),
+    ("u3", "cortex-m33", 0x50013800, _V2, 0x50000000, 0x52020000, 0x50030C00),
     ("u5", "cortex-m33", 0x50013800, _V2, 0x50000000, 0x52020000, 0x56020C00),
 )
 
@@ -44,7 +46,7 @@ def _dialogue(row: tuple[str, str, int, tuple[str, ...], int, int, int]) -> Reci
             f"GPIO_BASE={port:#x}",
             f"CLOCK_CONTROL={clock:#x}",
             *form,
-            *_PHASE_LOCKED,
+            *(_CRYSTAL if family == "u3" else _PHASE_LOCKED),
         ),
         region="work",
         expected_stdout="done\n",
@@ -97,6 +99,40 @@ def device_recipes() -> tuple[Recipe, ...]:
             sources=("devices/nrf_devices.c",),
             include=("devices",),
             expected_stdout="random\n",
+            runs_in_qemu=False,
+        ),
+        Recipe(
+            name="devices-nrf5340",
+            purpose="nRF5340's clock, UARTE, timer and pins, application core",
+            cores=("cortex-m33",),
+            sources=("devices/nrf_devices.c",),
+            include=("devices",),
+            defines=("CLOCK=0x50005000u", "UARTE=0x50008000u", "TIMER=0x5000F000u", "RNG=0u", "PORT=0x50842000u"),
+            link_flags=("-Wl,--defsym=__flash_origin=0",),
+            expected_stdout="random\n",
+            runs_in_qemu=False,
+        ),
+        Recipe(
+            name="devices-nrf5340-network",
+            purpose="nRF5340's clock, UARTE, random numbers, timer and pins, network core",
+            cores=("cortex-m33",),
+            sources=("devices/nrf_devices.c",),
+            include=("devices",),
+            flags=("-mcpu=cortex-m33+nodsp+nofp", "-mfloat-abi=soft"),
+            defines=("CLOCK=0x41005000u", "UARTE=0x41013000u", "TIMER=0x4100C000u", "RNG=0x41009000u", "PORT=0x418C0000u"),
+            link_flags=("-Wl,--defsym=__flash_origin=0x01000000",),
+            expected_stdout="random\n",
+            runs_in_qemu=False,
+        ),
+        Recipe(
+            name="devices-psoc6",
+            purpose="PSoC 6's PLL, inter-core locks, serial block, clock divider, counter and pins",
+            cores=("cortex-m0plus", "cortex-m4"),
+            sources=("devices/psoc6_devices.c",),
+            include=("devices",),
+            link_flags=("-Wl,--defsym=__flash_origin=0x10000000,--defsym=__ram_origin=0x08000000",),
+            region="work",
+            expected_stdout="locks timed\n",
             runs_in_qemu=False,
         ),
         Recipe(

@@ -1,12 +1,15 @@
-/* Starts an nRF52840's crystal, sends and receives by direct memory access, draws random bytes, captures its timer, pulses a pin. */
+/* Starts an nRF's crystal, sends and receives by direct memory access, draws random bytes if it can, captures its timer, pulses a pin.
+   CLOCK, UARTE, TIMER, RNG, PORT: where they are, if not as in an nRF52840; RNG 0: none. */
 #include "registers.h"
 #include "text.h"
 
+#ifndef CLOCK
 #define CLOCK 0x40000000u
 #define UARTE 0x40002000u
 #define TIMER 0x40008000u
 #define RNG 0x4000D000u
 #define PORT 0x50000000u
+#endif
 
 static char ready[] = "ready\n";
 static uint8_t received[4];
@@ -32,9 +35,10 @@ int main(void) {
     while (!REGISTER(UARTE + 0x110)) {
     }
     send(received, REGISTER(UARTE + 0x53C));
-    REGISTER(RNG + 0x000) = 1;
-    uint32_t first = 0, second = 0;
-    for (int i = 0; i < 4; i++) {
+    uint32_t first = 0, second = RNG == 0;
+    if (RNG)
+        REGISTER(RNG + 0x000) = 1;
+    for (int i = 0; RNG && i < 4; i++) {
         while (!REGISTER(RNG + 0x100)) {
         }
         first = first << 8 | REGISTER(RNG + 0x508);

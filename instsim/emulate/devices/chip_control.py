@@ -1,7 +1,7 @@
 """Clock, reset and watchdog blocks of chips other than STM32's, and watchdogs of all: everything is ready at once, nothing ever bites.
 
-Nordic nRF52840 PS v1.7, chapter 5.4 (CLOCK); Raspberry Pi RP2040 datasheet, chapters 2.14 and 2.15 (resets, clocks), RP2350 datasheet,
-chapters 7 and 8; Espressif ESP32-C3 TRM v1.1, chapters 6 and 9.
+Nordic nRF52840 PS v1.7, chapter 5.4, and nrf5340_application.h of nrfx (CLOCK); Raspberry Pi RP2040 datasheet, chapters 2.14 and 2.15 (resets,
+clocks), RP2350 datasheet, chapters 7 and 8; Espressif ESP32-C3 TRM v1.1, chapters 6 and 9.
 """
 
 from __future__ import annotations
@@ -38,11 +38,13 @@ class CacheController(Device):
 
 
 class NrfClock(Device):
-    """nRF's CLOCK and POWER, which share their addresses."""
+    """nRF's CLOCK and POWER, which share their addresses. ``chip`` is 52 or 53."""
 
     default_size: ClassVar[int] = 0x1000
-    _TASKS: ClassVar[dict[int, tuple[int, int]]] = {0x000: (0x100, 0), 0x008: (0x104, 1), 0x010: (0x10C, 3)}
+    parameters: ClassVar[frozenset[str]] = frozenset({"chip"})
+    _TASKS_52: ClassVar[dict[int, tuple[int, int]]] = {0x000: (0x100, 0), 0x008: (0x104, 1), 0x010: (0x10C, 3)}
     """Task by offset: the event it leads to, and its bit in the mask."""
+    _TASKS_53: ClassVar[dict[int, tuple[int, int]]] = {0x000: (0x100, 0), 0x008: (0x104, 1), 0x010: (0x11C, 7), 0x018: (0x120, 8), 0x020: (0x124, 9)}
     _STOP_HIGH, _STOP_LOW, _HIGH_RUN, _HIGH_STATUS, _LOW_RUN, _LOW_STATUS, _LOW_COPY, _LOW_SOURCE = (
         0x004,
         0x00C,
@@ -58,6 +60,7 @@ class NrfClock(Device):
     def __init__(self, spec: DeviceSpec, around: Surroundings) -> None:
         self._enabled = 0
         self._high = self._low = False
+        self._tasks = self._TASKS_52 if int(spec.value("chip", 52)) == 52 else self._TASKS_53
         super().__init__(spec, around)
 
     def read(self, offset: int) -> int | None:
@@ -72,15 +75,15 @@ class NrfClock(Device):
             self._INTENSET: self._enabled,
             self._INTENCLR: self._enabled,
         }
-        if any(offset == event for event, _ in self._TASKS.values()):
+        if any(offset == event for event, _ in self._tasks.values()):
             return self.registers.get(offset, 0)
         return states.get(offset)
 
     def write(self, offset: int, value: int) -> None:
         """Start or stop a clock, clear an event, or set the mask."""
-        if offset in self._TASKS:
+        if offset in self._tasks:
             if value:
-                self.registers[self._TASKS[offset][0]] = 1
+                self.registers[self._tasks[offset][0]] = 1
                 self._high |= offset == 0
                 self._low |= offset == 8
         elif offset == self._STOP_HIGH:
@@ -93,7 +96,7 @@ class NrfClock(Device):
             self._enabled &= ~value
         else:
             super().write(offset, value)
-        self.set_irq(any(self._enabled >> bit & 1 and self.registers.get(event, 0) for event, bit in self._TASKS.values()))
+        self.set_irq(any(self._enabled >> bit & 1 and self.registers.get(event, 0) for event, bit in self._tasks.values()))
 
 
 class RpResets(Device):

@@ -7,7 +7,7 @@ from typing import ClassVar
 from instsim.emulate.devices.device import Device, Surroundings
 from instsim.emulate.spec import DeviceSpec
 
-__all__ = ["Gpio", "NrfGpio", "RpSio", "Stm32Gpio"]
+__all__ = ["Gpio", "NrfGpio", "Psoc6Gpio", "RpSio", "Stm32Gpio"]
 
 _WORD = 0xFFFFFFFF
 
@@ -81,6 +81,27 @@ class NrfGpio(Gpio):
             self.drive(self.output | value)
         elif offset == self._OUTCLR:
             self.drive(self.output & ~value)
+        else:
+            super().write(offset, value)
+
+
+class Psoc6Gpio(Gpio):
+    """One port of PSoC 6 (Infineon mtb-pdl-cat1, cyip_gpio_v2.h)."""
+
+    default_size: ClassVar[int] = 0x80
+    _OUT, _CLEAR, _SET, _INVERT, _IN = 0x00, 0x04, 0x08, 0x0C, 0x10
+
+    def read(self, offset: int) -> int | None:
+        """Return the pins, the output register or a setting."""
+        if offset == self._IN:
+            return self.input & 0xFF
+        return self.output if offset in (self._OUT, self._CLEAR, self._SET, self._INVERT) else self.registers.get(offset, 0)
+
+    def write(self, offset: int, value: int) -> None:
+        """Set, clear, flip or replace outputs."""
+        if offset in (self._OUT, self._CLEAR, self._SET, self._INVERT):
+            old = self.output
+            self.drive({self._OUT: value, self._CLEAR: old & ~value, self._SET: old | value, self._INVERT: old ^ value}[offset])
         else:
             super().write(offset, value)
 

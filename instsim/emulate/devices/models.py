@@ -9,12 +9,13 @@ from types import MappingProxyType
 from instsim.emulate.devices.chip_control import CacheController, Esp32c3Gpio, Esp32c3Rtc, NrfClock, RpClocks, RpResets, Watchdog
 from instsim.emulate.devices.device import Device, Surroundings
 from instsim.emulate.devices.esp32c3_serial import Esp32c3Uart, Esp32c3UsbSerial
-from instsim.emulate.devices.gpio import NrfGpio, RpSio, Stm32Gpio
+from instsim.emulate.devices.gpio import NrfGpio, Psoc6Gpio, RpSio, Stm32Gpio
 from instsim.emulate.devices.microsecond_timers import Esp32c3SysTimer, RpTimer
 from instsim.emulate.devices.nrf_ppi import NrfPpi
 from instsim.emulate.devices.nrf_timers import NrfRtc, NrfTimer
 from instsim.emulate.devices.nrf_uart import NrfUarte
 from instsim.emulate.devices.pl011 import Pl011
+from instsim.emulate.devices.psoc6 import Psoc6Ipc, Psoc6Peri, Psoc6Scb, Psoc6Tcpwm
 from instsim.emulate.devices.random_numbers import NrfRng, RandomWord, Stm32Rng
 from instsim.emulate.devices.registers import Constant, ReadyBits, RegisterFile
 from instsim.emulate.devices.rp_ssi import RpQspiPins, RpSsi
@@ -59,6 +60,11 @@ _MODELS: Mapping[str, type[Device]] = MappingProxyType(
         "nrf-gpio": NrfGpio,
         "nrf-rng": NrfRng,
         "nrf-clock": NrfClock,
+        "psoc6-scb": Psoc6Scb,
+        "psoc6-ipc": Psoc6Ipc,
+        "psoc6-peri": Psoc6Peri,
+        "psoc6-tcpwm": Psoc6Tcpwm,
+        "psoc6-gpio": Psoc6Gpio,
         "esp32c3-uart": Esp32c3Uart,
         "esp32c3-usb-serial": Esp32c3UsbSerial,
         "esp32c3-systimer": Esp32c3SysTimer,

@@ -1,7 +1,7 @@
 """Clock and power control of the STM32 families: ready bits that follow enable bits, and the prescalers of the peripheral buses.
 
 ST reference manuals, chapters on RCC and PWR: RM0432 (L4+), RM0444 (G0), RM0390 (F446), RM0385 (F746), RM0433 (H743), RM0455 (H7A3),
-RM0456 (U5). Where a family differs only in reset values that no firmware waits for, one entry serves both.
+RM0456 (U5); U3 by stm32u385xx.h of cmsis_device_u3. Where a family differs only in reset values that no firmware waits for, one entry serves both.
 """
 
 from __future__ import annotations
@@ -92,7 +92,20 @@ _U5 = _Family(
     FollowingBits((Follow(0x0C, 18, 0x0C, 14), Follow(0x0C, 16, 0x3C, 16, 2), Follow(0x08, 1, 0x3C, 1)), ones={0x0C: 1 << 15, 0x3C: 1 << 15}),
     {"apb1": _Prescaler(0x20, 4), "apb2": _Prescaler(0x20, 8), "apb3": _Prescaler(0x24, 4)},
 )
-_FAMILIES = {"l4": _L4, "g0": _G0, "f4": _F4, "f7": _F4, "h7": _H7, "u5": _U5}
+_U3 = _Family(
+    FollowingBits(
+        (
+            *_ready(0x00, (0, 2), (3, 4), (5, 9), (6, 10), (11, 13), (14, 15), (16, 17)),
+            _switch(0x1C, 2, 2),
+            *_ready(0xF0, (0, 1), (7, 11)),
+            *_ready(0xF4, (0, 1)),
+        ),
+        resets={0x00: 0x5},
+    ),
+    FollowingBits((*_ready(0x0C, (0, 16), (1, 17), (8, 24)), Follow(0x08, 1, 0x3C, 1)), resets={0x0C: 0x2}),
+    {"apb1": _Prescaler(0x20, 4), "apb2": _Prescaler(0x20, 8), "apb3": _Prescaler(0x24, 4)},
+)
+_FAMILIES = {"l4": _L4, "g0": _G0, "f4": _F4, "f7": _F4, "h7": _H7, "u3": _U3, "u5": _U5}
 
 
 def stm32_families() -> tuple[str, ...]:
