@@ -143,3 +143,9 @@ def test_the_page_begins_with_a_line_for_each_set_from_boards_to_cores():
     ]
     assert "| `near` | 101 | 100 | +1.00 % | -20.00 % |" in lines
     assert any(line.endswith("Outputs agree. Computed on 2026-01-01 at commit aaaa.") for line in lines)
+
+
+def test_times_of_single_instructions_are_told_apart():
+    row = Comparison("loops", "esp32-c3", "multiply", 1.258, 1.309, source="a forum")
+    text = page(Figures((), (row,), ()))
+    assert "| `multiply` | 1.258 | 1.309 | -3.90 % |" in text

@@ -42,6 +42,8 @@ _REMARKS = """## Remarks on the worst rows
   takes 19 cycles (`csrw_mscratch`).
 """
 
+_WHOLE_FROM = 1000
+
 
 def _percent(value: float, *, sign: bool = True) -> str:
     return f"{value * 100:+.2f} %" if sign else f"{value * 100:.2f} %"
@@ -137,8 +139,13 @@ def _details(core: str, rows: Sequence[Comparison]) -> Iterator[str]:
     for row in rows:
         other = "" if row.compiler_independent else " (another compiler)"
         ideal = "" if not followed else " |" if row.ideal_error is None else f" {_percent(row.ideal_error)} |"
-        yield f"| `{row.name}`{other} | {row.predicted_cycles:,.0f} | {row.measured_cycles:,.0f} | {_percent(row.error)} |{ideal}"
+        yield f"| `{row.name}`{other} | {_cycles(row.predicted_cycles)} | {_cycles(row.measured_cycles)} | {_percent(row.error)} |{ideal}"
     yield "\n</details>"
+
+
+def _cycles(value: float) -> str:
+    """Return cycles in whole numbers, those of a single instruction with as many digits as an error of a per cent needs."""
+    return f"{value:,.0f}" if value >= _WHOLE_FROM else f"{value:.4g}"
 
 
 def _ablations(ablations: Sequence[Ablation]) -> Iterator[str]:
