@@ -23,7 +23,7 @@ RTL = Path(__file__).parents[2] / "firmware_elf" / "rtl" / "elf"
 SOC = MachineSpec("simulated RTL", Isa.RV32, "rv32", (MemorySpec("ram", MemoryKind.RAM, 0x20000000, 0x80000),), ((0xFFFFF000, 0x1000),), clock_hz=1e6)
 
 
-@pytest.mark.parametrize("name", ["statemach_Os", "crc32_bit_O2", "gcd_div_O2", "fibrec_O2"])
+@pytest.mark.parametrize("name", ["statemach_Os", "crc32_bit_O2", "gcd_div_O2", "fibrec_O2", "conv3x3_i8_O2"])
 def test_the_native_buffer_equals_the_reference(name):
     machine = Machine(load_image(RTL / f"{name}.elf"), SOC)
     ran = []
