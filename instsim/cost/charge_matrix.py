@@ -6,14 +6,14 @@ import hashlib
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from instsim import __version__, artifacts
-from instsim.cost.charges import SEEN_INSTRUCTIONS, Charge, When
+from instsim.cost.charges import SEEN_INSTRUCTIONS, Charge, Parameter, Pipeline, When
 from instsim.cost.core_table import CoreTable
 from instsim.cost.loop_paths import backward_target, charge_loops, following_instructions
 from instsim.cost.pipelines import load_pipeline
@@ -112,6 +112,7 @@ def build_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
     decoded = _decode(profile)
     pipeline = load_pipeline(core.pipeline)
     parameters = core.parameter_values
+    behind = _Behind(pipeline, parameters)
     names: dict[str, int] = {}
     class_names: dict[str, int] = {}
     rows: list[tuple[int, int, int, int, float, int, int]] = []
@@ -138,8 +139,9 @@ def build_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
                 event = names.setdefault(REGISTERS_PREFIX + name, len(names))
                 rows.append((number, instruction.address, class_id, event, float(instruction.register_count), When.ALWAYS, _NO_SOURCE))
         charges = pipeline.charge(block, parameters, issue)
+        behind.note(block, issue, charges)
         if pipeline.lookback and previous and previous[-1].end == block[0].address and not _always_jumps(previous[-1]):
-            charges = [*charges, *_behind(core, previous[-pipeline.lookback :], block[: pipeline.settling], When.SEQUENTIAL)]
+            charges = [*charges, *behind.charges(previous, block, When.SEQUENTIAL)]
         for charge in charges:
             add(number, charge)
         for charge in charges:
@@ -155,7 +157,7 @@ def build_charges(core: CoreTable, profile: BlockProfile) -> ChargeMatrix:
         add(number, charge)
     if pipeline.behind_jumps:
         for source, number in _jumps(decoded):
-            for charge in _behind(core, decoded[source][-pipeline.lookback :], decoded[number][: pipeline.settling], When.JUMPED):
+            for charge in behind.charges(decoded[source], decoded[number], When.JUMPED):
                 add(number, charge, source)
     columns = list(zip(*rows, strict=True)) or [()] * 7
     return ChargeMatrix(
@@ -200,22 +202,44 @@ def _jumps(decoded: Sequence[Sequence[Instruction]]) -> Iterator[tuple[int, int]
             yield source, number
 
 
-def _behind(core: CoreTable, before: Sequence[Instruction], head: Sequence[Instruction], when: When) -> list[Charge]:
-    """Return what the first instructions of a block cost more when another block ran before.
+class _Behind:
+    """What the first instructions of blocks cost more when another block ran before.
 
     The difference of two prices, so a pairing across the border counts and one that is lost counts negative.
     """
-    pipeline = load_pipeline(core.pipeline)
-    parameters = core.parameter_values
-    joined = (*before, *head)
-    differences: Counter[tuple[int, str]] = Counter()
-    for charge in pipeline.charge(joined, parameters, [issue_cycles(core, instruction) for instruction in joined]):
-        if charge.when is When.ALWAYS and charge.place >= len(before):
-            differences[charge.place - len(before), charge.event] += charge.occurrences  # type: ignore[assignment]
-    for charge in pipeline.charge(head, parameters, [issue_cycles(core, instruction) for instruction in head]):
-        if charge.when is When.ALWAYS:
+
+    def __init__(self, pipeline: Pipeline, parameters: Mapping[str, Parameter]) -> None:
+        self._pipeline, self._parameters = pipeline, parameters
+        self._issue: dict[int, tuple[float, ...]] = {}
+        self._alone: dict[int, tuple[Charge, ...]] = {}
+
+    def note(self, block: Sequence[Instruction], issue: Sequence[float], charges: Sequence[Charge]) -> None:
+        """Take note of a block: issue cycles of its instructions, and its charges in its own right."""
+        address = block[0].address
+        self._issue[address] = tuple(issue)
+        if len(block) <= self._pipeline.settling:
+            self._alone[address] = _always(charges)
+
+    def charges(self, source: Sequence[Instruction], block: Sequence[Instruction], when: When) -> list[Charge]:
+        """Return what a block costs more behind `source`; both have been noted."""
+        before, head = source[-self._pipeline.lookback :], block[: self._pipeline.settling]
+        address = block[0].address
+        head_issue = self._issue[address][: len(head)]
+        alone = self._alone.get(address)
+        if alone is None:
+            alone = self._alone[address] = _always(self._pipeline.charge(head, self._parameters, head_issue))
+        issue = (*self._issue[source[0].address][-len(before) :], *head_issue)
+        differences: Counter[tuple[int, str]] = Counter()
+        for charge in _always(self._pipeline.charge((*before, *head), self._parameters, issue)):
+            if charge.place >= len(before):
+                differences[charge.place - len(before), charge.event] += charge.occurrences  # type: ignore[assignment]
+        for charge in alone:
             differences[charge.place, charge.event] -= charge.occurrences  # type: ignore[assignment]
-    return [Charge(index, event, count, when) for (index, event), count in differences.items() if count]
+        return [Charge(index, event, count, when) for (index, event), count in differences.items() if count]
+
+
+def _always(charges: Sequence[Charge]) -> tuple[Charge, ...]:
+    return tuple(charge for charge in charges if charge.when is When.ALWAYS)
 
 
 def _following(profile: BlockProfile, decoded: Sequence[Sequence[Instruction]]) -> Iterator[Sequence[Instruction]]:

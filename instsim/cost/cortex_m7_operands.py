@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from instsim.isa.instruction import FLAGS, Flow, Instruction
@@ -42,6 +43,8 @@ _SATURATING = ("qadd", "qsub", "qasx", "qsax", "uqadd", "uqsub", "uqasx", "uqsax
 _SATURATING_SHIFTED = ("qdadd", "qdsub", "ssat", "usat")
 _WORD_BYTES = 4
 _CORE_REGISTERS = 0xFFFF
+_REMEMBERED = 512
+"""A block is priced in its own right, then its first and last instructions with those of its neighbours."""
 
 
 class Made(StrEnum):
@@ -134,6 +137,7 @@ _MADE_BY_CLASS = {
 }
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def operands_of(instruction: Instruction) -> Operands:
     """Return when an instruction needs what, and what makes its result."""
     name = instruction.instruction_class

@@ -66,6 +66,8 @@ class CycleEstimate:
         Sorted by cycles, descending; they sum to the total.
     warnings : tuple of str
         What a reader should know: instructions without a price.
+    stall_cycles : ndarray of float64 or None, shape as `cycles`
+        Of `cycles`, those in which memories were waited for; None where memories are ideal.
     """
 
     core: str
@@ -76,6 +78,7 @@ class CycleEstimate:
     class_cycles: dict[str, float]
     events: tuple[EventCost, ...]
     warnings: tuple[str, ...] = ()
+    stall_cycles: npt.NDArray[np.float64] | None = None
 
     @property
     def total_cycles(self) -> float:

@@ -14,7 +14,7 @@ from instsim.dynamics.memory_system import Access
 from instsim.profile.block_profile import BlockProfile
 from instsim.profile.memory_use import MemoryUse
 
-__all__ = ["CROSSING", "STALL_PREFIX", "stalls_by_block", "with_instruction_stalls", "with_stalls"]
+__all__ = ["CROSSING", "STALL_PREFIX", "with_instruction_stalls", "with_stalls"]
 
 STALL_PREFIX = "stall:"
 """Prefix of the event that is the waiting for one memory."""
@@ -23,7 +23,7 @@ CROSSING = "crossing"
 """What belongs to no memory alone: two paired loads from different ones."""
 
 
-def stalls_by_block(profile: BlockProfile, use: MemoryUse) -> npt.NDArray[np.float64]:
+def _stalls_by_block(profile: BlockProfile, use: MemoryUse) -> npt.NDArray[np.float64]:
     """Return the cycles lost in every block and row of a profile, shape (1 + kernels, blocks).
 
     Parameters
@@ -77,12 +77,14 @@ def with_stalls(estimate: CycleEstimate, profile: BlockProfile, use: MemoryUse, 
         have = merged.setdefault(event.name, replace(event, count=0, cycles=0.0))
         count, cycles = have.count + event.count, have.cycles + event.cycles
         merged[event.name] = replace(have, count=count, cycles=cycles, weight_cycles=cycles / max(1, count))
+    stalls = _stalls_by_block(profile, use)
     class_cycles = dict(estimate.class_cycles)
     for name, cycles in zip(classes, use.stall_cycles.sum(axis=0).tolist(), strict=True):
         class_cycles[name] = class_cycles.get(name, 0.0) + cycles
     return replace(
         estimate,
-        cycles=estimate.cycles + stalls_by_block(profile, use),
+        cycles=estimate.cycles + stalls,
+        stall_cycles=stalls,
         class_cycles=class_cycles,
         events=tuple(sorted((*estimate.events, *merged.values()), key=lambda event: (-event.cycles, event.name))),
     )

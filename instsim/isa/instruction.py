@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 __all__ = ["FLAGS", "FPSCR", "Flow", "Instruction", "Isa"]
 
@@ -42,8 +42,7 @@ FPSCR = 1 << 41
 """Bit of the floating-point status register in the register masks of both ISAs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(NamedTuple):
     """A decoded instruction.
 
     Register sets are bit masks. Thumb: bits 0-15 are r0-r15 (sp 13, lr 14, pc 15), `FLAGS` the condition

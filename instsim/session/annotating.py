@@ -105,7 +105,7 @@ def annotate(
         notes.append(f"other copies of this function that ran: {shown}")
     if lines.problem:
         notes.append(f"no source lines: {lines.problem}" if not lines.stretches else lines.problem)
-    return replace(result, operator=chosen_operator, notes=tuple(notes), warnings=price_warnings(ran, priced, target))
+    return replace(result, operator=chosen_operator, notes=tuple(notes), warnings=price_warnings(ran, priced, target, memory))
 
 
 def annotate_function(

@@ -8,7 +8,6 @@ import numpy as np
 
 from instsim import __version__
 from instsim.cost import CostModel, CycleEstimate, energy_interval
-from instsim.cost.stall_cost import stalls_by_block
 from instsim.profile import BlockProfile, MemoryUse, owners
 from instsim.session.call_costs import priced_calls
 from instsim.session.choose import Target
@@ -82,13 +81,13 @@ def estimate_profile(profile: BlockProfile, target: Target, *, allow_unpriced: b
         energy=energy,
         power=power,
         operators=_operators(profile, priced, target, energy.value, memory),
-        functions=_functions(profile, priced, memory),
+        functions=_functions(profile, priced),
         classes=tuple(
             EstimatedClass(name, count, priced.class_cycles.get(name, 0.0), _share(priced.class_cycles.get(name, 0.0), cycles))
             for name, count in sorted(priced.class_instructions.items(), key=lambda item: (-priced.class_cycles.get(item[0], 0.0), item[0]))
         ),
         events=tuple(EstimatedEvent(e.name, e.count, e.weight_cycles, e.cycles, _share(e.cycles, cycles), e.basis, e.source) for e in priced.events),
-        warnings=price_warnings(profile, priced, target),
+        warnings=price_warnings(profile, priced, target, memory),
         calls=priced_calls(profile, priced),
         memory=None if memory is None else estimated_memory(memory, cycles, target.board),
     )
@@ -147,13 +146,13 @@ def _operators(
     return (*(row(index) for index in range(1, len(profile.kernels) + 1)), row(0))
 
 
-def _functions(profile: BlockProfile, priced: CycleEstimate, memory: MemoryUse | None) -> tuple[EstimatedFunction, ...]:
+def _functions(profile: BlockProfile, priced: CycleEstimate) -> tuple[EstimatedFunction, ...]:
     owner = owners(profile.functions, profile.addresses)
     cycles, instructions = priced.cycles.sum(axis=0), priced.instructions.sum(axis=0)
     places = len(profile.functions) + 1
     by_cycles = np.bincount(owner + 1, weights=cycles, minlength=places)
     by_instructions = np.bincount(owner + 1, weights=instructions.astype(float), minlength=places)
-    lost = np.zeros(cycles.size) if memory is None else stalls_by_block(profile, memory).sum(axis=0)
+    lost = np.zeros(cycles.size) if priced.stall_cycles is None else priced.stall_cycles.sum(axis=0)
     by_stalls = np.bincount(owner + 1, weights=lost, minlength=places)
     total = float(cycles.sum())
 
@@ -167,10 +166,9 @@ def _functions(profile: BlockProfile, priced: CycleEstimate, memory: MemoryUse |
     return tuple(sorted(rows, key=lambda function: (-function.cycles, function.address)))
 
 
-def price_warnings(profile: BlockProfile, priced: CycleEstimate, target: Target) -> tuple[str, ...]:
+def price_warnings(profile: BlockProfile, priced: CycleEstimate, target: Target, memory: MemoryUse | None) -> tuple[str, ...]:
     """Return what makes the price of a profile on a target doubtful, one sentence each."""
     warnings = [*target.warnings, *profile.run.warnings, *priced.warnings]
-    memory = memory_use_of(profile, target)
     warnings += memory_warnings(profile, target, memory)
     waits = max((m.wait_states.count for m in target.board.memories if m.kind == "flash" and m.wait_states is not None), default=0)
     if waits and memory is None:

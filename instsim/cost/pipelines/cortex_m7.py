@@ -73,6 +73,7 @@ class _Scoreboard:
         self._store_to_load = int(parameters["store_to_load"])
         self._early_unit = bool(parameters["early_unit"])
         self._results: dict[int, _Result] = {}
+        self._written = 0  # registers that `_results` has
         self._stored: list[tuple[Place, float]] = []
         self.flags_set = float("inf")
 
@@ -80,10 +81,8 @@ class _Scoreboard:
         """Return the cycle from which all operands are there, and the event that is waiting for the last one."""
         latest, waiting = -1e9, ""
         results = self._results
-        for register in _bits(wanted.reads):
-            result = results.get(register)
-            if result is None:
-                continue
+        for register in _bits(wanted.reads & self._written):
+            result = results[register]
             ready = self._from(result, register, wanted)
             if ready > latest:
                 latest, waiting = ready, _WAITS.get(result.made, "fp-wait")
@@ -129,17 +128,22 @@ class _Scoreboard:
         if not writes:
             return
         late = cycle + self._latencies.get(wanted.made, 1)
-        result = _Result(late, late + self._late_to_early, late + self._late_to_address, wanted.made)
+        early, address = late + self._late_to_early, late + self._late_to_address
         if self._is_early(wanted, cycle, younger=younger, shifter_taken=shifter_taken):
-            result = result._replace(late=cycle) if wanted.made is Made.REVERSED else _Result(cycle, cycle + 1, cycle + 1, wanted.made)
+            late = cycle
+            if wanted.made is not Made.REVERSED:
+                early = address = cycle + 1
         elif wanted.made is Made.PRODUCT:
-            result = result._replace(address=max(result.address, cycle + self._product_to_address))
-        for register in _bits(writes & ~instruction.writeback & ~(FLAGS | FPSCR)):
+            address = max(address, cycle + self._product_to_address)
+        result = _Result(late, early, address, wanted.made)
+        made = writes & ~instruction.writeback & ~(FLAGS | FPSCR)
+        for register in _bits(made):
             self._results[register] = result
         if instruction.writeback:
             moved = _Result(cycle if self._early_unit else cycle + 1, cycle + 1, cycle + 1, Made.SUM)
             for register in _bits(instruction.writeback):
                 self._results[register] = moved
+        self._written |= made | instruction.writeback | writes & FLAGS
         if writes & FLAGS:
             self._results[FLAGS] = _Result(cycle + 1, cycle + 1, cycle + 1, Made.LATE)
             self.flags_set = cycle
@@ -151,7 +155,7 @@ class _Scoreboard:
         if wanted.made is Made.REVERSED:
             return True
         if (wanted.made is Made.SUM and not younger) or (wanted.made is Made.SHIFT and not shifter_taken):
-            return all(self._results[register].early <= cycle for register in _bits(wanted.reads & ~FLAGS) if register in self._results)
+            return all(self._results[register].early <= cycle for register in _bits(wanted.reads & self._written & ~FLAGS))
         return False
 
 
