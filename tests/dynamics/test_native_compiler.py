@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from llvmlite import binding
 
 from instsim.dynamics.native_compiler import EntryPoint, compile_to_object
 from instsim.dynamics.native_words import ForeignFunction, bit_length, half_words, octets, words, words32
@@ -165,3 +166,23 @@ def _unsupported(value: Any) -> Any:
 def test_what_goes_beyond_the_language_is_refused_with_its_place(function: Callable[..., Any], message: str) -> None:
     with pytest.raises(SyntaxError, match=message):
         compile_to_object({"f": EntryPoint(function, (64,))}, None)
+
+
+def test_what_is_seldom_needed_stays_out_of_line() -> None:
+    def helped(a: Any, b: Any) -> Any:
+        return seldom_spread(a, b) + _often(a, b)
+
+    def seldom_spread(a: Any, b: Any) -> Any:
+        return a * 3 + b
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    machine = binding.Target.from_default_triple().create_target_machine(opt=3, jit=True)
+    code = compile_to_object({"tested": EntryPoint(helped, (64, 64), 64)}, machine)
+    assert b"seldom_spread" in code
+    assert b"_often" not in code
+    assert compile_function(helped, (64, 64))(5, 7) == 5 * 3 + 7 + (5 ^ 7)
+
+
+def _often(a: Any, b: Any) -> Any:
+    return a ^ b
