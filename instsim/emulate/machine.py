@@ -123,6 +123,7 @@ class Machine:
         self._stop: Stop | None = None
         self._pc = self.start = 0
         self.initial_sp: int | None = None
+        self.refused_kind = ""
         self.idle_ticks = 0
         self.on_wake: Callable[[], None] = lambda: None
         self._counter_read_at: int | None = None
@@ -417,6 +418,7 @@ class Machine:
         refused, self.engine.refused = self.engine.refused, None
         if refused is None:
             return ""
+        self.refused_kind = refused.kind
         where = f"{refused.address:#010x}"
         return {
             "execute": f"jump to {where}, where there is no code",

@@ -25,6 +25,7 @@ __all__ = ["ArmProcessor"]
 _CONTROL_SPACE, _CONTROL_SPACE_BYTES = 0xE000E000, 0x1000
 _SEMIHOSTING = 0xBEAB
 _WFI, _WFE, _YIELD, _SEV, _SELF_LOOP = 0xBF30, 0xBF20, 0xBF10, 0xBF40, 0xE7FE
+_DATA_ABORT_TRAP, _UNALIGNED_TRAP = 4, 22
 _SVC_TRAP, _BREAKPOINT_TRAP, _RETURN_TRAP, _COPROCESSOR_TRAP = 2, 7, 8, 17
 _NAMES = {2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 11: "SVCall", 12: "DebugMonitor", 14: "PendSV", 15: "SysTick"}
 _EXIT = "_exit"
@@ -145,8 +146,7 @@ class ArmProcessor:
                 pc = self.exceptions.leave(pc)
                 self.must_sleep = self.nvic.sleeps_on_exit and not self.nvic.active
             elif trap is not None:
-                fault = TRAP_FAULTS.get(trap, ArmFault(6, 0, "", f"exception {trap}"))
-                return self._fault(fault, None, "", pc)
+                return self._fault(self._trap_fault(trap), None, "", pc)
             pc = self.exceptions.deliver(pc)
         except ArmFaultError as error:
             self._machine.stop(self._describe(error.fault, error.address, error.what, pc))
@@ -154,6 +154,13 @@ class ArmProcessor:
         self.interrupt_waits = self.nvic.waits_for_mask
         self._machine.counters.set_interrupt_waiting(self.interrupt_waits)
         return pc
+
+    def _trap_fault(self, trap: int) -> ArmFault:
+        if trap == _DATA_ABORT_TRAP and self._engine.refused is None:
+            # Every address that nobody answers at is told by the address translation: what is left is the alignment.
+            trap = _UNALIGNED_TRAP
+            self._machine.refused_kind = "unaligned"
+        return TRAP_FAULTS.get(trap, ArmFault(6, 0, "", f"exception {trap}"))
 
     def refused(self, error: UcError, pc: int) -> int:
         """Serve an access or instruction that the emulator refused; return where the core goes on."""
@@ -167,6 +174,7 @@ class ArmProcessor:
     def _fault(self, fault: ArmFault, address: int | None, what: str, pc: int) -> int:
         handler = self.exceptions.take_fault(fault, address, pc)
         if handler is not None:
+            self._machine.refused_kind = ""
             return handler
         self._machine.stop(self._describe(fault, address, what, pc))
         return pc

@@ -27,6 +27,13 @@ from instsim.profile import BlockProfile, RunFacts, functions_of
 
 __all__ = ["RunOptions", "profile_image"]
 
+_HINTS_BY_ACCESS = {
+    "execute": "a function pointer that was never set, a stack that was overwritten, or code in a ROM that the image does not hold (--stub)",
+    "write to flash": "the chip refuses this, too: a pointer that went astray, or code that programs its flash, which is not modelled; --stub leaves "
+    "a function out",
+    "unaligned": "this core loads and stores only at multiples of the access's size: look for casts of byte pointers",
+}
+_STACK_HINT = "give the firmware more stack, in its linker script or in the set-up of its threads"
 _FOREIGN_INSTRUCTION = "this instruction belongs to an extension that is not emulated (MVE, for one): build for a core that is, see 'instsim cores'"
 
 
@@ -138,6 +145,7 @@ def _profile(machine: Machine, options: RunOptions) -> BlockProfile:
     else:
         QuietWatch(machine)
     stop = machine.run(options.budget_cycles, options.on_progress)
+    overflow = "" if paint is None else paint.overflow
     if machine.memory_trace is not None:
         machine.memory_trace.keep()
     ledger = observer.finish()
@@ -146,12 +154,12 @@ def _profile(machine: Machine, options: RunOptions) -> BlockProfile:
         host.firmware_ended()
     if host is not None and host.problem and not observer.is_done:
         raise RunError(f"{image.name}: {host.problem}", hint="is this the right --board, and the dialogue the firmware's?", details=host.details)
-    _check(machine, observer, options.region, replace(stop, message=missing.explain(stop.message)))
+    _check(machine, observer, options.region, replace(stop, message=missing.explain(stop.message)), overflow)
     await_output(machine, options.expect, stop)
     if options.on_peek is not None:
         for peek, data in access.found.items():
             options.on_peek(peek, data)
-    warnings = []
+    warnings = [overflow] if overflow else []
     stand_ins = sorted({*missing.used(), *machine.boot_rom.used(frozenset(machine.counters.addresses.tolist()))})
     if stand_ins:
         names = ", ".join(stand_ins)
@@ -197,7 +205,7 @@ def _describe(request: RegionRequest, rule: RegionRule) -> str:
             return f"call {request.call} of {request.name}"
 
 
-def _check(machine: Machine, observer: Observer, request: RegionRequest, stop: Stop) -> None:
+def _check(machine: Machine, observer: Observer, request: RegionRequest, stop: Stop, overflow: str) -> None:
     """Refuse to answer for a region that was not measured from its start to its end."""
     if observer.is_done:
         return
@@ -218,6 +226,8 @@ def _check(machine: Machine, observer: Observer, request: RegionRequest, stop: S
         StopReason.FAULT: f"the firmware failed: {stop.message}",
         StopReason.REGION_DONE: "the run ended",
     }[stop.reason]
+    if overflow:
+        what += f"; {overflow}"
     names = _names(machine.boot_rom.named_image, stop.backtrace or (stop.pc,))
     region = _describe(request, observer.rule if wanted and observer.rule is not None else request.rule)
     output = printed_text(machine).strip()
@@ -228,8 +238,12 @@ def _check(machine: Machine, observer: Observer, request: RegionRequest, stop: S
     if output:
         details.append(f"it printed: {output[-200:]!r}")
     hint = (
-        _FOREIGN_INSTRUCTION
+        _STACK_HINT
+        if overflow
+        else _FOREIGN_INSTRUCTION
         if instruction is not None and instruction.instruction_class in (UNKNOWN, UNSUPPORTED)
+        else _HINTS_BY_ACCESS[machine.refused_kind]
+        if stop.reason is StopReason.FAULT and machine.refused_kind in _HINTS_BY_ACCESS
         else {
             StopReason.BUDGET: "raise --budget, or choose a shorter region with --region",
             StopReason.IDLE: "it may wait for a host (--serial) or for a device that is not modelled; --region picks another region",

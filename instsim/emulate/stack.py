@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from instsim.emulate.memory import Memory
 from instsim.emulate.spec import MemoryKind
@@ -12,6 +13,8 @@ __all__ = ["StackPaint"]
 
 _PAINT = 0x5AC396E7
 _RESERVATIONS = ("stack", "heap")
+_FILLED_WORDS = 16
+_LARGEST_HOLE = 16
 
 
 class StackPaint:
@@ -34,6 +37,7 @@ class StackPaint:
         self._memory = memory
         self._top = top & ~3
         self._bottom: int | None = None
+        self._below = ""
         self._pattern = 0
         found = memory.find(top - 4)
         if found is None or found[0].spec.kind is not MemoryKind.RAM:
@@ -47,26 +51,50 @@ class StackPaint:
         ]
         bottom = max((end for end in occupied if end <= top), default=start)
         self._bottom = (bottom + 3) & ~3
+        self._below = next((symbol.name for symbol in image.symbols if symbol.address + symbol.size == bottom and symbol.kind == "object"), "")
         if image.symbols:
             self._pattern = _PAINT
             count = (self._top - self._bottom) // 4
             memory.write(self._bottom, np.full(count, _PAINT, "<u4").tobytes())
 
     @property
+    def overflow(self) -> str:
+        """What to say if the stack has used its room to the bottom, so that it may have run over what lies below; empty if it has not.
+
+        Frames leave holes, so a sixteenth of the room may lie untouched in one piece; a stack that ends and a heap that grows towards it have
+        more between them. Room that was filled with one value does not count: that is start-up code clearing or painting memory.
+        """
+        if self._bottom is None or not self._pattern or self._bottom >= self._top:
+            return ""
+        words = np.frombuffer(self._memory.read(self._bottom, self._top - self._bottom) or b"", "<u4")
+        if not words.size or (words[:_FILLED_WORDS] == words[0]).all() or self._longest_stretch(words)[1] > words.size // _LARGEST_HOLE:
+            return ""
+        what = f"static data, {self._below} at the end" if self._below else "the memory below"
+        room = f"all {words.size * 4:,} bytes from {self._top:#010x} down to {self._bottom:#010x}"
+        return f"stack overflow: the stack has used {room}, and may have overwritten {what}"
+
+    @property
     def high_water_bytes(self) -> int | None:
         """Bytes between the initial stack pointer and the lowest word that was written, above the longest untouched stretch.
 
-        The stretch separates the stack from a heap below it. None where there is no such stretch, or no stack in RAM.
+        The stretch separates the stack from a heap below it. All of its room for a stack that overflowed. None where there is no such stretch, or no
+        stack in RAM.
         """
         if self._bottom is None:
             return None
         data = self._memory.read(self._bottom, self._top - self._bottom)
         if not data:
             return None
-        untouched = np.frombuffer(data, "<u4") == self._pattern
-        edges = np.diff(np.concatenate([[0], untouched.astype(np.int8), [0]]))
+        if self.overflow:
+            return self._top - self._bottom
+        stop, size = self._longest_stretch(np.frombuffer(data, "<u4"))
+        return self._top - (self._bottom + 4 * stop) if size else None
+
+    def _longest_stretch(self, words: npt.NDArray[np.uint32]) -> tuple[int, int]:
+        """Return end and size of the longest stretch of untouched words; (0, 0) if none is."""
+        edges = np.diff(np.concatenate([[0], (words == self._pattern).astype(np.int8), [0]]))
         starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
         if not starts.size:
-            return None
+            return 0, 0
         longest = int(np.argmax(stops - starts))
-        return self._top - (self._bottom + 4 * int(stops[longest]))
+        return int(stops[longest]), int(stops[longest] - starts[longest])

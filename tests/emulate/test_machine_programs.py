@@ -19,6 +19,7 @@ from instsim.emulate.engine import Engine
 from instsim.emulate.machine import Machine, StopReason
 from instsim.emulate.region import RegionRequest, RegionRule
 from instsim.emulate.run import RunOptions, profile_image
+from instsim.errors import RunError
 from instsim.image import load_image, resolve_function
 from instsim.profile import functions_of
 from instsim.resources import firmware_elf
@@ -118,6 +119,36 @@ def test_divides_are_histogrammed_by_operand_class(core: str, registers: str, mo
 def test_stack_high_water_mark_is_the_programs_own(core: str) -> None:
     profile = profile_image(image_of("stack-depth", core), chip(core), RunOptions(RegionRequest(RegionRule.WHOLE_RUN)))
     assert profile.run.stack_high_water_bytes == entry("stack-depth", core)["stack_bytes"]
+
+
+@pytest.mark.parametrize("core", ["cortex-m4", "rv32imc"])
+def test_a_stack_that_runs_into_static_data_is_told(core: str) -> None:
+    profile = profile_image(image_of("stack-overflow", core), chip(core), RunOptions(RegionRequest(RegionRule.WHOLE_RUN)))
+    (warning,) = profile.run.warnings
+    assert warning.startswith("stack overflow: the stack has used all 10,240 bytes")
+    assert warning.endswith("static data, victims at the end")
+    assert profile.run.stack_high_water_bytes == 10_240
+
+
+@pytest.mark.parametrize("core", ["cortex-m4", "rv32imc"])
+def test_a_recursion_without_end_is_a_stack_overflow(core: str) -> None:
+    with pytest.raises(RunError, match=r"stack overflow: the stack has used all .* static data, sink at the end") as caught:
+        profile_image(image_of("fault-recursion", core), chip(core), RunOptions(RegionRequest(RegionRule.WHOLE_RUN)))
+    assert "more stack" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "core", "message", "hint"),
+    [
+        ("unaligned", "cortex-m0plus", r"unaligned access \(HardFault\)", "multiples of the access's size"),
+        ("fault-flash", "cortex-m4", r"write to 0x08\w+ in flash", "code that programs its flash"),
+        ("fault-execute", "rv32imc", r"jump to 0x70000000, where there is no code", "function pointer that was never set"),
+    ],
+)
+def test_hints_follow_what_was_refused(name: str, core: str, message: str, hint: str) -> None:
+    with pytest.raises(RunError, match=message) as caught:
+        profile_image(image_of(name, core), chip(core), RunOptions(RegionRequest(RegionRule.WHOLE_RUN)))
+    assert hint in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("expected", [i for i in manifest() if "node_registration_offset" in i], ids=identity)

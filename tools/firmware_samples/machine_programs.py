@@ -198,4 +198,19 @@ def machine_recipes() -> tuple[Recipe, ...]:
             core_stdout={core: f"sum {24 * 0xA5}\nstack {depth}\n" for core, depth in _STACK_BYTES.items()},
             core_facts={core: {"stack_bytes": depth} for core, depth in _STACK_BYTES.items()},
         ),
+        Recipe(
+            name="stack-overflow",
+            purpose="a stack that runs into static data, without a fault",
+            cores=_BOTH,
+            sources=("machine/stack_overflow.c",),
+            expected_stdout="static data changed\n",
+        ),
+        Recipe(
+            name="unaligned",
+            purpose="a load across words, which Armv6-M cores refuse",
+            cores=("cortex-m0plus",),
+            sources=("machine/unaligned.c",),
+            outcome="fault",
+            expected_stdout="before\n",
+        ),
     )
