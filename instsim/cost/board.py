@@ -70,7 +70,7 @@ class MemoryRegion:
         Whether the core can fetch from it.
     wait_states : WaitStates or None
         None where the figure is unknown or a cache stands in front.
-    contents : {'', 'rp2040-rom', 'rp2350-rom'}
+    contents : {'', 'rp2040-rom', 'rp2350-rom', 'esp32c3-rom'}
         What the chip's maker put there, beside the firmware: a bundled stand-in for a boot ROM; '' for nothing.
     basis, source : str
         What address and size rest on.
@@ -135,10 +135,13 @@ class Boot:
         From a vector table, or at the entry point of the ELF file.
     vector_tables : tuple of int
         Where a vector table is looked for, the usual place first; empty for ``elf-entry``.
+    stack_pointer : int or None
+        What a boot loader leaves in the stack pointer, for ``elf-entry``.
     """
 
     kind: str
     vector_tables: tuple[int, ...] = ()
+    stack_pointer: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ class BootTable(StrictTable):
 
     kind: Literal["vector-table", "elf-entry"]
     vector_tables: tuple[_Address, ...] = ()
+    stack_pointer: _Address | None = None
 
 
 class WaitStatesTable(_Sourced):
@@ -76,7 +77,7 @@ class MemoryTable(_Sourced):
     aliases: tuple[_Address, ...] = ()
     executable: bool = True
     wait_states: WaitStatesTable | None = None
-    contents: Literal["", "rp2040-rom", "rp2350-rom"] = ""
+    contents: Literal["", "rp2040-rom", "rp2350-rom", "esp32c3-rom"] = ""
 
 
 class EnergyTable(_Sourced):

@@ -126,6 +126,8 @@ def _memory_map(board: Board) -> Iterator[str]:
     yield "# 'vector-table' for Cortex-M (where a table is looked for, the usual place first), 'elf-entry' for RISC-V."
     yield "[boot]"
     yield f"kind = {_text(board.boot.kind)}"
+    if board.boot.stack_pointer is not None:
+        yield f"stack_pointer = {_address(board.boot.stack_pointer)}"
     if board.boot.vector_tables:
         yield f"vector_tables = [{', '.join(_address(address) for address in board.boot.vector_tables)}]"
     yield ""

@@ -2,8 +2,9 @@
 
 RP2040 (datasheet chapter 2.8): copies and fills, bit counts, floating point, and functions of the flash interface, which do nothing here. RP2350
 (datasheet chapter 5.4, and ``boot/bootrom_constants.h`` of the Pico SDK) on both of its instruction sets: facts about the chip, and functions of
-flash and partitions, which do nothing either. The code runs, counts and is priced like all other; the chip's own may be faster or slower. A ROM
-that the image brings along stays as it is.
+flash and partitions, which do nothing either. ESP32-C3 (``esp32c3.rom.ld`` of ESP-IDF): a table of jumps; what only drives hardware that nobody
+models does nothing, what cannot be left out stops the machine by its name. The code runs, counts and is priced like all other; the chip's own may
+be faster or slower. A ROM that the image brings along stays as it is.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from instsim.resources import firmware_elf
 
 __all__ = ["BootRom"]
 
-_PREFIX = "rom_"
+_PREFIX, _SLOT, _LACKING = "rom_", "slot_", "lack_"
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,23 @@ class _Rom:
         Where the magic goes.
     pointers : tuple of str
         Symbols that the halfwords point to.
+    words : tuple of (int, int)
+        Addresses and values of further words in ROM.
     """
 
     file: str
     magic: bytes
     address: int
     pointers: tuple[str, ...]
+    words: tuple[tuple[int, int], ...] = ()
 
 
+_ESP32C3_WORDS = (
+    # What the ROM keeps of the RAM begins where its layout says, a structure that a pointer in the last word names.
+    *((0x3FF1FFFC, 0x3FF1FF80), (0x3FF1FF80, 0x3FCDF060), (0x3FF1FF84, 0x3FCDF060)),
+    # The flash, as the boot loader has found it: identity, bytes of the chip, a block, a sector and a page, mask of its status.
+    *((0x3FCDFFF0, 0x3FCDFF00), *zip(range(0x3FCDFF00, 0x3FCDFF18, 4), (0xEF4016, 0x400000, 0x10000, 0x1000, 0x100, 0xFFFF), strict=True)),
+)
 # The version is that of the chip's stepping with the longest tables: B2 of the RP2040, A2 of the RP2350.
 _ROMS = {
     ("rp2040-rom", Isa.THUMB): _Rom(
@@ -50,6 +60,7 @@ _ROMS = {
     ),
     ("rp2350-rom", Isa.THUMB): _Rom("elf/rp2350-rom-cortex-m33.elf", b"Mu\x02\x02", 0x10, ("rom_table_lookup", "rom_table_lookup")),
     ("rp2350-rom", Isa.RV32): _Rom("elf/rp2350-rom-rv32imc.elf", b"", 0x7DF8, ("rom_table_lookup", "rom_table_lookup")),
+    ("esp32c3-rom", Isa.RV32): _Rom("elf/esp32c3-rom-rv32imc.elf", b"", 0x40000000, (), _ESP32C3_WORDS),
 }
 
 
@@ -62,6 +73,13 @@ class BootRom:
         The chip's, with the image already in it.
     image : FirmwareImage
         What runs.
+
+    Attributes
+    ----------
+    slots : frozenset of int
+        Addresses in tables of jumps behind which there is code.
+    lacking : dict of str to Symbol
+        Functions of such a table that do not exist here, by name.
     """
 
     def __init__(self, memory: Memory, image: FirmwareImage) -> None:
@@ -69,29 +87,43 @@ class BootRom:
         for bank in memory.banks:
             rom = _ROMS.get((bank.spec.contents, image.isa)) if image.isa is not None else None
             if rom is not None and not memory.used_spans(bank):
-                self._symbols += _place(memory, rom, bank.spec.address)
+                self._symbols += _place(memory, rom)
+        self.slots = frozenset(symbol.address for symbol in self._symbols if symbol.name.startswith(_SLOT))
+        named = ((symbol.name.removeprefix(_LACKING), symbol) for symbol in self._symbols if symbol.name.startswith(_LACKING))
+        self.lacking = {name: replace(symbol, name=name, kind="none") for name, symbol in named}
         self._image = image
+
+    def lacks(self, address: int) -> bool:
+        """Whether an address lies in a table of jumps where there is no jump."""
+        if not self.slots or not min(self.slots) <= address < max(self.slots) + 0x1000:
+            return False
+        return address not in self.slots and not any(s.address <= address < s.address + max(s.size, 2) for s in self._symbols)
 
     @property
     def named_image(self) -> FirmwareImage:
         """The image with the names of the ROM's functions among its own."""
         if not self._symbols:
             return self._image
-        return replace(self._image, symbols=tuple(sorted((*self._image.symbols, *self._symbols), key=lambda symbol: symbol.address)))
+        own = (replace(symbol, name=symbol.name.removeprefix(_LACKING).removeprefix(_SLOT)) for symbol in self._symbols)
+        return replace(self._image, symbols=tuple(sorted((*self._image.symbols, *own), key=lambda symbol: symbol.address)))
 
     def used(self, addresses: frozenset[int]) -> tuple[str, ...]:
-        """Names of the functions of which some of these blocks are the first."""
-        return tuple(sorted(symbol.name.removeprefix(_PREFIX) for symbol in self._symbols if symbol.address in addresses))
+        """Names of the functions of which some of these blocks are the first; those of a table of jumps by its names."""
+        wanted, prefix = (self.slots, _SLOT) if self.slots else (addresses, _PREFIX)
+        ran = (symbol for symbol in self._symbols if symbol.address in addresses & wanted)
+        return tuple(sorted(symbol.name.removeprefix(prefix) for symbol in ran))
 
 
-def _place(memory: Memory, rom: _Rom, base: int) -> tuple[Symbol, ...]:
+def _place(memory: Memory, rom: _Rom) -> tuple[Symbol, ...]:
     """Write a ROM; return its functions."""
     image = load_image(firmware_elf() / rom.file)
     for segment in image.segments:
         if segment.data:
-            memory.write(base + segment.virtual_address, segment.data)
+            memory.write(segment.virtual_address, segment.data)
+    for address, word in rom.words:
+        memory.write(address, word.to_bytes(4, "little"))
     bit = image.isa is Isa.THUMB
     places = {symbol.name: symbol.address | (bit and symbol.kind == "function") for symbol in image.symbols}
-    memory.write(base + rom.address, rom.magic + struct.pack(f"<{len(rom.pointers)}H", *(places[name] for name in rom.pointers)))
-    functions = (symbol for symbol in image.symbols if symbol.kind == "function" and symbol.name.startswith((_PREFIX, "__aeabi")))
-    return tuple(replace(symbol, address=base + symbol.address) for symbol in functions)
+    memory.write(rom.address, rom.magic + struct.pack(f"<{len(rom.pointers)}H", *(places[name] for name in rom.pointers)))
+    functions = (symbol for symbol in image.symbols if symbol.kind == "function" and symbol.name.startswith((_PREFIX, "__", _SLOT, _LACKING)))
+    return tuple(functions)

@@ -197,6 +197,8 @@ class Machine:
         else:
             if self.image.entry is None:
                 raise ImageError(f"{self.image.name}: no entry point", hint="give an ELF file")
+            if self.spec.stack_pointer is not None:
+                self.engine.write_register(self.engine.registers.sp, self.spec.stack_pointer)
             self.start_from(self.image.entry, None)
 
     def start_from(self, address: int, initial_sp: int | None) -> None:

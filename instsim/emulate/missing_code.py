@@ -82,7 +82,8 @@ class MissingCode:
         self._machine = machine
         self._free: dict[str, int] = {}
         self._pages: dict[int, list[Symbol]] = {}
-        self._missing = missing_functions(machine.image)
+        named = {**machine.boot_rom.lacking, **missing_functions(machine.image)}
+        self._missing = {name: symbol for name, symbol in named.items() if symbol.address not in machine.boot_rom.slots}
         self._modelled: dict[str, int] = {}
         self._place_stubs(stubs)
         self._place_routines(stubs)
@@ -99,8 +100,11 @@ class MissingCode:
         ran = set(self._machine.counters.addresses.tolist())
         return tuple(sorted(name for name, address in self._modelled.items() if address in ran))
 
-    def explain(self, message: str) -> str:
-        """Return a message with the names of missing functions behind their addresses."""
+    def explain(self, stop: Stop) -> str:
+        """Return a stop's message with the names of missing functions behind their addresses."""
+        message = stop.message
+        if stop.reason is StopReason.FAULT and self._machine.boot_rom.lacks(stop.pc):
+            return f"call of a function of the chip's ROM at {stop.pc:#010x}, for which nothing stands in"
         named = {f"{symbol.address:#010x}": name for name, symbol in self._missing.items()}
         return next((message.replace(address, f"{address} ({name})") for address, name in named.items() if address in message), message)
 
@@ -109,11 +113,11 @@ class MissingCode:
     def _place_stubs(self, stubs: Mapping[str, int]) -> None:
         image, isa = self._machine.image, self._machine.isa
         for name, value in stubs.items():
-            symbol = image.symbol(name)
+            symbol = image.symbol(name) or self._missing.get(name)
             if symbol is None:
                 raise UsageError(f"--stub {name}: {image.name} has no such symbol", hint="symbols as they are in the file, mangled ones too")
             code = _stub(isa, value)
-            if name in self._missing:
+            if name in self._missing or symbol.address in self._machine.boot_rom.slots:
                 self._place(symbol, code)
             elif symbol.size and symbol.size < len(code):
                 raise ImageError(f"--stub {name}: the function is {symbol.size} bytes long, a stub needs {len(code)}")
@@ -157,7 +161,8 @@ class MissingCode:
                 f"{symbol.name} at {symbol.address:#010x} lies in no memory of {self._machine.spec.name}",
                 hint="choose a board with such a memory, or describe it with 'instsim boards new'",
             )
-        following = min((s.address for s in self._missing.values() if s.address > symbol.address), default=symbol.address + PAGE)
+        taken = (*(other.address for other in self._missing.values()), *self._machine.boot_rom.slots)
+        following = min((address for address in taken if address > symbol.address), default=symbol.address + PAGE)
         if following - symbol.address >= len(code) or self._machine.isa is Isa.THUMB:
             memory.write(symbol.address, code)
             return

@@ -154,7 +154,7 @@ def _profile(machine: Machine, options: RunOptions) -> BlockProfile:
         host.firmware_ended()
     if host is not None and host.problem and not observer.is_done:
         raise RunError(f"{image.name}: {host.problem}", hint="is this the right --board, and the dialogue the firmware's?", details=host.details)
-    _check(machine, observer, options.region, replace(stop, message=missing.explain(stop.message)), overflow)
+    _check(machine, observer, options.region, replace(stop, message=missing.explain(stop)), overflow)
     await_output(machine, options.expect, stop)
     if options.on_peek is not None:
         for peek, data in access.found.items():

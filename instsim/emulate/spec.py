@@ -226,6 +226,8 @@ class MachineSpec:
         Start, size and target: addresses of a window that mean the registers at another place (secure views).
     atomic_windows : tuple of (int, int)
         Start and size of windows where each register appears at 0x1000, 0x2000 and 0x3000 again, to flip, set and clear bits (RP2040).
+    stack_pointer : int or None
+        What a boot loader leaves in the stack pointer (RISC-V); None: zero.
     """
 
     name: str
@@ -238,3 +240,4 @@ class MachineSpec:
     devices: tuple[DeviceSpec, ...] = ()
     mirrors: tuple[tuple[int, int, int], ...] = ()
     atomic_windows: tuple[tuple[int, int], ...] = ()
+    stack_pointer: int | None = None

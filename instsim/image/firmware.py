@@ -110,7 +110,7 @@ class FirmwareImage:
     ----------
     name : str
         The file's name without its folder.
-    format : {'elf', 'hex', 'bin', 'uf2'}
+    format : {'elf', 'hex', 'bin', 'uf2', 'esp'}
         What it was read from.
     sha256 : str
         Digest of the file.

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from instsim.errors import ImageError
+from instsim.image.esp_image import is_esp_image, load_esp_image
 from instsim.image.firmware import FirmwareImage
 from instsim.image.uf2 import UF2_MAGIC, load_uf2
 
@@ -35,7 +36,7 @@ def load_image(path: Path | str, *, base: int | None = None) -> FirmwareImage:
     Parameters
     ----------
     path : Path or str
-        An ELF file (32-bit little-endian, Arm Cortex-M or RISC-V), Intel HEX, UF2, or a raw binary.
+        An ELF file (32-bit little-endian, Arm Cortex-M or RISC-V), Intel HEX, UF2, Espressif's image format, or a raw binary.
     base : int, optional
         Load address of the first byte of a raw binary. Without it, it is guessed from the vector table, and the guess stands in
         ``notes``. Other formats carry their addresses.
@@ -68,6 +69,8 @@ def load_image(path: Path | str, *, base: int | None = None) -> FirmwareImage:
     if data.startswith(UF2_MAGIC):
         _check_no_base(path.name, "UF2", base)
         return load_uf2(data, path.name)
+    if base is None and is_esp_image(data):
+        return load_esp_image(data, path.name)
     from instsim.image.raw_binary import load_raw_binary  # noqa: PLC0415
 
     return load_raw_binary(data, path.name, base)

@@ -56,6 +56,7 @@ def machine_spec(board: Board, core: CoreTable, clock_hz: float) -> MachineSpec:
         ),
         mirrors=tuple((w.address, w.size_bytes, w.mirror_of) for w in board.devices if w.mirror_of is not None),
         atomic_windows=tuple((w.address, w.size_bytes) for w in board.devices if w.atomic_aliases),
+        stack_pointer=board.boot.stack_pointer,
     )
 
 

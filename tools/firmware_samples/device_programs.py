@@ -168,6 +168,17 @@ def device_recipes() -> tuple[Recipe, ...]:
             runs_in_qemu=False,
         ),
         Recipe(
+            name="esp32c3-rom",
+            purpose="what stands in for the functions of an ESP32-C3's ROM, with its table of jumps",
+            cores=("rv32imc",),
+            sources=tuple(f"devices/esp32c3_rom_{part}" for part in ("table.S", "functions.c", "main.c")),
+            include=("devices",),
+            flags=("-fno-tree-loop-distribute-patterns", "-fno-builtin"),
+            link_flags=("-Wl,--defsym=__flash_origin=0x40010000", "-Wl,--section-start=.romtable=0x40000000", "-Wl,--undefined=slot_abs"),
+            expected_stdout="-29zevercbf43926 same\n",
+            runs_in_qemu=False,
+        ),
+        Recipe(
             name="rp2350-rom",
             purpose="what stands in for the functions of an RP2350's boot ROM",
             cores=("cortex-m33", "rv32imc"),
