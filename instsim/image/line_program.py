@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["Budget", "LineProgramError", "Strings", "read_unit"]
+__all__ = ["Budget", "Cursor", "LineProgramError", "Strings", "read_unit", "text_at"]
 
 _CONTENT_PATH, _CONTENT_DIRECTORY = 1, 2
 _FORM_STRING, _FORM_LINE_STRP, _FORM_STRP, _FORM_UDATA, _FORM_BLOCK = 0x08, 0x1F, 0x0E, 0x0F, 0x09
@@ -47,12 +47,23 @@ class Strings:
 
 
 @dataclass
-class _Cursor:
+class Cursor:
+    """A place in a section that is read up to an end.
+
+    Attributes
+    ----------
+    data : bytes
+        The section.
+    position, end : int
+        The place, and where reading has to stop.
+    """
+
     data: bytes
     position: int
     end: int
 
     def take(self, size: int) -> bytes:
+        """Return the next bytes, or raise `LineProgramError` if there are not so many."""
         start = self.position
         if size > self.end - start:
             raise LineProgramError("the unit ends early")
@@ -60,9 +71,11 @@ class _Cursor:
         return self.data[start : start + size]
 
     def number(self, size: int) -> int:
+        """Return an unsigned number of so many bytes."""
         return int.from_bytes(self.take(size), "little")
 
     def leb(self, *, signed: bool = False) -> int:
+        """Return a number of variable length (LEB128)."""
         value = 0
         for index in range(_LONGEST_LEB_BYTES):
             byte = self.number(1)
@@ -72,6 +85,7 @@ class _Cursor:
         raise LineProgramError("a number is too long")
 
     def text(self) -> str:
+        """Return the text up to the next zero byte."""
         start = self.position
         end = self.data.find(b"\0", start, min(self.end, start + _LONGEST_TEXT_BYTES))
         if end < 0:
@@ -88,6 +102,7 @@ class _Header:
     opcode_base: int
     lengths: tuple[int, ...]
     version: int
+    folder: str
     directories: list[str] = field(default_factory=list)
     files: list[tuple[str, int]] = field(default_factory=list)
 
@@ -98,14 +113,12 @@ class _Header:
             return ""
         name, directory = self.files[place]
         # Before version 5, directory 0 is the compiler's own, which the line program does not name.
-        place = directory if self.version >= 5 else directory - 1
-        folder = self.directories[place] if 0 <= place < len(self.directories) else ""
-        if self.version >= 5 and place and self.directories:
-            folder = _joined(self.directories[0], folder)
-        return _joined(folder, name)
+        directories = self.directories if self.version >= 5 else [self.folder, *self.directories]
+        folder = directories[directory] if directory < len(directories) else ""
+        return _joined(_joined(directories[0], folder) if directory and directories else folder, name)
 
 
-def read_unit(section: bytes, offset: int, strings: Strings, budget: Budget) -> Iterator[tuple[int, int, int, str, int]]:
+def read_unit(section: bytes, offset: int, strings: Strings, budget: Budget, folder: str = "") -> Iterator[tuple[int, int, int, str, int]]:
     """Run one unit's line program.
 
     Parameters
@@ -118,6 +131,8 @@ def read_unit(section: bytes, offset: int, strings: Strings, budget: Budget) -> 
         Sections that hold its names.
     budget : Budget
         Counts down by each instruction of the program.
+    folder : str
+        Where the unit was compiled, which the program itself says from version 5 on.
 
     Yields
     ------
@@ -129,16 +144,16 @@ def read_unit(section: bytes, offset: int, strings: Strings, budget: Budget) -> 
     LineProgramError
         At the place where the unit cannot be read further.
     """
-    cursor = _Cursor(section, offset, len(section))
+    cursor = Cursor(section, offset, len(section))
     length, offset_size = cursor.number(4), 4
     if length == 0xFFFFFFFF:
         length, offset_size = cursor.number(8), 8
     cursor.end = min(cursor.end, cursor.position + length)
-    header = _header(cursor, offset_size, strings, budget)
+    header = _header(cursor, offset_size, strings, budget, folder)
     yield from _run(cursor, header, budget)
 
 
-def _header(cursor: _Cursor, offset_size: int, strings: Strings, budget: Budget) -> _Header:
+def _header(cursor: Cursor, offset_size: int, strings: Strings, budget: Budget, folder: str) -> _Header:
     version = cursor.number(2)
     if not 2 <= version <= 5:
         raise LineProgramError(f"version {version}")
@@ -154,7 +169,7 @@ def _header(cursor: _Cursor, offset_size: int, strings: Strings, budget: Budget)
     line_range, opcode_base = cursor.number(1), cursor.number(1)
     if not line_range or not opcode_base:
         raise LineProgramError("a range of no lines")
-    header = _Header(minimum_length, line_base, line_range, opcode_base, tuple(cursor.take(opcode_base - 1)), version)
+    header = _Header(minimum_length, line_base, line_range, opcode_base, tuple(cursor.take(opcode_base - 1)), version, folder)
     if version >= 5:
         header.directories = [text for text, _ in _entries(cursor, offset_size, strings, budget)]
         header.files = list(_entries(cursor, offset_size, strings, budget))
@@ -173,7 +188,7 @@ def _header(cursor: _Cursor, offset_size: int, strings: Strings, budget: Budget)
     return header
 
 
-def _entries(cursor: _Cursor, offset_size: int, strings: Strings, budget: Budget) -> Iterator[tuple[str, int]]:
+def _entries(cursor: Cursor, offset_size: int, strings: Strings, budget: Budget) -> Iterator[tuple[str, int]]:
     """Read a table of directories or files of version 5: name and number of the directory."""
     formats = [(cursor.leb(), cursor.leb()) for _ in range(cursor.number(1))]
     count = cursor.leb()
@@ -191,14 +206,14 @@ def _entries(cursor: _Cursor, offset_size: int, strings: Strings, budget: Budget
         yield name, directory
 
 
-def _value(cursor: _Cursor, form: int, offset_size: int, strings: Strings) -> str | int:
+def _value(cursor: Cursor, form: int, offset_size: int, strings: Strings) -> str | int:
     # Every form that is read occupies at least one byte, so that no count of entries outlasts the section.
     if form == _FORM_STRING:
         return cursor.text()
     if form == _FORM_LINE_STRP:
-        return _text_at(strings.line_strings, cursor.number(offset_size))
+        return text_at(strings.line_strings, cursor.number(offset_size))
     if form == _FORM_STRP:
-        return _text_at(strings.strings, cursor.number(offset_size))
+        return text_at(strings.strings, cursor.number(offset_size))
     if form == _FORM_UDATA:
         return cursor.leb()
     if form == _FORM_BLOCK:
@@ -209,7 +224,7 @@ def _value(cursor: _Cursor, form: int, offset_size: int, strings: Strings) -> st
     raise LineProgramError(f"form {form:#x}")
 
 
-def _run(cursor: _Cursor, header: _Header, budget: Budget) -> Iterator[tuple[int, int, int, str, int]]:
+def _run(cursor: Cursor, header: _Header, budget: Budget) -> Iterator[tuple[int, int, int, str, int]]:
     paths: dict[int, str] = {}
     address, file, line = 0, 1, 1
     first: int | None = None
@@ -264,7 +279,8 @@ def _run(cursor: _Cursor, header: _Header, budget: Budget) -> Iterator[tuple[int
                 cursor.leb()
 
 
-def _text_at(data: bytes, offset: int) -> str:
+def text_at(data: bytes, offset: int) -> str:
+    """Return the text at a place of a section of strings, or raise `LineProgramError` if it does not end."""
     end = data.find(b"\0", offset, offset + _LONGEST_TEXT_BYTES)
     if end < 0:
         raise LineProgramError("a name that does not end")

@@ -6,16 +6,19 @@ import hashlib
 import struct
 import zlib
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from instsim.errors import ImageError
+from instsim.image.compile_folders import compile_folders
 from instsim.image.elf_headers import read_elf
 from instsim.image.line_program import Budget, LineProgramError, Strings, read_unit
 
 __all__ = ["SourceLine", "SourceLines", "read_source_lines"]
 
+_SECTIONS = frozenset((".debug_line", ".debug_line_str", ".debug_str", ".debug_info", ".debug_abbrev"))
 _SHF_COMPRESSED = 0x800
 _COMPRESSION_ZLIB = 1
 _COMPRESSION_HEADER = struct.Struct("<III")
@@ -98,7 +101,7 @@ def read_source_lines(path: Path, sha256: str, start: int, stop: int) -> SourceL
         elf = read_elf(data, path.name)
         found = {}
         for section in elf.sections:
-            if section.name not in {".debug_line", ".debug_line_str", ".debug_str"}:
+            if section.name not in _SECTIONS:
                 continue
             contents = elf.contents(section)
             if contents is not None:
@@ -108,7 +111,9 @@ def read_source_lines(path: Path, sha256: str, start: int, stop: int) -> SourceL
     lines = found.get(".debug_line", b"")
     if not lines:
         return SourceLines(problem="the image has no debug information (build with -g for source lines)")
-    return _collect(lines, Strings(found.get(".debug_line_str", b""), found.get(".debug_str", b"")), start, stop)
+    strings = Strings(found.get(".debug_line_str", b""), found.get(".debug_str", b""))
+    folders = compile_folders(found.get(".debug_info", b""), found.get(".debug_abbrev", b""), strings, Budget(_MOST_STEPS))
+    return _collect(lines, strings, folders, start, stop)
 
 
 def _plain(contents: bytes, *, compressed: bool) -> bytes:
@@ -120,14 +125,14 @@ def _plain(contents: bytes, *, compressed: bool) -> bytes:
     return zlib.decompressobj().decompress(contents[_COMPRESSION_HEADER.size :], size)
 
 
-def _collect(lines: bytes, strings: Strings, start: int, stop: int) -> SourceLines:
+def _collect(lines: bytes, strings: Strings, folders: Mapping[int, str], start: int, stop: int) -> SourceLines:
     budget = Budget(_MOST_STEPS)
     found: dict[int, tuple[int, int, SourceLine]] = {}
     known: dict[tuple[str, int], SourceLine] = {}
     problem = ""
     for offset in _units(lines, start, stop):
         try:
-            for sequence, low, high, file, line in read_unit(lines, offset, strings, budget):
+            for sequence, low, high, file, line in read_unit(lines, offset, strings, budget, folders.get(offset, "")):
                 # The linker moves the lines of functions that it throws away to address 0.
                 if high <= start or low >= stop or (sequence == 0 and start) or not line or not file:
                     continue

@@ -94,6 +94,44 @@ def test_every_version(tmp_path, version, folder):
     assert lines.at(START + 206) is None
 
 
+def entries(version: int, place: int = 0) -> dict[str, bytes]:
+    """A compilation unit in ``/build``, as GCC begins one: producer, language, name, folder, range, line program."""
+    forms = ((0x25, 0x0E), (0x13, 0x0B), (0x03, 0x08), (0x1B, 0x1F if version >= 5 else 0x0E), (0x11, 0x01), (0x12, 0x06), (0x10, 0x17), (0x87, 0x19))
+    if version < 4:
+        forms = tuple((attribute, {0x17: 0x06, 0x19: 0x0C}.get(form, form)) for attribute, form in forms)
+    abbreviations = b"\1\x34\0\3\x08\0\0" + b"\2\x11\1" + b"".join(leb(attribute) + leb(form) for attribute, form in forms) + b"\0\0\0"
+    values = struct.pack("<IB", 0, 12) + b"src/main.c\0" + struct.pack("<IIII", 4, START, 206, place) + (b"" if version >= 4 else b"\1")
+    head = struct.pack("<HBBI", version, 1, 4, 0) if version >= 5 else struct.pack("<HIB", version, 0, 4)
+    folder = {".debug_str": b"GCC\0/build\0", ".debug_line_str": b"GCC\0/build\0"}
+    return {".debug_info": struct.pack("<I", len(head) + 1 + len(values)) + head + b"\2" + values, ".debug_abbrev": abbreviations, **folder}
+
+
+@pytest.mark.parametrize("version", [2, 3, 4])
+@pytest.mark.parametrize("tree", [2, 4, 5])
+def test_files_are_in_the_folder_that_the_unit_was_compiled_in(tmp_path, version, tree):
+    before = unit(sequence(START + 0x1000), version)
+    lines = read(tmp_path / "a.elf", elf({".debug_line": before + unit(sequence(), version), **entries(tree, place=len(before))}))
+    assert lines.problem == ""
+    assert lines.at(START) == SourceLine("/build/src/main.c", 10)
+    assert lines.at(START + 6) == SourceLine("/lib/inline.h", 9)
+
+
+def test_a_folder_is_that_of_its_own_unit(tmp_path):
+    lines = read(tmp_path / "a.elf", elf({".debug_line": unit(sequence(), 4), **entries(4, place=7)}))
+    assert lines.at(START) == SourceLine("src/main.c", 10)
+
+
+@given(damage=st.binary(max_size=80), section=st.sampled_from([".debug_info", ".debug_abbrev"]), place=st.integers(0, 60))
+def test_a_damaged_tree_costs_folders_at_most(tmp_path_factory, damage, section, place):
+    sections = entries(5)
+    sections[section] = sections[section][:place] + damage
+    lines = read(tmp_path_factory.mktemp("tree") / "a.elf", elf({".debug_line": unit(sequence(), 4), **sections}))
+    line = lines.at(START)
+    assert line is not None
+    assert line.line == 10
+    assert line.file.endswith("src/main.c")
+
+
 def test_compressed_sections(tmp_path):
     plain = {".debug_line": unit(sequence(), 5), **STRINGS}
     packed = {name: struct.pack("<III", 1, len(data), 1) + zlib.compress(data) for name, data in plain.items()}
@@ -230,3 +268,18 @@ def test_addresses_have_the_lines_that_addr2line_gives_them(tmp_path, toolchain,
             assert (Path(line.file).name, line.line) == (Path(file).name, int(number)), hex(address)
             compared += 1
     assert compared > 20
+
+
+@pytest.mark.toolchain
+@pytest.mark.parametrize("debug", ["-g", "-gdwarf-2", "-gdwarf-4", "-gdwarf-5"])
+def test_a_path_relative_to_where_it_was_compiled_is_told_in_full(tmp_path, debug):
+    if shutil.which("arm-none-eabi-gcc") is None:
+        pytest.skip("no arm-none-eabi")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "work.c").write_text(SOURCE, encoding="ascii")
+    command = ["arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb", "-O2", debug, "-nostdlib", "-ffreestanding", "-Wl,-Ttext=0x8000000"]
+    subprocess.run([*command, "src/work.c", "-o", "work.elf"], check=True, cwd=tmp_path)
+    target = tmp_path / "work.elf"
+    line = read_source_lines(target, hashlib.sha256(target.read_bytes()).hexdigest(), 0x8000000, 0x8000040).at(0x8000000)
+    assert line is not None
+    assert Path(line.file) == tmp_path / "src" / "work.c"
