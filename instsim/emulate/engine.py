@@ -143,6 +143,7 @@ class Engine:
         self._on_code_page = on_code_page
         self._executable: set[int] = set()
         self._hooks: list[Any] = []
+        self._before_close: list[Callable[[], object]] = []
         if spec.isa is Isa.THUMB:
             if spec.cpu not in _CPUS:
                 raise UsageError(f"no emulated processor {spec.cpu!r}", hint=f"one of {', '.join(_CPUS)}")
@@ -163,8 +164,14 @@ class Engine:
         self.uc.ctl_tlb_mode(unicorn.UC_TLB_VIRTUAL)
         self.uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._fill)
 
+    def before_close(self, callback: Callable[[], object]) -> None:
+        """Call `callback` when the engine is closed: where its handle is kept, it must go, for another engine may get the same one."""
+        self._before_close.append(callback)
+
     def close(self) -> None:
         """Free the Unicorn instance, which its binding keeps in reference cycles; nothing may be asked of this engine afterwards."""
+        for callback in self._before_close:
+            callback()
         unicorn.Uc.release_handle(self._handle)
         self._handle.value = None  # the binding would free it once more
         vars(self).clear()

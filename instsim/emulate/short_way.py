@@ -89,7 +89,7 @@ class ShortWay:
         return int(self._table.ctypes.data)
 
     def enter(self, owner: object, engine: Engine, state_address: int) -> bool:
-        """Let a machine take the short way until its owner is gone.
+        """Let a machine take the short way until its engine is closed or its owner is gone.
 
         Parameters
         ----------
@@ -113,7 +113,7 @@ class ShortWay:
         index = int(free[0])
         entries[index] = (engine.handle, cpu, state_address, 0)
         self._table[MachineTable.COUNT] = max(int(self._table[MachineTable.COUNT]), index + 1)
-        weakref.finalize(owner, _leave, self._table, entries[index], engine.uc)
+        engine.before_close(weakref.finalize(owner, _leave, self._table, entries[index], engine.uc))
         return True
 
     def _processor_of(self, engine: Engine) -> int:

@@ -131,7 +131,8 @@ def test_sizes_and_mnemonics_are_those_of_binutils(path):
         code = b"".join(row[1] for row in run)
         ours = {instruction.address: instruction for instruction in decode(isa, code, run[0][0])}
         for address, raw, mnemonic, operands in run:
-            if mnemonic in {"unimp", "c.unimp"}:
+            # binutils takes the RP2350's coprocessors for a Cirrus Maverick, whose mnemonics begin with cf.
+            if mnemonic in {"unimp", "c.unimp"} or (isa is Isa.THUMB and mnemonic.startswith("cf")):
                 continue
             count += 1
             instruction = ours.get(address)
