@@ -21,7 +21,7 @@ SCHEMA_VERSION = 1
 SCALE_ROW = "alu"
 """The row over which a vector is normalized: an addition that needs the one before it."""
 
-_TEXTS = ("name", "build", "counter", "log_digest", "nearest", "instsim_version")
+_TEXTS = ("name", "build", "counter", "log_digest", "nearest", "base", "instsim_version")
 _COMMENT = """\
 # Made by `instsim characterize`. Cycles of one unit of each row of the microbenchmark, how far they differed from run to run,
 # and what the nearest core of the tables takes for it."""
@@ -50,6 +50,8 @@ class DeviceDescriptor:
         SHA-256 of the log.
     nearest : str
         Core table whose vector is nearest.
+    base : str
+        Core table to start from: whose rules explain the rows best.
     distance : float
         Of that vector.
     costs : mapping of str to UnitCost
@@ -63,6 +65,7 @@ class DeviceDescriptor:
     counter: str
     log_digest: str
     nearest: str
+    base: str
     distance: float
     costs: Mapping[str, UnitCost]
     instsim_version: str

@@ -41,8 +41,9 @@ _QUANTITIES: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "temperature": {"c": 1.0},
     }
 )
+_SOURCES = ("image", "profile", "model", "cycles")
 _PLAIN = ("cycles", "repeats", "flash_reads", "stall_cycles")
-_TEXTS = ("image", "profile", "name", "region", "firmware", "notes")
+_TEXTS = ("image", "profile", "model", "name", "region", "firmware", "notes")
 
 COLUMNS: tuple[str, ...] = (*_TEXTS, *_PLAIN, *(f"{quantity}_{unit}" for quantity, units in _QUANTITIES.items() for unit in units))
 """Every column that is known."""
@@ -50,7 +51,8 @@ COLUMNS: tuple[str, ...] = (*_TEXTS, *_PLAIN, *(f"{quantity}_{unit}" for quantit
 _TEMPLATE = """\
 # Runs on a board for `instsim calibrate`: one row a run, every figure per inference. Lines that start with # are left out.
 #
-# image         firmware as flashed (ELF, HEX, UF2, BIN), from this file's folder; or `profile`: a saved profile; or `cycles`: known cycles
+# image         firmware as flashed (ELF, HEX, UF2, BIN), from this file's folder; or `profile`: a saved profile; or `cycles`: known cycles;
+#               or `model`: a .tflite file, whose cycles are predicted (`instsim predict`)
 # region        function that was measured; leave empty for one Invoke of the interpreter
 # latency_ms    time of one inference. Also latency_s, latency_us
 # energy_uj     energy of one inference at the device's supply, gross: nothing subtracted for idle. Also energy_j, _mj, _nj.
@@ -78,9 +80,9 @@ class Run:
     line : int
         Of the file, from 1.
     source : str
-        ``image``, ``profile`` or ``cycles``: where the cycles come from.
+        ``image``, ``profile``, ``model`` or ``cycles``: where the cycles come from.
     path : Path or None
-        Of the image or profile.
+        Of the image, the profile or the model.
     name, region, firmware, notes : str
         Texts; `name` falls back on the file's name.
     cycles : float or None
@@ -113,6 +115,11 @@ class Run:
     flash_reads: float | None
     stall_cycles: float | None
     repeats: int
+
+    @property
+    def is_firmware(self) -> bool:
+        """Whether it names something to run or to price: an image or a profile."""
+        return self.source in {"image", "profile"}
 
 
 @dataclass(frozen=True)
@@ -234,8 +241,8 @@ def _column_problems(columns: Sequence[str], line: int) -> list[str]:
         present = [f"{quantity}_{unit}" for unit in units if f"{quantity}_{unit}" in columns]
         if len(present) > 1:
             problems.append(f"line {line}: {quantity} in several units ({', '.join(present)}): keep one column")
-    if not {"image", "profile", "cycles"} & set(columns):
-        problems.append(f"line {line}: no column says what ran: image, profile or cycles")
+    if not set(_SOURCES) & set(columns):
+        problems.append(f"line {line}: no column says what ran: {', '.join(_SOURCES[:-1])} or {_SOURCES[-1]}")
     measured = {quantity for quantity, units in _QUANTITIES.items() if any(f"{quantity}_{unit}" in columns for unit in units)}
     if not {"latency", "energy"} & measured:
         problems.append(f"line {line}: no column holds a measurement: latency_ms or energy_uj, for example")
@@ -275,9 +282,9 @@ def _run(row: Mapping[str, str], line: int, folder: Path) -> tuple[Run | None, l
                 return None if value is None else value * scale
         return None
 
-    sources = [source for source in ("image", "profile", "cycles") if row.get(source)]
+    sources = [source for source in _SOURCES if row.get(source)]
     if not sources:
-        problems.append(f"line {line}: neither image, profile nor cycles")
+        problems.append(f"line {line}: none of {', '.join(_SOURCES)}")
     if len(sources) > 1:
         problems.append(f"line {line}: both {' and '.join(sources)}: one of them says what ran")
     latency, energy = quantity("latency"), quantity("energy")

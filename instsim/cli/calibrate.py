@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from instsim.cli.options import output_option, request_from, run_options, target_options
+from instsim.cli.options import Name, output_option, request_from, run_options, target_options
 from instsim.errors import UsageError
 
 __all__ = ["command"]
@@ -22,6 +22,8 @@ _PLOTS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 @click.option("--template", is_flag=True, help="Print a file of runs to start from.")
 @click.option("--table", is_flag=True, help="Refit weights of the core table instead, to runs of images with their latency.")
 @click.option("--event", "events", multiple=True, metavar="NAME", help="With --table: a row to refit. Default: all that are not documented.")
+@click.option("--predictor", type=Name(), metavar="FILE", help="Predictor of rows that name a model. Default: the one that suits the board.")
+@click.option("--descriptor", type=Name(), metavar="FILE", help="Device descriptor that such rows are priced by, instead of the board's core.")
 @click.option("--name", help="Name of the calibration. Default: that of the output file.")
 @click.option("--source", default="", help="Where the runs come from, in words.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw measured against predicted (.png, .svg, .pdf).")
@@ -30,7 +32,7 @@ _PLOTS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 def command(runs: Path | None, output: Path | None, *, template: bool, table: bool, form: str, plot: Path | None, **options: Any) -> None:
     """Fit latency and energy of a board to a few RUNS measured on it, and save what was learned.
 
-    RUNS is a CSV file with one row a run: the image (or a saved profile, or known cycles), its latency, and its energy, power, or current
+    RUNS is a CSV file with one row a run: the image (or a saved profile, a model, or known cycles), its latency, and its energy, power, or current
     and voltage. Five runs that differ in length are worth more than twenty of one kind; one is enough to begin with.
     --force overwrites the output.
 
@@ -61,7 +63,7 @@ def command(runs: Path | None, output: Path | None, *, template: bool, table: bo
 
     name = options["name"] or (output.name.partition(".")[0] if output is not None else runs.stem)
     request = request_from(options)
-    fitted = calibrate(runs, CalibrationRequest(request, name, options["source"], str(output or "")))
+    fitted = calibrate(runs, CalibrationRequest(request, name, options["source"], str(output or ""), options["predictor"], options["descriptor"]))
     picture = None
     if plot is not None:
         from instsim.report.calibration_plot import draw_calibration  # noqa: PLC0415

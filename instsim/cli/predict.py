@@ -18,10 +18,11 @@ __all__ = ["command"]
 @click.option(
     "--predictor", "name", type=Name(), metavar="FILE", help="File of `instsim predictor train`, or the name of one that comes with instsim."
 )
+@click.option("--descriptor", type=Name(), metavar="FILE", help="Device descriptor of `instsim characterize`: the core of a board that has no table.")
 @calibration_options
 @click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True, help="Of the report.")
 @output_option
-def command(models: tuple[Path, ...], name: str | None, form: str, output: Path | None, **options: Any) -> None:
+def command(models: tuple[Path, ...], name: str | None, descriptor: str | None, *, form: str, output: Path | None, **options: Any) -> None:
     """Predict MODELs (.tflite files) on a board without a firmware: nothing is compiled and nothing runs.
 
     The answer rests on a predictor: what each operator's kernel executes, as formulas in the layer's dimensions, taught on one firmware. Those that
@@ -42,7 +43,7 @@ def command(models: tuple[Path, ...], name: str | None, form: str, output: Path 
     from instsim.report.prediction import prediction_document, prediction_parts, render_prediction_csv  # noqa: PLC0415
     from instsim.session.predicting import Predictor  # noqa: PLC0415
 
-    predictor = Predictor(name, request_from(options))
+    predictor = Predictor(name, request_from(options), descriptor=descriptor)
     predictions = predictor.predict(models)
     if form == "json":
         write_document(prediction_document(predictor, predictions), output)

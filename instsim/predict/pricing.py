@@ -8,17 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from instsim.cost.core_table import CoreTable
+from instsim.cost.core_table import CoreTable, core_names, load_core
 from instsim.errors import UsageError
 from instsim.model.layer import Layer
 from instsim.predict.classes import priced_events
+from instsim.predict.cost_stamp import cost_stamp
 from instsim.predict.formula import Piece, evaluate, scaled
 from instsim.predict.gates import Gate
 from instsim.predict.paths import assign_paths
 from instsim.predict.predictor import KindModel, TaughtPredictor
 from instsim.predict.quantities import Quantities
 
-__all__ = ["PricedKind", "price_kind", "price_predictor"]
+__all__ = ["PricedKind", "price_kind", "price_predictor", "priced_as"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -56,8 +57,29 @@ class PricedKind:
         return np.maximum(total, 0.0)
 
 
-def price_kind(kind: KindModel, core: CoreTable) -> PricedKind:
+def priced_as(predictor: TaughtPredictor, core: CoreTable) -> str | None:
+    """Return the core whose events a predictor prices a core by: itself, or one with the same pipeline model and parameters, else None.
+
+    A table of one's own has other weights than the core it was made from, and the same events.
+    """
+    if core.name in predictor.cores:
+        return core.name
+    known = set(core_names())
+    stamp = cost_stamp(core)
+    return next((name for name in predictor.cores if name in known and cost_stamp(load_core(name)) == stamp), None)
+
+
+def price_kind(kind: KindModel, core: CoreTable, events_of: str | None = None) -> PricedKind:
     """Price one operator for a core.
+
+    Parameters
+    ----------
+    kind : KindModel
+        The operator.
+    core : CoreTable
+        Whose weights count.
+    events_of : str, optional
+        The core whose events its blocks meet, where it is another one with the same rules (`priced_as`).
 
     Raises
     ------
@@ -68,7 +90,7 @@ def price_kind(kind: KindModel, core: CoreTable) -> PricedKind:
     for path in kind.paths:
         sums: dict[tuple[str, ...], dict[str, float]] = {}
         for record in path.classes:
-            events = record.events.get(core.name)
+            events = record.events.get(events_of or core.name)
             if events is None:
                 raise UsageError(
                     f"the predictor of {kind.kind} was not priced for {core.name}", hint="`instsim predictor show` lists the cores it has"
@@ -89,4 +111,5 @@ def price_kind(kind: KindModel, core: CoreTable) -> PricedKind:
 
 def price_predictor(predictor: TaughtPredictor, core: CoreTable) -> Mapping[str, PricedKind]:
     """Price all operators of a predictor for a core; errors as for `price_kind`."""
-    return {name: price_kind(kind, core) for name, kind in predictor.kinds.items()}
+    events_of = priced_as(predictor, core)
+    return {name: price_kind(kind, core, events_of) for name, kind in predictor.kinds.items()}

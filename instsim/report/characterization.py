@@ -6,6 +6,7 @@ from typing import Any
 
 from instsim.calibrate.device_descriptor import SCALE_ROW
 from instsim.calibrate.microbenchmark_log import MEMORY_PREFIX
+from instsim.cost.core_table import Divider
 from instsim.report.json_report import plain
 from instsim.report.parts import Column, Facts, Heading, Lines, Part, Row, Table
 from instsim.session.characterizing import ALIKE, Characterization
@@ -24,7 +25,7 @@ def characterization_parts(found: Characterization) -> tuple[Part, ...]:
     found : Characterization
         The device.
     """
-    descriptor, core = found.descriptor, found.nearest.core
+    descriptor = found.descriptor
     heading = f"{len(found.log.measured)} rows of the microbenchmark, build {descriptor.build}, cycles by {descriptor.counter}"
     parts: list[Part] = [
         Heading(descriptor.name, heading),
@@ -32,10 +33,10 @@ def characterization_parts(found: Characterization) -> tuple[Part, ...]:
         _rows(found, "Cycles of one unit", of_memory=False),
         _rows(found, "Memory", of_memory=True),
     ]
-    if found.changed:
-        parts += [_weights(found), Facts("Mean difference of the rows", _errors(found))]
+    if found.changed or found.start.divider is not None:
+        parts += [_table(found), Facts("Mean difference of the rows", _errors(found))]
     else:
-        parts.append(Lines((f"No weight of {core.name} differs: its table stands as it is.",), style="muted"))
+        parts.append(Lines((f"Nothing of {found.base.core.name} differs: its table stands as it is.",), style="muted"))
     if found.warnings:
         parts.append(Lines(found.warnings, title="Warnings", style="warning", bullet="! "))
     return tuple(parts)
@@ -79,24 +80,32 @@ def _rows(found: Characterization, title: str, *, of_memory: bool) -> Table:
     return Table(title, columns, tuple(rows), notes=(note,) if note else ())
 
 
-def _weights(found: Characterization) -> Table:
-    columns = (Column("weight", numeric=False, least_width=16), Column(found.nearest.core.name), Column("here"), Column("", numeric=False))
-    rows = tuple(
+def _table(found: Characterization) -> Table:
+    core, divider = found.base.core, found.start.divider
+    columns = (Column("weight", numeric=False, least_width=16), Column(core.name), Column("here"), Column("", numeric=False))
+    rows = [
         Row(
-            (
-                weight.event,
-                f"{weight.before:g}",
-                f"{abs(weight.after) if weight.after == 0 else weight.after:.2f}",
-                "measured" if weight.identified else "part of a measured sum",
-            )
+            (weight.event, f"{weight.before:g}", f"{_unsigned_zero(weight.after):.2f}", "measured" if weight.identified else "part of a measured sum")
         )
         for weight in found.changed
-    )
-    return Table("Weights that differ", columns, rows, notes=("--table FILE writes the nearest core's table with these.",))
+    ]
+    if divider is not None and core.divider is not None:
+        rows.append(Row(("divider", _divider(core.divider), _divider(divider), "by two quotients")))
+    why = "" if core.name == found.nearest.core.name else ", whose rules explain the rows best,"
+    notes = (f"--table FILE writes the table of {core.name}{why} with these.",)
+    return Table("A table to start from", columns, tuple(rows), notes=notes)
+
+
+def _unsigned_zero(value: float) -> float:
+    return value if round(value, 2) else 0.0
+
+
+def _divider(divider: Divider) -> str:
+    return " ".join([divider.model, *(f"{value:g}" for value in divider.parameters.values())])
 
 
 def _errors(found: Characterization) -> tuple[tuple[str, str], ...]:
-    return ("with the nearest core's table", f"{found.fit.error_before:.2%}"), ("with these weights", f"{found.fit.error_after:.2%}")
+    return (f"table of {found.base.core.name}", f"{found.start.fit.error_before:.2%}"), ("with these weights", f"{found.start.fit.error_after:.2%}")
 
 
 def characterization_document(found: Characterization) -> dict[str, Any]:
@@ -108,9 +117,11 @@ def characterization_document(found: Characterization) -> dict[str, Any]:
         "neighbours": plain(found.neighbours),
         "alike": list(found.alike),
         "core_digest": found.nearest.core.digest,
-        "weights": plain(found.fit.weights),
+        "base": found.base.core.name,
+        "weights": plain(found.start.fit.weights),
         "changed": [weight.event for weight in found.changed],
-        "error_before": plain(found.fit.error_before),
-        "error_after": plain(found.fit.error_after),
+        "divider": plain(found.start.divider),
+        "error_before": plain(found.start.fit.error_before),
+        "error_after": plain(found.start.fit.error_after),
         "warnings": list(found.warnings),
     }

@@ -42,12 +42,18 @@ class CalibrationRequest:
         Where the runs come from, in words.
     output : str
         File it will be written to, for the command that makes it again.
+    predictor : str or None
+        Predictor of the runs that name models; None: the one that suits the board.
+    descriptor : str or None
+        Device descriptor that these are priced by, in the place of a core table.
     """
 
     request: Request
     name: str
     source: str = ""
     output: str = ""
+    predictor: str | None = None
+    descriptor: str | None = None
 
 
 def calibrate(path: Path, wanted: CalibrationRequest) -> BoardFit:
@@ -73,15 +79,43 @@ def calibrate(path: Path, wanted: CalibrationRequest) -> BoardFit:
     board = load_board(named)
     runs = read_runs(path)
     request = replace(request, board=named, calibration=NO_CALIBRATION)
-    asked = [(run.path, request_of_run(run, request)) for run in runs.runs if run.path is not None]
-    places = [f"line {run.line}: {run.name}" for run in runs.runs if run.path is not None]
-    priced = iter(estimates_of(asked, places))
-    estimates = [next(priced) if run.path is not None else None for run in runs.runs]
+    wanted = replace(wanted, request=request)
+    asked = [(run.path, request_of_run(run, request)) for run in runs.runs if run.path is not None and run.is_firmware]
+    places = [f"line {run.line}: {run.name}" for run in runs.runs if run.is_firmware]
+    priced, predicted = iter(estimates_of(asked, places)), iter(_predicted(runs, wanted))
+    estimates = [next(priced) if run.is_firmware else next(predicted) if run.source == "model" else None for run in runs.runs]
     clock_hz = float(request.clock_hz or settings.clock_hz or board.clock_hz)
     observations = [_observation(run, found, board, clock_hz) for run, found in zip(runs.runs, estimates, strict=True)]
-    fitted = fit_board(observations, _setup(runs, replace(wanted, request=request), board, estimates, observations), load_spreads().by_quantity)
+    fitted = fit_board(observations, _setup(runs, wanted, board, estimates, observations), load_spreads().by_quantity)
     warnings = (*runs.warnings, *operating_point_warnings(observations, clock_hz, board.supply.voltage_v), *fitted.warnings)
     return replace(fitted, warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _predicted(runs: RunsFile, wanted: CalibrationRequest) -> list[Estimate]:
+    """Return estimates of the runs that name models, by a predictor."""
+    models = [run for run in runs.runs if run.source == "model"]
+    if not models:
+        if wanted.predictor or wanted.descriptor:
+            raise UsageError(
+                "a predictor and a descriptor are for runs of models, and no row has one",
+                hint="name .tflite files in a column `model`; images are priced by a core table: --core FILE",
+            )
+        return []
+    other = next((run for run in runs.runs if run.is_firmware), None)
+    if other is not None:
+        raise InputError(
+            f"{runs.path}: line {models[0].line} names a model and line {other.line} an {other.source}: cycles that are predicted and cycles that "
+            "were run do not make one calibration",
+            hint="predictions know no wait states: keep the rows in two files",
+        )
+    from instsim.session.predicting import Predictor  # noqa: PLC0415 -- not for runs of images
+
+    predictor = Predictor(wanted.predictor, wanted.request, descriptor=wanted.descriptor)
+    cycles = predictor.predict([run.path for run in models if run.path is not None]).cycles.tolist()
+    unknown = [f"line {run.line}: {run.name}" for run, found in zip(models, cycles, strict=True) if not found > 0]
+    if unknown:
+        raise InputError("an operator is not known to the predictor", hint="`instsim predict` names it", details=tuple(unknown))
+    return [predictor.nominal(found) for found in cycles]
 
 
 def request_of_run(run: Run, request: Request) -> Request:
@@ -155,6 +189,8 @@ def _setup(
         if image and prints.setdefault(image, run.point.firmware) != run.point.firmware:
             unclear.add(image)
     command = ["instsim", "calibrate", str(runs.path), "--board", wanted.request.board or board.name]
+    for option, value in (("--core", wanted.request.core), ("--predictor", wanted.predictor), ("--descriptor", wanted.descriptor)):
+        command += [option, value] if value else []
     if wanted.output:
         command += ["-o", wanted.output, "--force"]
     return Setup(

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from instsim import __version__
 from instsim.calibrate.device_descriptor import SCALE_ROW, DeviceDescriptor, UnitCost, core_rows, distance
 from instsim.calibrate.microbenchmark_log import MicrobenchmarkLog, parse_log
-from instsim.calibrate.table_weights import CountedRun, RefittedWeight, WeightFit, refit_weights
-from instsim.cost import load_core
-from instsim.cost.charge_matrix import CLASS_PREFIX
-from instsim.cost.cycle_estimate import DIVIDES
-from instsim.errors import IncompleteError, InputError, UsageError
+from instsim.calibrate.table_weights import RefittedWeight
+from instsim.errors import InputError, UsageError
 from instsim.session.microbenchmark import Build, KnownCore, find_build
-from instsim.session.table_refit import table_with_weights
+from instsim.session.starting_table import StartingPoint, starting_point, starting_toml
 
 __all__ = ["ALIKE", "Characterization", "Neighbour", "characterize"]
 
@@ -23,11 +20,12 @@ ALIKE = 0.02
 """Vectors that are no further apart than this are the same within measurement."""
 
 _FEWEST_ROWS = 8
-_PRIOR_SD_CYCLES = 1.0
-_MEASURED_SD = 0.005
-_WORTH_A_CHANGE_CYCLES = 0.05
 _NOISY = 0.02
 _SLOWER = 1.1
+_AS_WELL = 0.005
+"""By how much the mean error of refitted rows may be larger: what the rows cannot tell, nearness decides."""
+
+_DIVIDER_FITS_CYCLES = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +53,10 @@ class Characterization:
         All cores that can run the build, nearest first.
     alike : tuple of str
         Those of them that no log could tell from `nearest`.
-    fit : WeightFit
-        Weights of the nearest core's table, refitted to the rows.
+    base : KnownCore
+        The core whose rules explain the rows best once its weights are refitted; of those that do so alike, the nearest.
+    start : StartingPoint
+        What of its table would be other.
     warnings : tuple of str
         What a reader should know.
     """
@@ -66,7 +66,8 @@ class Characterization:
     nearest: KnownCore
     neighbours: tuple[Neighbour, ...]
     alike: tuple[str, ...]
-    fit: WeightFit
+    base: KnownCore
+    start: StartingPoint
     warnings: tuple[str, ...]
 
     @property
@@ -76,23 +77,20 @@ class Characterization:
 
     @property
     def changed(self) -> tuple[RefittedWeight, ...]:
-        """The weights that the device's table has otherwise than the nearest core's."""
-        return tuple(weight for weight in self.fit.weights if abs(weight.after - weight.before) >= _WORTH_A_CHANGE_CYCLES)
+        """The weights that the device's table has otherwise than the base's."""
+        return self.start.changed
 
     def table_toml(self) -> str:
-        """Return a core table to start from: the nearest core's, with the weights that were measured to be others.
+        """Return a core table to start from: the base's, with the weights that were measured to be others.
 
         A weight that the rows identify is marked measured; where they give only the sum of several, the parts are marked fitted.
 
         Raises
         ------
         InputError
-            If the nearest core's table has a row that is not on a line of its own.
+            If the base's table has a row that is not on a line of its own.
         """
-        weights = {weight.event: (_rounded(weight.after), "measured" if weight.identified else "fitted") for weight in self.changed}
-        name = self.descriptor.name
-        source = f"own-runs microbenchmark log of {name}, sha256 {self.log.digest[:16]}"
-        return table_with_weights(self.nearest.core, weights, name, source, f"{self.nearest.core.title} as {name}")
+        return starting_toml(self.base.core, self.start, self.descriptor)
 
 
 def characterize(log: str | Path, *, core: str | None = None, name: str | None = None) -> Characterization:
@@ -127,11 +125,12 @@ def characterize(log: str | Path, *, core: str | None = None, name: str | None =
     known = build.known_cores()
     measured = {row.name: row.cycles for row in found.measured}
     ordered = sorted(((distance(measured, other.cycles), other.core.name, other) for other in known), key=lambda item: item[:2])
-    nearest = ordered[0][2] if core is None else _chosen(core, build, known)
+    nearest = ordered[0][2] if core is None else build.on_named(core)
+    base, start = _base(measured, [other for _, _, other in ordered] if core is None else [nearest])
     far = distance(measured, nearest.cycles)
     costs = {row.name: UnitCost(row.cycles, row.spread_cycles, nearest.cycles[row.name]) for row in found.measured}
     descriptor = DeviceDescriptor(
-        name or path.name.partition(".")[0], found.build, found.counter, found.digest, nearest.core.name, far, costs, __version__
+        name or path.name.partition(".")[0], found.build, found.counter, found.digest, nearest.core.name, base.core.name, far, costs, __version__
     )
     return Characterization(
         found,
@@ -139,8 +138,9 @@ def characterize(log: str | Path, *, core: str | None = None, name: str | None =
         nearest,
         tuple(Neighbour(other.core.name, other.core.title, apart) for apart, _, other in ordered),
         tuple(name for _, name, other in ordered if name != nearest.core.name and distance(nearest.cycles, other.cycles) <= ALIKE),
-        _fit(measured, nearest),
-        _warnings(descriptor, nearest),
+        base,
+        start,
+        _warnings(descriptor, nearest, start),
     )
 
 
@@ -154,40 +154,14 @@ def _check_rows(log: MicrobenchmarkLog, build: Build, place: str) -> None:
         raise InputError(f"{place}: not a log of this build", hint="flash the microbenchmark that comes with this instsim", details=tuple(problems))
 
 
-def _chosen(name: str, build: Build, known: tuple[KnownCore, ...]) -> KnownCore:
-    for candidate in known:
-        if candidate.core.name == name:
-            return candidate
-    table = load_core(name)
-    if table.isa is not build.isa:
-        raise UsageError(f"the log is of {build.isa} code, {table.name} runs {table.isa}")
-    try:
-        return build.on(table)
-    except IncompleteError as error:
-        raise UsageError(f"{table.name} has no price for what the build {build.name} executes", details=error.details) from error
+def _base(measured: Mapping[str, float], ordered: Sequence[KnownCore]) -> tuple[KnownCore, StartingPoint]:
+    """Return the first core, nearest first, whose rules explain the rows as well as any other's do."""
+    starts = [starting_point(measured, known) for known in ordered]
+    least = min(start.fit.error_after for start in starts)
+    return next((known, start) for known, start in zip(ordered, starts, strict=True) if start.fit.error_after <= least + _AS_WELL)
 
 
-def _fit(measured: Mapping[str, float], nearest: KnownCore) -> WeightFit:
-    core = nearest.core
-    rows = {f"{CLASS_PREFIX}{name}": cost for name, cost in core.classes.items()} | dict(core.events)
-    # What a divider's model prices has no weight.
-    modelled = {f"{CLASS_PREFIX}{name}" for name in DIVIDES} if core.divider is not None else set()
-    runs = [
-        CountedRun(name, cycles, nearest.cycles[name], nearest.events[name])
-        for name, cycles in core_rows(measured).items()
-        if cycles > 0 and not modelled & nearest.events[name].keys()
-    ]
-    met = {event for run in runs for event in run.counts if event in rows}
-    weights = {event: (float(rows[event].cycles), rows[event].basis) for event in met}
-    # Another core than the table's: what its documents say of it binds no more than what was assumed.
-    return refit_weights(runs, weights, _MEASURED_SD, {cost.basis: _PRIOR_SD_CYCLES for cost in rows.values()})
-
-
-def _rounded(cycles: float) -> float:
-    return float(round(cycles)) + 0.0 if abs(cycles - round(cycles)) < _WORTH_A_CHANGE_CYCLES else round(cycles, 2)
-
-
-def _warnings(descriptor: DeviceDescriptor, nearest: KnownCore) -> tuple[str, ...]:
+def _warnings(descriptor: DeviceDescriptor, nearest: KnownCore, start: StartingPoint) -> tuple[str, ...]:
     warnings = []
     costs = descriptor.costs
     noisy = [name for name, cost in costs.items() if cost.spread_cycles > _NOISY * max(cost.cycles, 1.0)]
@@ -199,11 +173,9 @@ def _warnings(descriptor: DeviceDescriptor, nearest: KnownCore) -> tuple[str, ..
             f"an addition takes {costs[SCALE_ROW].cycles:.2f} cycles, {scale:.2f} times the nearest core's: code memory is slow at this clock, and "
             "weights hold its waiting too. Measure at a clock without wait states for the core's own"
         )
-    if nearest.core.divider is not None:
-        other = [name for name in costs if name.startswith(DIVIDES) and abs(costs[name].cycles - costs[name].nearest_cycles) > 1.0]
-        if other:
-            warnings.append(
-                f"{', '.join(other)}: the nearest core's divider takes another time. A divider is a model, not a weight: the table keeps it; "
-                "`[divider]` names another one, or leave it out and give the class a mean"
-            )
+    if start.divider is not None and start.divider_misses_cycles > _DIVIDER_FITS_CYCLES:
+        warnings.append(
+            f"no model of a divider that is known takes {costs['divide-short'].cycles:.1f} cycles for a short quotient and "
+            f"{costs['divide-long'].cycles:.1f} for a long one: the table has their mean"
+        )
     return tuple(warnings)

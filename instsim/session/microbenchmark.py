@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from instsim.calibrate.microbenchmark_log import EMPTY, LogRow, MicrobenchmarkLog, log_text, parse_log
-from instsim.cost import CoreTable, CostModel, list_cores, load_board
+from instsim.cost import CoreTable, CostModel, list_cores, load_board, load_core
 from instsim.errors import IncompleteError, UsageError
 from instsim.image import load_image
 from instsim.isa.instruction import Isa
@@ -124,6 +124,24 @@ class Build:
             events[row.name] = {event: float(n) for event, n in zip(charged.events, occurrences.round(_DIGITS), strict=True) if n}
         return KnownCore(core, cycles, events, loops)
 
+    def on_named(self, name: str) -> KnownCore:
+        """Return what a core would measure, by the name or file of its table.
+
+        Raises
+        ------
+        UsageError
+            If there is no such table, or its core cannot run this build.
+        """
+        return self._on(load_core(name))
+
+    def _on(self, core: CoreTable) -> KnownCore:
+        if core.isa is not self.isa:
+            raise UsageError(f"the build {self.name} is {self.isa} code, {core.name} runs {core.isa}")
+        try:
+            return self.on(core)
+        except IncompleteError as error:
+            raise UsageError(f"{core.name} cannot run the build {self.name}", hint="choose another", details=error.details) from error
+
     def known_cores(self) -> tuple[KnownCore, ...]:
         """Return every core of the tables that can run this build, by name."""
         found = []
@@ -144,12 +162,7 @@ class Build:
         UsageError
             If the core cannot run this build.
         """
-        if core.isa is not self.isa:
-            raise UsageError(f"the build {self.name} is {self.isa} code, {core.name} runs {core.isa}")
-        try:
-            known = self.on(core)
-        except IncompleteError as error:
-            raise UsageError(f"{core.name} cannot run the build {self.name}", hint="choose another build", details=error.details) from error
+        known = self._on(core)
         rows = []
         for row in self.printed.rows:
             short, long = (round(value) + _MEASURING_CYCLES for value in known.loops[row.name])

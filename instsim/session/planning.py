@@ -68,7 +68,7 @@ def plan(candidates: Sequence[Path], request: Request, *, runs: int, targets: Se
     if named is None:
         raise UsageError("a plan belongs to a board", hint="--board NAME, or the path of your board file")
     request = replace(request, board=named, calibration=NO_CALIBRATION)
-    known = [run.path for run in read_runs(measured).runs if run.path is not None] if measured is not None else []
+    known = [run.path for run in read_runs(measured).runs if run.path is not None and run.is_firmware] if measured is not None else []
     paths = list(dict.fromkeys((*candidates, *targets, *known)))
     priced = estimates_of([(path, _request_of(path, request)) for path in paths], [str(path) for path in paths])
     classes = sorted({item.name for found in priced for item in found.classes})

@@ -21,11 +21,12 @@ from instsim.predict.cost_stamp import cost_stamp
 from instsim.predict.networks import DomainFlag, NetworkCosts, cost_networks, domain_reason
 from instsim.predict.predictor import TaughtPredictor
 from instsim.predict.predictor_file import load_predictor
-from instsim.predict.pricing import PricedKind, price_predictor
+from instsim.predict.pricing import PricedKind, price_predictor, priced_as
 from instsim.profile import FirmwareFacts, RunFacts
 from instsim.resources import cost_tables
 from instsim.session.calibrated import calibrated
 from instsim.session.choose import Target, choose_target
+from instsim.session.described import described_target
 from instsim.session.estimate import Estimate, EstimatedOperator, Figure, Provenance
 from instsim.session.model_file import read_model_file
 from instsim.session.request import Request
@@ -219,12 +220,13 @@ def find_predictor(name: str | Path | None, target: Target) -> TaughtPredictor:
     if name is not None:
         return load_named(name)
     shipped = shipped_predictors()
-    suitable = [found for found in map(load_predictor, shipped.values()) if target.core.name in found.cores]
+    found = [(taught, priced_as(taught, target.core)) for taught in map(load_predictor, shipped.values())]
+    suitable = [(taught, events_of) for taught, events_of in found if events_of is not None]
     if not suitable:
         hint = "teach one on a firmware: `instsim predictor train runner.elf --board BOARD -o FILE`"
         raise UsageError(f"no predictor comes with instsim for the core {target.core.name}", hint=hint)
     # First one taught on this very core, then the kernels that whoever asks for speed would link.
-    return min(suitable, key=lambda found: (found.cores.index(target.core.name), "cmsis" not in found.name, found.name))
+    return min(suitable, key=lambda pair: (pair[0].cores.index(pair[1]), "cmsis" not in pair[0].name, pair[0].name))[0]
 
 
 class Predictor:
@@ -236,6 +238,8 @@ class Predictor:
         A predictor, its file, or the name of one that comes with instsim; None: the one that suits the board best.
     request : Request, optional
         Board, core, clock, calibration and level of the intervals.
+    descriptor : str or Path, optional
+        A device descriptor (`instsim.characterize`): the core is the one it stands for, instead of the board's.
     **options
         Fields of `Request`, instead of one: ``board="nucleo-l4r5zi"``.
 
@@ -243,11 +247,18 @@ class Predictor:
     ------
     UsageError
         If there is no board, or the predictor has no prices for its core.
-    PredictorError
-        If the file cannot be read.
+    PredictorError, TableError
+        If the file of the predictor, or of the descriptor, cannot be used.
     """
 
-    def __init__(self, taught: TaughtPredictor | str | Path | None = None, request: Request | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        taught: TaughtPredictor | str | Path | None = None,
+        request: Request | None = None,
+        *,
+        descriptor: str | Path | None = None,
+        **options: Any,
+    ) -> None:
         unknown = sorted(set(options) - set(Request.__dataclass_fields__))
         if unknown:
             raise UsageError(f"no option {unknown[0]!r}", hint=f"options: {', '.join(Request.__dataclass_fields__)}")
@@ -256,12 +267,16 @@ class Predictor:
         if self._request.board is None and self._settings.board is None:
             raise UsageError("a prediction is for a board, and none was named", hint="name one with --board; `instsim boards` lists them")
         self.target = choose_target(None, self._request, self._settings)
+        if descriptor is not None:
+            self.target = described_target(self.target, Path(descriptor), self._request)
         self.taught = taught if isinstance(taught, TaughtPredictor) else find_predictor(taught, self.target)
-        if self.target.core.name not in self.taught.cores:
+        events_of = priced_as(self.taught, self.target.core)
+        if events_of is None:
             raise UsageError(
                 f"the predictor {self.taught.name} has no prices for {self.target.core.name}",
                 hint=f"it has them for {', '.join(self.taught.cores)}; `instsim predictor train` teaches another",
             )
+        self._events_of = events_of
         self._priced: Mapping[str, PricedKind] = price_predictor(self.taught, self.target.core)
 
     def predict(self, models: Sequence[Model]) -> Predictions:
@@ -289,7 +304,7 @@ class Predictor:
         grid = np.unique(known)
         if grid.size > _GRID:
             grid = np.geomspace(grid[0], grid[-1], _GRID)
-        estimates = [calibrated(self._nominal(float(cycles)), self.target, self._request, self._settings) for cycles in grid]
+        estimates = [calibrated(self.nominal(float(cycles)), self.target, self._request, self._settings) for cycles in grid]
         half = NormalDist().inv_cdf(0.5 + self._request.level / 2) * costs.sd
         latency = _spread(grid, [estimate.latency for estimate in estimates], costs.cycles, half)
         energy = _spread(grid, [estimate.energy for estimate in estimates], costs.cycles, half)
@@ -306,15 +321,15 @@ class Predictor:
                 f"memory is taken as ideal: the flash of {self.target.board.name} has {waits} wait states, so the board is slower, most where "
                 "weights are read once; `instsim estimate runner.elf --model FILE` follows them"
             )
-        if self.taught.cost_stamps.get(self.target.core.name) != cost_stamp(self.target.core):
+        if self.taught.cost_stamps.get(self._events_of) != cost_stamp(self.target.core):
             remarks.append(
                 f"cost models have changed since {self.taught.name} was taught: its cycles may be some percent off; "
                 "`instsim predictor train` teaches it again"
             )
         return remarks
 
-    def _nominal(self, cycles: float) -> Estimate:
-        """Return the estimate that a region of so many cycles would have."""
+    def nominal(self, cycles: float) -> Estimate:
+        """Return the estimate of a network of so many cycles, as tables have it."""
         target, level = self.target, self._request.level
         prior = target.board.energy_prior(target.clock_hz)
         low_j, high_j = energy_interval(prior, level)

@@ -65,7 +65,7 @@ def refit_table(path: Path, request: Request, events: Sequence[str] = ()) -> Tab
         raise UsageError("a core table belongs to a board here", hint="--board NAME, or the path of your board file")
     board = load_board(named)
     core = load_core(request.core or settings.core or board.core)
-    runs = [run for run in read_runs(path).runs if run.path is not None and run.latency_s is not None]
+    runs = [run for run in read_runs(path).runs if run.is_firmware and run.latency_s is not None]
     if not runs:
         raise InputError(f"{path}: no run has both an image (or profile) and a latency", hint="weights are refitted to cycles of known programs")
     request = replace(request, board=named, calibration=NO_CALIBRATION)

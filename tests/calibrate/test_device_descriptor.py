@@ -19,6 +19,7 @@ DESCRIPTOR = DeviceDescriptor(
     "cyccnt",
     "ab" * 32,
     "cortex-m4",
+    "cortex-m4",
     0.012,
     {"alu": UnitCost(1.0, 0.0, 1.0), "memory-read-flash": UnitCost(5.5, 0.01, 5.0)},
     "0.1.0",

@@ -67,7 +67,7 @@ def test_the_template_names_only_known_columns_and_reads_once_its_images_exist(t
         ("cycles,latency_ms\n1,12,5\n", "3 cells, and the header has 2: a decimal comma?"),
         ("cycles,latency_ms\n1,fast\n", "'fast' is not a number"),
         ("cycles,latency_ms\n1,inf\n", "inf is not finite"),
-        ("cycles,latency_ms\n,2\n", "line 2: neither image, profile nor cycles"),
+        ("cycles,latency_ms\n,2\n", "line 2: none of image, profile, model, cycles"),
         ("cycles,latency_ms,energy_uj\n5,,\n", "line 2: neither latency nor energy"),
         ("cycles,energy_uj,power_mw\n5,,3\n", "power without latency"),
         ("cycles,latency_ms,current_ma\n5,1,3\n", "a current without a voltage"),

@@ -52,6 +52,11 @@
   .macro unit_multiply
   muls r0, r1, r0
   .endm
+  .macro unit_multiply_independent
+  muls r0, r4, r0
+  muls r1, r4, r1
+  muls r2, r4, r2
+  .endm
   .macro unit_load
   ldr r0, [r6, #4]
   adds r1, r1, r4
@@ -155,6 +160,7 @@
   row shift, unit_shift
   row extend, unit_extend
   row multiply, unit_multiply
+  row multiply_independent, unit_multiply_independent
   row load, unit_load
   row load_byte, unit_load_byte
   row load_indexed, unit_load_indexed

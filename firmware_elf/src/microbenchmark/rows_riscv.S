@@ -62,6 +62,12 @@
   .macro unit_multiply
   mul a0, a1, a0
   .endm
+  .macro unit_multiply_independent
+  mul a0, a0, a4
+  mul a1, a1, a4
+  mul a2, a2, a4
+  mul a3, a3, a4
+  .endm
   .macro unit_multiply_use
   mul a0, a1, a2
   add a3, a0, a4
@@ -185,6 +191,7 @@
   row shift, unit_shift
   row shift_register, unit_shift_register
   row multiply, unit_multiply
+  row multiply_independent, unit_multiply_independent
   row multiply_use, unit_multiply_use
   row multiply_high, unit_multiply_high
   row load, unit_load
