@@ -20,6 +20,7 @@ from calibration.published import ENERGY_RUNS, IMAGE_RUNS, predict_images, read_
 from calibration.shipped import shipped_calibrations
 from calibration.spreads import energy_spread, write_spreads
 from calibration.transfer import learning_curve
+from calibration.unseen_core import programs_on_unseen_cores, transfer_curve
 from calibration.trials import run_trials
 
 from instsim.calibrate.calibration_file import calibration_toml

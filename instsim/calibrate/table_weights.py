@@ -70,11 +70,22 @@ class RefittedWeight:
 
 @dataclass(frozen=True)
 class WeightFit:
-    """Refitted weights, and the mean absolute relative error of the runs' cycles before and after."""
+    """Refitted weights.
+
+    Attributes
+    ----------
+    weights : tuple of RefittedWeight
+        By name.
+    error_before, error_after : float
+        Mean absolute relative error of the runs' cycles.
+    penalty : float
+        What was minimized: squared errors over their deviations, of runs and of weights together.
+    """
 
     weights: tuple[RefittedWeight, ...]
     error_before: float
     error_after: float
+    penalty: float
 
 
 def refit_weights(
@@ -128,4 +139,5 @@ def refit_weights(
         ),
         float(np.abs((fixed + counts @ before) / measured - 1).mean()),
         float(np.abs((fixed + counts @ after) / measured - 1).mean()),
+        float(((rows @ after - goal) ** 2).sum()),
     )

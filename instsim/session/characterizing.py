@@ -14,7 +14,7 @@ from instsim.errors import InputError, UsageError
 from instsim.session.microbenchmark import Build, KnownCore, find_build
 from instsim.session.starting_table import StartingPoint, starting_point, starting_toml
 
-__all__ = ["ALIKE", "Characterization", "Neighbour", "characterize"]
+__all__ = ["ALIKE", "Characterization", "Neighbour", "characterize", "characterized"]
 
 ALIKE = 0.02
 """Vectors that are no further apart than this are the same within measurement."""
@@ -22,9 +22,10 @@ ALIKE = 0.02
 _FEWEST_ROWS = 8
 _NOISY = 0.02
 _SLOWER = 1.1
-_AS_WELL = 0.005
-"""By how much the mean error of refitted rows may be larger: what the rows cannot tell, nearness decides."""
+_AS_WELL = 1.0
+"""By how much the penalty of a fit may be larger (one deviation): what the rows cannot tell, nearness decides."""
 
+_UNEXPLAINED = 0.05
 _DIVIDER_FITS_CYCLES = 1.0
 
 
@@ -122,18 +123,33 @@ def characterize(log: str | Path, *, core: str | None = None, name: str | None =
     except UsageError as error:
         raise InputError(f"{path.name}: of a build that is not known, {found.build!r}", hint=error.hint) from error
     _check_rows(found, build, path.name)
-    known = build.known_cores()
-    measured = {row.name: row.cycles for row in found.measured}
+    chosen = None if core is None else build.on_named(core)
+    return characterized(found, build.known_cores(), name or path.name.partition(".")[0], chosen)
+
+
+def characterized(log: MicrobenchmarkLog, known: Sequence[KnownCore], name: str, chosen: KnownCore | None = None) -> Characterization:
+    """Compare a log with cores.
+
+    Parameters
+    ----------
+    log : MicrobenchmarkLog
+        Of rows that the cores have as well.
+    known : sequence of KnownCore
+        At least one.
+    name : str
+        Of the device.
+    chosen : KnownCore, optional
+        The core to compare with, whichever is nearest.
+    """
+    measured = {row.name: row.cycles for row in log.measured}
     ordered = sorted(((distance(measured, other.cycles), other.core.name, other) for other in known), key=lambda item: item[:2])
-    nearest = ordered[0][2] if core is None else build.on_named(core)
-    base, start = _base(measured, [other for _, _, other in ordered] if core is None else [nearest])
+    nearest = chosen or ordered[0][2]
+    base, start = _base(measured, [nearest] if chosen is not None else [other for _, _, other in ordered])
     far = distance(measured, nearest.cycles)
-    costs = {row.name: UnitCost(row.cycles, row.spread_cycles, nearest.cycles[row.name]) for row in found.measured}
-    descriptor = DeviceDescriptor(
-        name or path.name.partition(".")[0], found.build, found.counter, found.digest, nearest.core.name, base.core.name, far, costs, __version__
-    )
+    costs = {row.name: UnitCost(row.cycles, row.spread_cycles, nearest.cycles[row.name]) for row in log.measured}
+    descriptor = DeviceDescriptor(name, log.build, log.counter, log.digest, nearest.core.name, base.core.name, far, costs, __version__)
     return Characterization(
-        found,
+        log,
         descriptor,
         nearest,
         tuple(Neighbour(other.core.name, other.core.title, apart) for apart, _, other in ordered),
@@ -155,10 +171,13 @@ def _check_rows(log: MicrobenchmarkLog, build: Build, place: str) -> None:
 
 
 def _base(measured: Mapping[str, float], ordered: Sequence[KnownCore]) -> tuple[KnownCore, StartingPoint]:
-    """Return the first core, nearest first, whose rules explain the rows as well as any other's do."""
-    starts = [starting_point(measured, known) for known in ordered]
-    least = min(start.fit.error_after for start in starts)
-    return next((known, start) for known, start in zip(ordered, starts, strict=True) if start.fit.error_after <= least + _AS_WELL)
+    """Return the core whose rules explain the rows with the least change of its weights; of several, the nearest.
+
+    A rule that is missing shows: what it would explain is left over, or pushes a weight far from where any core has it.
+    """
+    starts = [(known, starting_point(measured, known)) for known in ordered]
+    least = min(start.fit.penalty for _, start in starts)
+    return next((known, start) for known, start in starts if start.fit.penalty <= least + _AS_WELL)
 
 
 def _warnings(descriptor: DeviceDescriptor, nearest: KnownCore, start: StartingPoint) -> tuple[str, ...]:
@@ -172,6 +191,11 @@ def _warnings(descriptor: DeviceDescriptor, nearest: KnownCore, start: StartingP
         warnings.append(
             f"an addition takes {costs[SCALE_ROW].cycles:.2f} cycles, {scale:.2f} times the nearest core's: code memory is slow at this clock, and "
             "weights hold its waiting too. Measure at a clock without wait states for the core's own"
+        )
+    if start.fit.error_after > _UNEXPLAINED:
+        warnings.append(
+            f"no pipeline that is known explains the rows: {start.fit.error_after:.0%} of their cycles are left over on the mean. A table made of "
+            "this is a guess; runs of your own firmware say more (`instsim calibrate`)"
         )
     if start.divider is not None and start.divider_misses_cycles > _DIVIDER_FITS_CYCLES:
         warnings.append(
