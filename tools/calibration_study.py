@@ -20,8 +20,8 @@ from calibration.published import ENERGY_RUNS, IMAGE_RUNS, predict_images, read_
 from calibration.shipped import shipped_calibrations
 from calibration.spreads import energy_spread, write_spreads
 from calibration.transfer import learning_curve
-from calibration.unseen_core import programs_on_unseen_cores, transfer_curve
 from calibration.trials import run_trials
+from calibration.unseen_core import programs_on_unseen_cores, transfer_curve
 
 from instsim.calibrate.calibration_file import calibration_toml
 from instsim.resources import cost_tables
@@ -43,7 +43,7 @@ def main() -> int:
         (folder / f"{name}.toml").write_text(calibration_toml(calibration), encoding="utf-8")
         print(f"wrote {name}")
     trials = run_trials(energy_rows, image_rows)
-    text = section(trials, [learning_curve(energy_rows)])
+    text = section(trials, [learning_curve(energy_rows, image_rows), programs_on_unseen_cores(), transfer_curve()])
     print(text)
     put_section(_ROOT / "docs" / "accuracy.md", text)
     write_linearity(_ROOT / "docs", energy_rows, image_rows)

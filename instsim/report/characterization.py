@@ -46,7 +46,8 @@ def _facts(found: Characterization) -> tuple[tuple[str, str], ...]:
     core = found.nearest.core
     far = found.distance
     verdict = "the same within measurement" if far <= ALIKE else "close to it" if far <= _CLOSE else "another core: its table is a start, no more"
-    pairs = [("nearest", f"{core.name} ({core.title}), distance {far:.3f}: {verdict}")]
+    label = "nearest" if core.name in {found.neighbours[0].core, *found.alike} else "compared"
+    pairs = [(label, f"{core.name} ({core.title}), distance {far:.3f}: {verdict}")]
     if found.alike:
         pairs.append(("not told apart", ", ".join(found.alike)))
     others = [other for other in found.neighbours if other.core != core.name and other.core not in found.alike]

@@ -8,9 +8,10 @@ from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
-
 from accuracy.data_sets import PROGRAMS
 from accuracy.rtl_figures import RtlBench, load_bench
+from prediction.networks import draw_network
+
 from instsim.calibrate.device_descriptor import distance
 from instsim.calibrate.microbenchmark_log import parse_log
 from instsim.cost import CoreTable
@@ -22,7 +23,6 @@ from instsim.session.characterizing import ALIKE, Characterization, characterize
 from instsim.session.microbenchmark import Build, KnownCore, find_build
 from instsim.session.predicting import load_named
 from instsim.session.starting_table import described_core
-from prediction.networks import draw_network
 
 __all__ = ["programs_on_unseen_cores", "transfer_curve"]
 
@@ -51,8 +51,11 @@ def programs_on_unseen_cores() -> str:
     bench = load_bench()
     bench = replace(bench, profiles={name: ran for name, ran in bench.profiles.items() if not name.startswith("micro")}, whole_runs={})
     lines = [
-        "Cores whose cycles come from RTL, each taken as unknown: its own table, and those that no log tells from it, are left out. Its log is what its own table",
-        "gives (which agrees with the RTL on micro-benchmarks); errors are those of the sixteen RTL programs, which the log knows nothing of.",
+        "### Cores that no table knows",
+        "",
+        "Cores whose cycles come from RTL, each taken as unknown ([characterize.md](characterize.md)): its own table, and those that no log tells",
+        "from it, are left out. Its log is what its own table gives, which agrees with the RTL on micro-benchmarks; errors are those of the sixteen",
+        "RTL programs, of which the log knows nothing.",
         "",
         "| unknown core | nearest | distance | table of | as it is: mean, worst | refitted to the log: mean, worst | its own table: mean, worst |",
         "|---|---|---|---|---|---|---|",
@@ -92,9 +95,12 @@ def transfer_curve() -> str:
     """Return the learning curve of predictors on cores that they were not taught for, as Markdown."""
     columns = ("MACs", "nearest core's table", "descriptor")
     lines = [
-        "Predictors on a core that nobody has a table for, from none to ten measured runs. **Synthetic**: what is measured is the predictor with the core's own",
-        f"table, because no public data holds one set of networks on many cores. Each core of a predictor in turn is unknown; {_NETWORKS} random networks; the runs are drawn",
-        f"{_DRAWS} times, a factor is fitted to them (least squares on relative errors, as `instsim calibrate` does with so few), and the other networks are predicted. Mean error.",
+        "[Predictors](predict.md) on a core that has no table, from none to ten measured runs. **Synthetic**: what is measured is the predictor with",
+        "the core's own table, because no public data holds one set of networks on many cores. Each core of a predictor in turn is unknown.",
+        f"Of {_NETWORKS} random networks the runs are drawn {_DRAWS} times; a factor is fitted to them (least squares on relative errors), and the",
+        "others are predicted. Mean error; without a run multiply-accumulates predict nothing. On RISC-V a descriptor (`--descriptor`) is better",
+        "at every number of runs. The pipelines of Cortex-M4, M7 and M33 differ in rules that no weight of another's has: there it halves the",
+        "error while there is no run, and with runs the nearest core's table does as well.",
         "",
         f"| predictor | unknown cores | runs | {' | '.join(columns)} |",
         "|---|---|---|---|---|---|",
