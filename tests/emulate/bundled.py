@@ -36,6 +36,8 @@ def chip(core: str) -> MachineSpec:
     """A chip with the memory map that the bundled images are linked for."""
     if core.startswith("rv32"):
         memories = (
+            MemorySpec("rp2350-rom", MemoryKind.FLASH, 0x00000000, 64 << 10),
+            MemorySpec("esp32-c3-rom", MemoryKind.FLASH, 0x40000000, 384 << 10),
             MemorySpec("flash", MemoryKind.FLASH, 0x42000000, 4 << 20),
             MemorySpec("ram", MemoryKind.RAM, 0x3FC80000, 320 << 10),
         )
