@@ -1,9 +1,9 @@
-"""The programs of blocks as the native simulation runs them (`instsim.dynamics.memory_layout`): from columns of operations to words."""
+"""The programs of blocks as the native simulation runs them (`instsim.dynamics.memory_layout`): from operations to words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,29 +14,29 @@ from instsim.dynamics.memory_state import SystemState
 __all__ = ["Operations", "head_words", "lay_out"]
 
 Words = npt.NDArray[np.uint64]
-Numbers = npt.NDArray[np.int64]
+
+_MASK = 0xFFFFFFFF
+_FETCH = int(StepKind.FETCH)
+_DATA = int(ProgramWord.DATA)
+_CACHE, _PORT, _TALLY = int(FetchWord.CACHE), int(FetchWord.PORT), int(FetchWord.TALLY)
 
 
-@dataclass(frozen=True)
-class Operations:
-    """Operations of some blocks, one behind the other.
+class Operations(NamedTuple):
+    """Operations of one block.
 
     Attributes
     ----------
-    counts : ndarray of int64, shape (blocks,)
-        Operations of each block.
-    ticks : ndarray of int64, shape (blocks,)
-        Price of each block.
-    words : ndarray of uint64, shape (operations, `OPERATION_WORDS`)
-        The operations, without distances.
-    paths : ndarray of uint8, shape (operations, systems)
-        What `SystemState.fetch_path` says of a fetch, where the system has to look at it; else 0.
+    words : sequence of sequence of int
+        The `OPERATION_WORDS` words of each, without distances.
+    paths : sequence of sequence of int
+        For each and each system: what `SystemState.fetch_path` says of a fetch, where the system has to look at it; else 0.
+    ticks : int
+        Price of the block.
     """
 
-    counts: Numbers
-    ticks: Numbers
-    words: Words
-    paths: npt.NDArray[np.uint8]
+    words: Sequence[Sequence[int]]
+    paths: Sequence[Sequence[int]]
+    ticks: int
 
 
 def head_words(systems: int) -> int:
@@ -44,72 +44,82 @@ def head_words(systems: int) -> int:
     return ProgramWord.WORDS + UseWord.WORDS * systems
 
 
-def lay_out(operations: Operations, states: Sequence[SystemState], room: Callable[[int], Words]) -> Numbers:
+def lay_out(blocks: Sequence[Operations], states: Sequence[SystemState], room: Callable[[int], Words]) -> list[int]:
     """Write programs.
 
     Parameters
     ----------
-    operations : Operations
+    blocks : sequence of Operations
         What they are to do.
     states : sequence of SystemState
         The systems that they are for.
     room : callable
-        ``room(length)`` gives words of zero that stay where they are.
+        ``room(length)`` gives words that stay where they are.
 
     Returns
     -------
-    ndarray of int64, shape (blocks,)
+    list of int
         The addresses of the programs.
     """
-    counts, head = operations.counts, head_words(len(states))
-    is_fetch = operations.words[:, 0] == StepKind.FETCH
-    owner = np.repeat(np.arange(len(counts)), counts)
-    stops = np.cumsum(counts)
-    slot_words = FetchWord.WORDS * len(states)
-    sizes = head + OPERATION_WORDS * counts + slot_words * np.bincount(owner[is_fetch], minlength=len(counts))
-    heads = np.cumsum(sizes) - sizes
-    places = heads[owner] + head + OPERATION_WORDS * (np.arange(len(owner)) - (stops - counts)[owner])
-    ends = heads + head + OPERATION_WORDS * counts
-    words = room(int(sizes.sum()))
-    words[places[:, None] + np.arange(OPERATION_WORDS)] = operations.words
-    data = np.searchsorted(np.flatnonzero(~is_fetch), np.arange(len(owner) + 1))
-    data = np.append(np.flatnonzero(~is_fetch), len(owner))[data]
-
-    def data_from(indices: Numbers, blocks: Numbers) -> Numbers:
-        """Return the places of the first operations of blocks from some index on that are no fetches, or of the blocks' ends."""
-        found = data[indices]
-        return np.where(found < stops[blocks], np.append(places, 0)[found], ends[blocks])
-
-    # Slots stand one behind the other behind the operations of their block.
-    fetched = np.cumsum(is_fetch) - is_fetch
-    slots_at = ends[owner] + slot_words * (fetched - fetched[(stops - counts)[owner]])
-    distances = np.where(is_fetch, slots_at, data_from(np.arange(len(owner)) + 1, owner)) - places
-    words[places + 2] |= (8 * distances).astype(np.uint64) << np.uint64(SKIP_BIT)
-    words[heads + ProgramWord.DATA] = 8 * (data_from(stops - counts, np.arange(len(counts))) - heads)
-    words[heads + ProgramWord.START], words[heads + ProgramWord.END], words[heads + ProgramWord.TICKS] = (
-        8 * head,
-        8 * (ends - heads),
-        operations.ticks,
-    )
-    addresses: Numbers = words.ctypes.data + 8 * heads
-    for number, state in enumerate(states):
-        fetches = np.flatnonzero(operations.paths[:, number])
-        slots = state.fetch_slots(operations.words[fetches, 1] & np.uint64(0xFFFFFFFF), operations.paths[fetches, number])
-        words[(slots_at[fetches] + FetchWord.WORDS * number)[:, None] + np.arange(FetchWord.WORDS)] = slots
-        uses = _uses(slots, owner[fetches], len(counts))
-        uses[:, UseWord.PROGRAM] = addresses
-        uses[:, UseWord.SLOT] = 8 * FetchWord.WORDS * number
-        words[(heads + ProgramWord.WORDS + UseWord.WORDS * number)[:, None] + np.arange(UseWord.WORDS)] = uses
+    words: list[int] = []
+    heads = []
+    for block in blocks:
+        heads.append(len(words))
+        words += _program(block, states)
+    memory = room(len(words))
+    memory[:] = words
+    addresses = [int(memory.ctypes.data) + 8 * head for head in heads]
+    for head, address in zip(heads, addresses, strict=True):
+        memory[head + ProgramWord.WORDS + UseWord.PROGRAM : head + head_words(len(states)) : UseWord.WORDS] = address
     return addresses
 
 
-def _uses(slots: Words, owner: Numbers, blocks: int) -> Words:
-    """Return the `UseWord` records of a system's fetches, as far as they follow from the slots; `owner` is the block of each."""
-    uses = np.zeros((blocks, UseWord.WORDS), np.uint64)
-    uses[:, UseWord.CAN_SKIP] = 1
-    uses[:, UseWord.FETCHES] = np.bincount(owner, minlength=blocks)
-    for use, slot in ((UseWord.CACHE, FetchWord.CACHE), (UseWord.PORT, FetchWord.PORT), (UseWord.TALLY, FetchWord.TALLY)):
-        uses[owner, use] = slots[:, slot]
-    differs = (slots[:, FetchWord.TALLY] != uses[owner, UseWord.TALLY]) | (slots[:, FetchWord.CACHE] == 0)
-    uses[owner[differs], UseWord.CAN_SKIP] = 0
-    return uses
+def _program(block: Operations, states: Sequence[SystemState]) -> list[int]:
+    """Return the words of a program, all but its own address."""
+    start = head_words(len(states))
+    end = start + OPERATION_WORDS * len(block.words)
+    words = [0] * start
+    # Slots stand one behind the other behind the operations.
+    slots: list[int] = []
+    numbered = tuple(enumerate(states))
+    fetched: list[list[list[int]]] = [[] for _ in states]
+    at, before = start, 0
+    for (first, second, third), paths in zip(block.words, block.paths, strict=True):
+        if first == _FETCH:
+            words += first, second, third | 8 * (end + len(slots) - at) << SKIP_BIT
+            for number, state in numbered:
+                found = paths[number]
+                slot = state.fetch_slot(second & _MASK, found)
+                slots += slot
+                if found:
+                    fetched[number].append(slot)
+        else:
+            words += first, second, third
+            _link(words, before, at)
+            before = at
+        at += OPERATION_WORDS
+    _link(words, before, end)
+    words[ProgramWord.START], words[ProgramWord.END], words[ProgramWord.TICKS] = 8 * start, 8 * end, block.ticks
+    for number, of_system in enumerate(fetched):
+        use = ProgramWord.WORDS + UseWord.WORDS * number
+        words[use : use + UseWord.WORDS] = _use(of_system, number)
+    return words + slots
+
+
+def _link(words: list[int], before: int, at: int) -> None:
+    """Lead from the operation at `before`, 0 for the head, to the next one that is no fetch, or to the end."""
+    if before:
+        words[before + 2] |= 8 * (at - before) << SKIP_BIT
+    else:
+        words[_DATA] = 8 * at
+
+
+def _use(slots: Sequence[Sequence[int]], number: int) -> list[int]:
+    """Return the `UseWord` record of a system, as far as that follows from the slots of its fetches."""
+    use = [0] * UseWord.WORDS
+    use[UseWord.SLOT], use[UseWord.FETCHES], use[UseWord.CAN_SKIP] = 8 * FetchWord.WORDS * number, len(slots), 1
+    if slots:
+        last = slots[-1]
+        use[UseWord.CACHE], use[UseWord.PORT], use[UseWord.TALLY] = last[_CACHE], last[_PORT], last[_TALLY]
+        use[UseWord.CAN_SKIP] = int(all(slot[_CACHE] and slot[_TALLY] == last[_TALLY] for slot in slots))
+    return use

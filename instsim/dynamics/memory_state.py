@@ -26,6 +26,7 @@ from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path
 __all__ = ["SystemState"]
 
 _PAGE_BITS = 12
+_LINE = int(FetchWord.LINE)
 _SEED = 0x9E3779B97F4A7C15
 
 Words = npt.NDArray[np.uint64]
@@ -90,34 +91,27 @@ class SystemState:
         found = int(self._maps[Access.FETCH][address >> _PAGE_BITS])
         return found if found != MIXED else self._in_ranges(address, Access.FETCH)
 
-    def fetch_slots(self, addresses: Words, paths: npt.NDArray[np.uint8]) -> Words:
-        """Return the slots of fetches, shape (fetches, `instsim.dynamics.memory_layout.FetchWord.WORDS`).
-
-        Parameters
-        ----------
-        addresses : ndarray of uint64, shape (fetches,)
-            What is fetched.
-        paths : ndarray of uint8, shape (fetches,)
-            What `fetch_path` says of each.
-        """
-        slots, line_bytes = self._slots
-        words = slots[paths]
-        words[:, FetchWord.LINE] = np.where(words[:, FetchWord.CACHE], addresses // line_bytes[paths] + np.uint64(1), np.uint64(0))
+    def fetch_slot(self, address: int, found: int) -> list[int]:
+        """Return the `instsim.dynamics.memory_layout.FetchWord` slot of a fetch, given what `fetch_path` says of its address, or 0."""
+        words, line_bytes = self._slots[found]
+        words = words.copy()
+        if line_bytes:
+            words[_LINE] = address // line_bytes + 1
         return words
 
     @functools.cached_property
-    def _slots(self) -> tuple[Words, Words]:
-        """Slots by what `fetch_path` says, as far as they do not depend on the address; and the lengths of lines."""
-        slots = np.zeros((1 + len(self.system.paths), FetchWord.WORDS), np.uint64)
-        line_bytes = np.ones(len(slots), np.uint64)
+    def _slots(self) -> list[tuple[list[int], int]]:
+        """Slots by what `fetch_path` says, as far as they do not depend on the address, and lengths of lines; 0 where no cache is looked at."""
+        slots = [([0] * FetchWord.WORDS, 0)]
         for index, (path, row) in enumerate(zip(self.system.paths, self._paths, strict=True)):
-            words = slots[index + 1]
+            words, line_bytes = [0] * FetchWord.WORDS, 0
             words[FetchWord.PATH], words[FetchWord.TALLY] = int(row.ctypes.data), index * Tally.WORDS * 8
             if path.cache is not None and not path.access_cycles and not self._reads_ahead_behind_uses(path.cache):
                 words[FetchWord.CACHE] = int(row[PathWord.CACHE])
                 words[FetchWord.PORT] = int(row[PathWord.PORT]) if path.further_word_cycles else 0
-                line_bytes[index + 1] = self.line_bytes(path.cache)
-        return slots, line_bytes
+                line_bytes = self.line_bytes(path.cache)
+            slots.append((words, line_bytes))
+        return slots
 
     def _reads_ahead_behind_uses(self, cache: str) -> bool:
         """Return whether it matters to what a cache reads ahead which of its lines was used last."""

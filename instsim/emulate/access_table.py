@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 import io
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from instsim import artifacts
 from instsim.emulate.block_accesses import BlockAccesses, BlockKey, OperationColumn
 
-__all__ = ["AccessTable", "Gathered"]
+__all__ = ["AccessTable"]
 
 _KIND = "accesses"
 _MOST_OPERATIONS_KEPT = 1 << 16
-
-
-class Gathered(NamedTuple):
-    """Accesses of several blocks, one behind the other.
-
-    Attributes
-    ----------
-    operations, paths : ndarray
-        As those of `BlockAccesses`.
-    counts : ndarray of int64, shape (blocks,)
-        Operations of each block.
-    ticks : ndarray of int64, shape (blocks,)
-        Price of each.
-    """
-
-    operations: npt.NDArray[np.uint64]
-    paths: npt.NDArray[np.uint8]
-    counts: npt.NDArray[np.int64]
-    ticks: npt.NDArray[np.int64]
+_ARRAYS = 4
 
 
 class AccessTable:
@@ -43,68 +23,53 @@ class AccessTable:
     ----------
     key : str
         Digest of all that the accesses follow from beside the blocks themselves; '': nothing is read from disk, or kept there.
-    systems : int
-        How many systems there are.
 
     Attributes
     ----------
-    blocks : list of BlockKey
-        All blocks, in the order in which they were added.
+    blocks : dict of BlockKey to BlockAccesses
+        What is known; whoever finds more adds it.
     """
 
-    def __init__(self, key: str, systems: int) -> None:
+    def __init__(self, key: str) -> None:
         self._key = key
         stored = artifacts.load(_KIND, key) if key else None
-        self.blocks: list[BlockKey]
-        self.blocks, gathered = _from_bytes(stored) if stored is not None else ([], _nothing(systems))
-        self._parts = [gathered]
+        self.blocks: dict[BlockKey, BlockAccesses] = {} if stored is None else _from_bytes(stored)
         self._kept = len(self.blocks)
-
-    def add(self, block: BlockKey, accesses: BlockAccesses) -> Gathered:
-        """Remember the accesses of one block; return them in the form of several."""
-        self.blocks.append(block)
-        self._parts.append(_gathered(accesses))
-        return self._parts[-1]
-
-    def gathered(self) -> Gathered:
-        """Return the accesses of all `blocks`."""
-        if len(self._parts) > 1:
-            self._parts = [Gathered(*(np.concatenate(column) for column in zip(*self._parts, strict=True)))]
-        return self._parts[0]
 
     def keep(self) -> None:
         """Keep what was added for the next run of the image."""
-        gathered = self.gathered()
-        if self._key and len(self.blocks) > self._kept and len(gathered.operations) <= _MOST_OPERATIONS_KEPT:
-            artifacts.store(_KIND, self._key, _to_bytes(self.blocks, gathered))
-            self._kept = len(self.blocks)
+        if not self._key or len(self.blocks) == self._kept:
+            return
+        if sum(len(accesses.operations) for accesses in self.blocks.values()) <= _MOST_OPERATIONS_KEPT:
+            artifacts.store(_KIND, self._key, _to_bytes(self.blocks))
+        self._kept = len(self.blocks)
 
 
-def _nothing(systems: int) -> Gathered:
-    nothing = np.zeros(0, np.int64)
-    return Gathered(np.zeros((0, len(OperationColumn)), np.uint64), np.zeros((0, systems), np.uint8), nothing, nothing)
-
-
-def _gathered(accesses: BlockAccesses) -> Gathered:
-    count = np.array([len(accesses.operations)], np.int64)
-    return Gathered(accesses.operations, accesses.paths, count, np.array([accesses.ticks], np.int64))
-
-
-def _to_bytes(blocks: list[BlockKey], gathered: Gathered) -> bytes:
+def _to_bytes(blocks: dict[BlockKey, BlockAccesses]) -> bytes:
+    numbers = [
+        (key.address, len(key.code), key.it_state, key.stack_paths, len(accesses.operations), accesses.ticks) for key, accesses in blocks.items()
+    ]
+    operations = [operation for accesses in blocks.values() for operation in accesses.operations]
+    paths = [path for accesses in blocks.values() for path in accesses.paths]
     stream = io.BytesIO()
-    numbers = np.array([(block.address, len(block.code), block.it_state, block.stack_paths) for block in blocks], np.int64)
-    code = np.frombuffer(b"".join(block.code for block in blocks), np.uint8)
-    for array in (numbers, code, *gathered):
+    for array in (
+        np.array(numbers, np.int64),
+        np.frombuffer(b"".join(key.code for key in blocks), np.uint8),
+        np.array(operations, np.uint64).reshape(len(operations), len(OperationColumn)),
+        np.array(paths, np.uint8).reshape(len(paths), len(paths[0]) if paths else 0),
+    ):
         np.save(stream, array, allow_pickle=False)
     return stream.getvalue()
 
 
-def _from_bytes(stored: bytes) -> tuple[list[BlockKey], Gathered]:
+def _from_bytes(stored: bytes) -> dict[BlockKey, BlockAccesses]:
     stream = io.BytesIO(stored)
-    numbers, code, *gathered = (np.load(stream, allow_pickle=False) for _ in range(2 + len(Gathered._fields)))
-    text, start = code.tobytes(), 0
-    blocks = []
-    for address, size, it_state, stack_paths in numbers.tolist():
-        blocks.append(BlockKey(address, text[start : start + size], it_state, stack_paths))
-        start += size
-    return blocks, Gathered(*gathered)
+    numbers, code_bytes, operation_rows, path_rows = (np.load(stream, allow_pickle=False) for _ in range(_ARRAYS))
+    code, operations, paths = code_bytes.tobytes(), operation_rows.tolist(), path_rows.tolist()
+    blocks = {}
+    place = row = 0
+    for address, size, it_state, stack_paths, count, ticks in numbers.tolist():
+        key = BlockKey(address, code[place : place + size], it_state, stack_paths)
+        blocks[key] = BlockAccesses(operations[row : row + count], paths[row : row + count], ticks)
+        place, row = place + size, row + count
+    return blocks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,8 @@ import numpy.typing as npt
 from instsim.dynamics.memory_programs import Operations, lay_out
 from instsim.dynamics.memory_state import SystemState
 from instsim.dynamics.memory_system import Access
-from instsim.emulate.access_table import AccessTable, Gathered
-from instsim.emulate.block_accesses import NO_SITE, AccessFinder, BlockKey, OperationColumn
+from instsim.emulate.access_table import AccessTable
+from instsim.emulate.block_accesses import NO_SITE, AccessFinder, BlockAccesses, BlockKey, OperationColumn
 from instsim.emulate.spec import BlockSchedule
 from instsim.errors import RunError
 from instsim.isa import Isa
@@ -30,7 +30,7 @@ _CHUNK_WORDS = 1 << 18
 _STACK_GRAIN_BITS = 5
 """Paths change at multiples of 32 bytes."""
 
-_SITE_BIT = np.uint64(32)
+_SITE_BIT = 32
 
 
 class BlockPrograms:
@@ -62,7 +62,7 @@ class BlockPrograms:
         self._used = 0
         self._open_it_blocks: dict[int, int] = {}
         self._remember_sites = remember_sites
-        self._sites_of: dict[int, npt.NDArray[np.uint64]] = {}
+        self._sites_of: dict[int, list[int]] = {}
 
     def configure(self, states: Sequence[SystemState]) -> None:
         """Make programs for these systems from here on."""
@@ -73,9 +73,10 @@ class BlockPrograms:
         table = self._tables.get(systems)
         if table is None:
             key = hashlib.sha256(f"{self._stamp}\n{systems}".encode()).hexdigest() if self._stamp else ""
-            table = self._tables[systems] = AccessTable(key, len(states))
+            table = self._tables[systems] = AccessTable(key)
         self._table = table
-        self._programs = dict(zip(table.blocks, self._lay_out(table.gathered()), strict=True))
+        self._programs: dict[BlockKey, int] = {}
+        self._lay_out(table.blocks)
         self._stack_paths: dict[int, int] = {}
 
     def keep(self) -> None:
@@ -107,8 +108,9 @@ class BlockPrograms:
         block = BlockKey(address, code, it_state, self._paths_of_stack(sp))
         word = self._programs.get(block)
         if word is None:
-            (word,) = self._lay_out(self._table.add(block, self._finder.find(block)))
-            self._programs[block] = word
+            accesses = self._table.blocks[block] = self._finder.find(block)
+            self._lay_out({block: accesses})
+            word = self._programs[block]
         return word
 
     def _paths_of_stack(self, sp: int) -> int:
@@ -121,24 +123,34 @@ class BlockPrograms:
             self._stack_paths[grain] = found
         return found
 
-    def _lay_out(self, blocks: Gathered) -> list[int]:
-        """Write programs to memory; return what `program` does of each."""
-        sites = blocks.operations[:, OperationColumn.SITE]
-        numbers = self._numbers(sites)
-        words = blocks.operations[:, : OperationColumn.SITE].copy()
-        words[:, OperationColumn.CONSTANT] |= numbers << _SITE_BIT
-        addresses = lay_out(Operations(blocks.counts, blocks.ticks, words, blocks.paths), self._states, self._room)
-        has_program = (blocks.counts > 0) | self._is_timed
-        programs: list[int] = np.where(has_program, addresses, NOTHING_TO_DO).tolist()
-        if self._remember_sites:
-            owner = np.repeat(np.arange(len(blocks.counts)), blocks.counts)[sites != NO_SITE]
-            numbers = numbers[sites != NO_SITE]
-            ends = np.searchsorted(owner, np.arange(1, len(programs) + 1))
-            self._sites_of.update(zip(programs, np.split(numbers, ends)[:-1], strict=True))
-        return programs
+    def _lay_out(self, blocks: Mapping[BlockKey, BlockAccesses]) -> None:
+        """Write the programs of blocks to memory."""
+        operations = [
+            Operations(
+                [(first, constant | self._number(site) << _SITE_BIT, when) for first, constant, when, site in accesses.operations],
+                accesses.paths,
+                accesses.ticks,
+            )
+            for accesses in blocks.values()
+        ]
+        for (block, accesses), address in zip(blocks.items(), lay_out(operations, self._states, self._room), strict=True):
+            self._programs[block] = address if accesses.operations or self._is_timed else NOTHING_TO_DO
+            if self._remember_sites:
+                sites = [operation[OperationColumn.SITE] for operation in accesses.operations]
+                self._sites_of[self._programs[block]] = [self._number_of[site] for site in sites if site != NO_SITE]
+
+    def _number(self, site: int) -> int:
+        """Return the number of a site (`OperationColumn.SITE`), which may be a new one; 0 for none."""
+        number = self._number_of.get(site)
+        if number is None:
+            number = self._number_of[site] = len(self.sites)
+            self.sites.append((site >> 2, Access(site & 3)))
+            if number >= MOST_SITES:
+                raise RunError("the firmware has more loads and stores than the memory simulation has room for", hint="use --memory ideal")
+        return number
 
     def _room(self, length: int) -> npt.NDArray[np.uint64]:
-        """Return words of zero that stay where they are."""
+        """Return words that stay where they are."""
         if self._used + length > _CHUNK_WORDS:
             self._chunks.append(np.zeros(max(_CHUNK_WORDS, length), np.uint64))
             self._used = 0
@@ -146,19 +158,6 @@ class BlockPrograms:
         self._used += length
         return words
 
-    def _numbers(self, sites: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-        """Return the numbers of sites (`OperationColumn.SITE`), of new ones too; 0 for none."""
-        number_of = self._number_of
-        wanted = sites.tolist()
-        for site in wanted:
-            if site not in number_of:
-                number_of[site] = len(self.sites)
-                self.sites.append((site >> 2, Access(site & 3)))
-        if len(self.sites) > MOST_SITES:
-            raise RunError("the firmware has more loads and stores than the memory simulation has room for", hint="use --memory ideal")
-        return np.array([number_of[site] for site in wanted], np.uint64)
-
     def sites_of(self, program: int) -> list[int]:
         """Return the numbers of the sites of a program; only where they are remembered."""
-        numbers: list[int] = self._sites_of[program].tolist()
-        return numbers
+        return self._sites_of[program]

@@ -54,13 +54,7 @@ class Native:
             first = int.from_bytes(bytes((kind, NO_REGISTER, NO_REGISTER, NO_REGISTER, 0, 4, 1, 0)), "little")
             words.append((kind if access is Access.FETCH else first, address | site << 32, round(offset * TICKS_PER_CYCLE) | int(pairs) << 32))
             paths.append([state.fetch_path(address) if access is Access.FETCH else 0 for state in self.states])
-        operations = Operations(
-            np.array([len(accesses)]),
-            np.array([round(cycles * TICKS_PER_CYCLE)]),
-            np.array(words, np.uint64).reshape(-1, 3),
-            np.array(paths, np.uint8).reshape(-1, len(self.states)),
-        )
-        return int(lay_out(operations, self.states, self._room)[0])
+        return lay_out([Operations(words, paths, round(cycles * TICKS_PER_CYCLE))], self.states, self._room)[0]
 
     def _room(self, length: int) -> Any:
         self.kept.append(np.zeros(length, np.uint64))
