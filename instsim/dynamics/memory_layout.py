@@ -61,16 +61,16 @@ class TraceWord(IntEnum):
     """Pointer to Unicorn's numbers of the registers, one word each."""
     REGISTERS_LENGTH = 10
     """How many of them."""
-    PHASE = 11
-    """Blocks until a window or its warm-up ends; counts down. Exact simulation never changes."""
+    PHASE_END = 11
+    """Tick at which a window or its warm-up ends. Exact simulation has one window without end."""
     IN_GAP = 12
     """Whether blocks are left out at the moment."""
     WINDOW = 13
-    """Blocks that are simulated in a row ..."""
+    """Ticks of a stretch that is simulated ..."""
     GAP = 14
-    """... and left out behind them; 0: exact."""
+    """... and of what is left out behind it; 0: exact."""
     WARM_UP = 15
-    """Blocks at the start of each window whose stalls are not counted."""
+    """Ticks before each window in which blocks are simulated, but their stalls are not counted."""
     WARMING = 16
     """Whether the window is in its warm-up."""
     ASK = 17
@@ -123,7 +123,8 @@ END_OF_LIST = 1
 
 OPERATION_WORDS = 3
 """First: kind, target, base, index, shift, size, words, signed (8 bits each, from the lowest). Second: constant (32 bits), site (32 bits).
-Third: ticks from the start of the block (32 bits), then for a data access whether it pairs with the read before it (1 bit), and from bit
+Third: ticks from the start of the block (32 bits), then for a data access whether it pairs with the read before it (1 bit) and whether that
+one is known to take no path, and is not here (1 bit); and from bit
 `SKIP_BIT` on a distance in bytes: of a fetch to its slots (`FetchWord`, one for each system), which stand behind the operations; else to the next
 operation that is no fetch, or to the end."""
 
@@ -152,6 +153,8 @@ class StepKind(IntEnum):
     """Kind of an operation: those of `instsim.dynamics.address_operations.Operation`, and these."""
 
     FETCH = 64
+    PLAIN = 128
+    """Added to `READ` and `WRITE` of one word at a constant from a register of the core."""
 
 
 class SystemWord(IntEnum):

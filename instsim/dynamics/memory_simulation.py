@@ -34,7 +34,7 @@ from instsim.dynamics.memory_layout import (
     UseWord,
 )
 from instsim.dynamics.memory_system import Replacement
-from instsim.dynamics.native_words import octets, out_of_line, words
+from instsim.dynamics.native_words import octets, out_of_line, words, words32
 
 __all__ = ["change_phase", "simulate_block"]
 
@@ -196,7 +196,7 @@ def _access_data(at: Any, use: Any, system: Any, registers: Any, scratch: Any, b
     """Let a data access happen; return whether fetches may still be skipped. `began` is as in `_note_fetches`, 0 if they are not."""
     operation = words(at)
     first, second, third = operation[0], operation[1], operation[2]
-    kind, size = first & 255, first >> 40 & 255
+    kind, size = first & 1, first >> 40 & 255
     address = _address(first, second, registers, scratch)
     skipped = use[UseWord.CACHE] if began != 0 else 0
     ticks = third & _MASK
@@ -220,7 +220,7 @@ def _access_data(at: Any, use: Any, system: Any, registers: Any, scratch: Any, b
                 stall = result >> 1
                 missed = result & 1
         if system[SystemWord.CROSSING] != 0 and kind == Operation.READ:
-            if third >> 32 & 1 and found != system[SystemWord.LAST_READ_PATH]:
+            if third >> 32 & 1 and found != (0 if third >> 33 & 1 else system[SystemWord.LAST_READ_PATH]):
                 stall += system[SystemWord.CROSSING]
             system[SystemWord.LAST_READ_PATH] = found
         if stall | missed:
@@ -238,6 +238,12 @@ def _address(first: Any, second: Any, registers: Any, scratch: Any) -> Any:
     return (second + register(registers, scratch, first >> 16 & 255) + index) & _MASK
 
 
+def _is_free(first: Any, second: Any, system: Any, registers: Any) -> Any:
+    """Tell whether a plain access takes no path and lies in one word."""
+    address = (second + words32(registers)[first >> 16 & 255]) & _MASK
+    return octets(system[SystemWord.READ_MAP + (first & 1)])[address >> 12] == 0 and (address & 3) + (first >> 40 & 255) <= 4
+
+
 def _is_quick(at: Any, use: Any, system: Any, registers: Any, scratch: Any, began: Any) -> Any:  # noqa: PLR0917 -- by position
     """Tell whether a data access is one of the many that cost nothing, or no more than each on its path; then it has happened."""
     operation = words(at)
@@ -249,7 +255,7 @@ def _is_quick(at: Any, use: Any, system: Any, registers: Any, scratch: Any, bega
     if (address & 3) + (first >> 40 & 255) > 4 or found == MIXED:
         return False
     if first & 1 == Operation.READ:
-        if operation[2] >> 32 & 1 and system[SystemWord.LAST_READ_PATH] != found:
+        if operation[2] >> 32 & 1 and found != (0 if operation[2] >> 33 & 1 else system[SystemWord.LAST_READ_PATH]):
             return False
         system[SystemWord.LAST_READ_PATH] = found
     if found == 0:
@@ -281,9 +287,11 @@ def _run(program: Any, use_address: Any, system: Any, state: Any) -> None:
         at = program + head[ProgramWord.DATA]
         while at < end and skips:
             operation = words(at)
-            kind = operation[0] & 255
-            if kind > Operation.WRITE:
-                compute(kind, operation[0], operation[1] & _MASK, registers, scratch, pages)
+            first = operation[0]
+            if first & StepKind.PLAIN and _is_free(first, operation[1], system, registers) and operation[2] >> 32 & 1 == 0:
+                system[SystemWord.LAST_READ_PATH] = 0
+            elif first & (255 ^ StepKind.PLAIN) > Operation.WRITE:
+                compute(first & 255, first, operation[1] & _MASK, registers, scratch, pages)
             elif not _is_quick(at, use, system, registers, scratch, began):
                 skips = _access_data(at, use, system, registers, scratch, began)
             at += operation[2] >> SKIP_BIT if skips else _OPERATION_BYTES
@@ -291,7 +299,7 @@ def _run(program: Any, use_address: Any, system: Any, state: Any) -> None:
             _end_skipping(use_address, system, began)
     while at < end:
         operation = words(at)
-        kind = operation[0] & 255
+        kind = operation[0] & (255 ^ StepKind.PLAIN)
         if kind == StepKind.FETCH:
             slot = words(at + (operation[2] >> SKIP_BIT) + use[UseWord.SLOT])
             if slot[FetchWord.PATH] != 0:
@@ -337,32 +345,32 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
 
 
 @out_of_line
-def change_phase(trace: Any) -> Any:
+def change_phase(trace: Any, now: Any) -> Any:
     """Go from warm-up to counting, from there to the gap, and from there to the next warm-up.
 
     Returns
     -------
     uint64
-        Blocks that are to be left out.
+        Tick from which blocks are simulated.
     """
     state = words(trace)
     if state[TraceWord.GAP] == 0:
-        state[TraceWord.PHASE] = ~0
-        return 0
+        state[TraceWord.PHASE_END] = ~0
+        return now
     if state[TraceWord.WARMING] != 0:
         state[TraceWord.WARMING] = 0
-        state[TraceWord.PHASE] = state[TraceWord.WINDOW]
+        state[TraceWord.PHASE_END] = now + state[TraceWord.WINDOW]
     elif state[TraceWord.IN_GAP] == 0:
         state[TraceWord.IN_GAP] = 1
-        return state[TraceWord.GAP]
+        return now + state[TraceWord.GAP]
     else:
         state[TraceWord.IN_GAP] = 0
         state[TraceWord.WARMING] = 1
-        state[TraceWord.PHASE] = state[TraceWord.WARM_UP]
+        state[TraceWord.PHASE_END] = now + state[TraceWord.WARM_UP]
     systems = words(state[TraceWord.SYSTEMS])
     for number in range(state[TraceWord.SYSTEMS_LENGTH]):
         system = words(systems[number])
         counted = state[TraceWord.WARMING] == 0
         system[SystemWord.TALLIES] = system[SystemWord.CHECKED_TALLIES] if counted else system[SystemWord.SPARE_TALLIES]
         system[SystemWord.SITES] = system[SystemWord.CHECKED_SITES] if counted else system[SystemWord.SPARE_SITES]
-    return 0
+    return now

@@ -14,7 +14,7 @@ from instsim.dynamics.memory_state import SystemState
 from instsim.dynamics.memory_system import Access
 from instsim.emulate.spec import BlockSchedule
 from instsim.isa import Isa
-from instsim.isa.address_steps import NO_REGISTER, AddressStep, Operation, address_steps
+from instsim.isa.address_steps import FIRST_TEMPORARY, NO_REGISTER, AddressStep, Operation, address_steps
 from instsim.isa.transfers import instruction_offsets
 
 __all__ = ["NO_SITE", "AccessFinder", "BlockAccesses", "BlockKey", "OperationColumn"]
@@ -25,7 +25,7 @@ _STACK_POINTERS = {Isa.THUMB: 13, Isa.RV32: 2}
 _ACCESSES = {Operation.READ: Access.READ, Operation.WRITE: Access.WRITE}
 _MASK = 0xFFFFFFFF
 _FETCH_BYTES = 4
-_PAIRED_BIT = 32
+_PAIRED, _PAIRED_BEHIND_NONE = 1 << 32, 3 << 32
 
 
 class BlockKey(NamedTuple):
@@ -122,7 +122,7 @@ class AccessFinder:
         operations: list[tuple[int, int, int, int]] = []
         paths: list[Sequence[int]] = []
         nothing = [0] * len(self._states)
-        last_read = -2
+        last_read, last_is_dropped = -2, False
         for place, at in enumerate(places):
             for target in (at, ends[place]):
                 found = fetches.get((place, target))
@@ -130,11 +130,15 @@ class AccessFinder:
                     operations.append((StepKind.FETCH, target & _MASK, starts[place], 4 * at + Access.FETCH))
                     paths.append(found)
             for step in by_place.get(place, ()):
-                pairs = step.operation is Operation.READ and last_read == place - 1
-                operations.append(_operation(step, at, starts[place] + data_phase, pairs=pairs))
-                paths.append(nothing)
+                pairing = 0
                 if step.operation is Operation.READ:
-                    last_read = place
+                    if last_read == place - 1:
+                        pairing = _PAIRED_BEHIND_NONE if last_is_dropped else _PAIRED
+                    last_read, last_is_dropped = place, pairing != _PAIRED and self._takes_no_path(step, block.stack_paths)
+                    if last_is_dropped:
+                        continue
+                operations.append(_operation(step, at, starts[place] + data_phase, pairing))
+                paths.append(nothing)
         return BlockAccesses(operations, paths, total)
 
     def _starts(self, block: BlockKey, count: int) -> tuple[list[int], int]:
@@ -178,17 +182,25 @@ class AccessFinder:
         access = _ACCESSES[step.operation]
         if access is Access.WRITE and not self._writes_matter:
             return False
-        if access is Access.READ and self._crossings_matter:
-            return True
+        return (access is Access.READ and self._crossings_matter) or not self._is_free(step, stack_paths)
+
+    def _is_free(self, step: AddressStep, stack_paths: int) -> bool:
+        """Return whether an access is known beforehand to take no path."""
+        access = _ACCESSES[step.operation]
         if step.base == NO_REGISTER and step.index == NO_REGISTER:
-            return any(state.data_path(step.offset & _MASK, access) for state in self._states)
+            return not any(state.data_path(step.offset & _MASK, access) for state in self._states)
         if step.base == _STACK_POINTERS[self._isa] and step.index == NO_REGISTER:
-            return bool(stack_paths >> access & 1)
-        return True
+            return not stack_paths >> access & 1
+        return False
+
+    def _takes_no_path(self, step: AddressStep, stack_paths: int) -> bool:
+        """Return whether a read needs no look: it takes no path, and its bytes lie in one word (the stack pointer is a multiple of four)."""
+        return step.offset % 4 + step.size <= 4 and self._is_free(step, stack_paths)
 
 
-def _operation(step: AddressStep, at: int, ticks: int, *, pairs: bool) -> tuple[int, int, int, int]:
+def _operation(step: AddressStep, at: int, ticks: int, pairing: int) -> tuple[int, int, int, int]:
     access = _ACCESSES.get(step.operation)
-    fields = (step.operation, step.target, step.base, step.index, step.shift, step.size, step.words, step.signed)
+    is_plain = access is not None and step.words == 1 and step.index == NO_REGISTER and step.base < FIRST_TEMPORARY
+    fields = (step.operation | StepKind.PLAIN * is_plain, step.target, step.base, step.index, step.shift, step.size, step.words, step.signed)
     first = int.from_bytes(bytes(fields), "little")
-    return first, step.offset & _MASK, ticks | pairs << _PAIRED_BIT, NO_SITE if access is None else 4 * at + access
+    return first, step.offset & _MASK, ticks | pairing, NO_SITE if access is None else 4 * at + access

@@ -32,6 +32,7 @@ _CLOCK_AND_FLOW = (
     BlockState.INTERRUPT_WAITING,
     BlockState.NEW_BLOCK_SIZE,
     BlockState.HELD_BLOCK_SIZE,
+    BlockState.TRACED_FROM,
 )
 """What `restore` puts back of the state: the rest is what has been learned of the code."""
 
@@ -124,7 +125,7 @@ class BlockCounters:
 
     def trace_at_once(self) -> None:
         """End the gap between two samples of the simulation of memories."""
-        self._words[BlockState.UNTRACED] = 0
+        self._words[BlockState.TRACED_FROM] = 0
 
     def watch_calls(self, state: int) -> None:
         """Give the hook the address of its `CallWatchState`."""

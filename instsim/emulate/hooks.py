@@ -53,12 +53,12 @@ _BRANCH_ADDRESS, _HITS, _HITS_BEHIND_JUMP, _EXITS = (
 )
 _CALLS, _SIDES, _KIND = int(BlockState.CALLS), int(CallState.SIDES), int(CallSide.KIND)
 _TRACE = int(BlockState.TRACE)
-_UNTRACED = int(BlockState.UNTRACED)
-_PROGRAMS, _RECORDS, _PREPARE, _PHASE = (
+_TRACED_FROM = int(BlockState.TRACED_FROM)
+_PROGRAMS, _RECORDS, _PREPARE, _PHASE_END = (
     int(TraceWord.PROGRAMS),
     int(TraceWord.RECORDS),
     int(TraceWord.PREPARE_FUNCTION),
-    int(TraceWord.PHASE),
+    int(TraceWord.PHASE_END),
 )
 _REGISTERS_ADDRESS, _READ_FUNCTION, _REGISTER_NUMBERS, _REGISTERS_LENGTH, _SCRATCH_REGISTERS, _ASK = (
     int(TraceWord.REGISTERS_ADDRESS),
@@ -152,16 +152,10 @@ def _trace_memory(engine: Any, address: Any, at: Any, sequential: Any, state: An
     program = place[0]
     if program == 0:
         program = _call_prepare(trace[_PREPARE], address, words(at)[_SIZE] & _SIZE_MASK)
-    if state[_UNTRACED] != 0:
-        state[_UNTRACED] -= 1
-        return
-    if trace[_PHASE] == 0:
-        left_out = change_phase(state[_TRACE])
-        if left_out != 0:
-            state[_UNTRACED] = left_out - 1
-            return
-    trace[_PHASE] -= 1
-    if program > 1:
+    now = state[_TICKS]
+    if now >= state[_TRACED_FROM] and now >= trace[_PHASE_END]:
+        state[_TRACED_FROM] = change_phase(state[_TRACE], now)
+    if program > 1 and now >= state[_TRACED_FROM]:
         if trace[_REGISTERS_ADDRESS] == 0:
             numbers, answers = words(trace[_REGISTER_NUMBERS]), words32(trace[_SCRATCH_REGISTERS])
             for index in range(trace[_REGISTERS_LENGTH]):
@@ -281,11 +275,8 @@ def _make_block_hook(*, rv32: bool, branches: bool, stacks: bool, memory: bool) 
         if rv32 and record[_SIZE] != 0:
             state[_PREVIOUS_END] = address + (record[_SIZE] & _SIZE_MASK)
         state[_TICKS] += record[_COST]
-        if memory:
-            if state[_UNTRACED] != 0 and count != 0:
-                state[_UNTRACED] -= 1
-            else:
-                _trace_memory(engine, address, at, sequential, state)
+        if memory and (state[_TICKS] >= state[_TRACED_FROM] or count == 0):
+            _trace_memory(engine, address, at, sequential, state)
 
     return on_block
 

@@ -86,8 +86,8 @@ class BlockState(IntEnum):
     """The block before which the hook stopped the machine for one of them."""
     HELD_BLOCK_SIZE = 25
     """Its size, 0 if there is none."""
-    UNTRACED = 26
-    """Blocks that go by without the simulation of memories, from here on."""
+    TRACED_FROM = 26
+    """Time from which blocks go through the simulation of memories: before it is a gap between samples."""
     WORDS = 32
 
 

@@ -79,12 +79,12 @@ class MemoryTrace:
         state[TraceWord.ASK] = self._ask.ctypes.data
         state[TraceWord.REGISTERS_ADDRESS] = engine.registers_address
         sampling = timing.sampling
-        state[TraceWord.PHASE] = (1 << 64) - 1
+        state[TraceWord.PHASE_END] = (1 << 64) - 1
         if sampling is not None:
             state[TraceWord.WINDOW], state[TraceWord.GAP], state[TraceWord.WARM_UP] = (
-                sampling.window_blocks,
-                sampling.gap_blocks,
-                sampling.warm_up_blocks,
+                sampling.window_cycles * TICKS_PER_CYCLE,
+                sampling.gap_cycles * TICKS_PER_CYCLE,
+                sampling.warm_up_cycles * TICKS_PER_CYCLE,
             )
         self._systems: list[SystemState] = []
         self._configure()
@@ -168,7 +168,7 @@ class MemoryTrace:
             for state in self._systems:
                 state.count(on=True)
             self._state[TraceWord.IN_GAP], self._state[TraceWord.WARMING] = 0, 0
-            self._state[TraceWord.PHASE] = self._timing.sampling.first_blocks
+            self._state[TraceWord.PHASE_END] = self._counters.ticks + self._timing.sampling.first_cycles * TICKS_PER_CYCLE
             self._counters.trace_at_once()
         self._row = row
 

@@ -43,22 +43,22 @@ cycles."""
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Which blocks go through the memory simulation.
+    """Which blocks go through the memory simulation, by the machine's clock.
 
     Attributes
     ----------
-    window_blocks, gap_blocks : int
-        Blocks that are simulated in a row, and those left out behind them.
-    warm_up_blocks : int
-        Blocks before each window that fill caches, but are not counted.
-    first_blocks : int
-        Blocks that are simulated and counted whenever another row is charged.
+    window_cycles, gap_cycles : int
+        Stretches that are simulated, and what is left out behind them.
+    warm_up_cycles : int
+        Before each window blocks fill caches, but are not counted.
+    first_cycles : int
+        What is simulated and counted whenever another row is charged.
     """
 
-    window_blocks: int
-    gap_blocks: int
-    warm_up_blocks: int
-    first_blocks: int
+    window_cycles: int
+    gap_cycles: int
+    warm_up_cycles: int
+    first_cycles: int
 
 
 @dataclass(frozen=True)

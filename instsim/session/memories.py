@@ -31,7 +31,7 @@ __all__ = [
 IDEAL_MEMORY = "ideal: no wait states"
 MEMORY_CHOICES = ("exact", "sampled", "ideal")
 
-_SAMPLING = Sampling(window_blocks=1024, gap_blocks=2560, warm_up_blocks=1024, first_blocks=32768)
+_SAMPLING = Sampling(window_cycles=16_000, gap_cycles=80_000, warm_up_cycles=16_000, first_cycles=400_000)
 _SAME_CLOCK = 1e-6
 _FLASH_KINDS = ("flash", "external-flash")
 

@@ -62,7 +62,7 @@ class Made:
             first, second, when = words[at : at + OPERATION_WORDS]
             line = words[at + (when >> SKIP_BIT) // 8 + FetchWord.LINE] if first == StepKind.FETCH else None
             at += OPERATION_WORDS
-            rows.append((first, second & 0xFFFFFFFF, when & (1 << SKIP_BIT) - 1, self.programs.sites[second >> 32], line))
+            rows.append((first & ~StepKind.PLAIN, second & 0xFFFFFFFF, when & (1 << SKIP_BIT) - 1, self.programs.sites[second >> 32], line))
         return rows
 
 
