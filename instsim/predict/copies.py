@@ -195,7 +195,7 @@ def _congruent(limit: Integers, remainder: Integers | int) -> Integers:
 
 def _by_remainders(counts: Integers, source: Integers, destination: Integers, outputs: Integers) -> Integers:
     """Regroup counts by bytes past a word in the input, in the window, and by the number of windows modulo two; shape (layers, 4, 4, 2)."""
-    layer, place, tap, output = np.indices(counts.shape)
+    layer, place, tap, output = _indices(counts)
     where = (place * source[layer] % WORD_BYTES, tap * destination[layer] % WORD_BYTES, output * outputs[layer] % 2)
     return _regrouped(counts, (layer, *where), (WORD_BYTES, WORD_BYTES, 2))
 
@@ -206,8 +206,12 @@ def _joined(down: Integers, across: Integers, window_bytes: Integers) -> Integer
     for source, destination, window in np.ndindex(WORD_BYTES, WORD_BYTES, 2):
         turned = np.roll(down, (source, destination, window), axis=(1, 2, 3))
         both += turned * across[:, source, destination, window][:, None, None, None]
-    layer, source_, destination_, window_ = np.indices(both.shape)
-    return _regrouped(both, (layer, source_, (destination_ + window_ * window_bytes[layer]) % WORD_BYTES), (WORD_BYTES, WORD_BYTES))
+    layer, past_source, past_destination, second = _indices(both)
+    return _regrouped(both, (layer, past_source, (past_destination + second * window_bytes[layer]) % WORD_BYTES), (WORD_BYTES, WORD_BYTES))
+
+
+def _indices(counts: Integers) -> tuple[Integers, ...]:
+    return tuple(np.indices(counts.shape, dtype=np.int64))
 
 
 def _regrouped(counts: Integers, where: tuple[Integers, ...], shape: tuple[int, ...]) -> Integers:

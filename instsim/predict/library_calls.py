@@ -28,6 +28,7 @@ _BLOCK_BYTES = 16
 
 KINDS = {
     "CPW": "bytes of copies between words",
+    "CPB": "as CPW, of copies that have 16 of them",
     "CPY": "bytes that copies move once their destination lies at a word",
     "CPO": "bytes of copies that begin or end off a word",
     "CPA": "bytes that copies move to bring their destination to a word",
@@ -64,6 +65,7 @@ def library_calls(copies: Iterable[Copies], fills: Iterable[Fills] = ()) -> Mapp
         is_long = length >= _FEWEST_BYTES
         to_word = np.where((source != 0) & (destination != 0) & is_long, WORD_BYTES - destination, 0)
         done["CPW"].append((calls * ~is_off, length))
+        done["CPB"].append((calls * (~is_off & (length >= _BLOCK_BYTES)), length))
         done["CPY"].append((calls * (~is_off | is_long), length - to_word))
         done["CPO"].append((calls * is_off, length))
         done["CPA"].append((calls * (to_word > 0), to_word))

@@ -156,7 +156,7 @@ class Quantities:
 
     def _window_calls(self) -> Mapping[str, Calls]:
         rows, columns = (
-            Axis(*(self.quantity(part + axis) for part in ("", "O", "K", "S")), self.quantity(padding))
+            Axis(self.quantity(axis), self.quantity(f"O{axis}"), self.quantity(f"K{axis}"), self.quantity(f"S{axis}"), self.quantity(padding))
             for axis, padding in (("H", "PADY"), ("W", "PADX"))
         )
         return window_calls(rows, columns, self.quantity("C"))

@@ -77,7 +77,8 @@ def terms_of(kind: str) -> tuple[str, ...]:
 
 def _flat_terms(kind: str) -> list[str]:
     if kind == "FULLY_CONNECTED":
-        outputs, depths = ("", *_digits("OC", (2, 4, 8))), ("", *_digits("C"))
+        threes = ("OC/3", "OC%3", "[OC>=3]", "[OC%3>=1]", "[OC%3>=2]")
+        outputs, depths = ("", *_digits("OC", (2, 4, 8)), *threes), ("", *_digits("C"))
         return ["BIAS", "N", *(_join(rows, output, depth) for rows, output, depth in product(("", "N"), outputs, depths))]
     if kind == "SOFTMAX":
         return [_join(rows, atom) for rows, atom in product(("", "R"), ("", *_digits("C")))]
@@ -128,9 +129,9 @@ def conditions_of(kind: str) -> tuple[str, ...]:
         return ("H==1",)
     if kind not in _WINDOWED:
         names = ["C", "L"] + (["OC"] if kind == "FULLY_CONNECTED" else [])
-        more = ["N==1", "BIAS==1", "PCH==1", "ACT==0"] if kind == "FULLY_CONNECTED" else ["R==1", "H==1", "W==1", "ACT==0"]
+        more = ["N==1", "BIAS==1", "PCH==1", "ACT==0", "OC>=3", "OC%3==0"] if kind == "FULLY_CONNECTED" else ["R==1", "H==1", "W==1", "ACT==0"]
         if kind in ("PAD", "CONCATENATION", "MEAN"):
-            more += ["OW==1", "IN==2", "IN==3", "IN==4", "Q%4==0"]
+            more += ["OW==1", "IN==2", "IN==3", "IN==4", "Q%4==0", "WC>=16"]
         return tuple(more + [f"{name}{test}" for name in names for test in _TESTS])
     conditions = [
         "T==1", "S==1", "PADMAX==0", "H==1", "KH==1", "KW==1", "KH==3", "KW==3", "M==1", "SH==1", "SW==1", "PADY==0", "PADX==0", "EDGES==0",

@@ -11,7 +11,7 @@ from instsim.predict.quantities import Quantities
 from instsim.predict.sampling import draw_layer
 from instsim.predict.vocabulary import terms_of
 
-LIBRARY = ("CPW", "CPY", "CPO", "CPA", "FIL", "FIB", "FIO", "FIA")
+LIBRARY = ("CPW", "CPB", "CPY", "CPO", "CPA", "FIL", "FIB", "FIO", "FIA")
 
 
 class Library:
@@ -23,6 +23,7 @@ class Library:
     def copy(self, source, destination, length):
         if source % 4 == 0 and destination % 4 == 0:
             self.done["CPW"][length] += 1
+            self.done["CPB"][length] += length >= 16
             self.done["CPY"][length] += 1
             return
         self.done["CPO"][length] += 1
