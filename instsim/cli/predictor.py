@@ -74,6 +74,41 @@ def train(runner: Path, output: Path, *, most: int, seconds: float, processes: i
     click.echo(f"{output}: use it with --predictor {output}", err=True)
 
 
+@command.command("stalls")
+@click.argument("predictor", type=Name())
+@click.argument("runner", type=click.Path(path_type=Path))
+@target_options
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Where to write the predictor.")
+@click.option("--operator", "kinds", multiple=True, metavar="KIND", help="Teach only these operators' stalls, as CONV_2D; repeatable.")
+@click.option("--layers", type=click.IntRange(40), default=200, show_default=True, help="Layers of an operator, twice as many of those with weights.")
+def stalls(predictor: str, runner: Path, output: Path, *, kinds: tuple[str, ...], layers: int, **options: Any) -> None:
+    """Teach PREDICTOR what the memories of a board add, on RUNNER, the image that taught it.
+
+    Flash and caches are followed as for `instsim estimate`. What was taught for other boards or clocks is kept.
+
+    \b
+    instsim predictor stalls l4r5.predictor runner.elf --board nucleo-l4r5zi -o l4r5.predictor
+    """
+    from instsim.cli.output import write_parts  # noqa: PLC0415 -- all of these load for real work only
+    from instsim.errors import UsageError  # noqa: PLC0415
+    from instsim.predict.predictor_file import save_predictor  # noqa: PLC0415
+    from instsim.report.predictor import predictor_parts  # noqa: PLC0415
+    from instsim.session.predicting import load_named  # noqa: PLC0415
+    from instsim.session.stall_teaching import StallOptions, teach_stalls  # noqa: PLC0415
+
+    if not output.parent.is_dir():
+        raise UsageError(f"there is no folder {output.parent}")
+
+    def on_kind(done: int, total: int, text: str) -> None:
+        if sys.stderr is not None:
+            click.echo(f"{done} of {total}  {text}", err=True)
+
+    chosen = StallOptions(kinds=tuple(kind.upper() for kind in kinds), layers=layers, on_kind=on_kind)
+    taught = teach_stalls(load_named(predictor), runner, request_from(options), chosen)
+    save_predictor(taught, output)
+    write_parts(predictor_parts(taught))
+
+
 @command.command("show")
 @click.argument("predictor", required=False, type=Name())
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)

@@ -106,7 +106,9 @@ class NetworkCosts:
     layer_costs: LayerCosts
 
 
-def cost_networks(taught: TaughtPredictor, priced: Mapping[str, PricedKind], networks: Sequence[LayerNetwork]) -> NetworkCosts:
+def cost_networks(
+    taught: TaughtPredictor, priced: Mapping[str, PricedKind], networks: Sequence[LayerNetwork], memory: str | None = None
+) -> NetworkCosts:
     """Predict the costs of networks.
 
     Parameters
@@ -117,13 +119,15 @@ def cost_networks(taught: TaughtPredictor, priced: Mapping[str, PricedKind], net
         The same predictor, priced for a core by `instsim.predict.pricing.price_predictor`.
     networks : sequence of LayerNetwork
         Any number.
+    memory : str, optional
+        Memory system that it was priced with: errors are those of cycles with stalls.
     """
     numbers: dict[tuple[object, ...], int] = {}
     places: list[int] = []
     for network in networks:
         places += [numbers.setdefault(layer[:_INPUTS], len(numbers)) for layer in network.layers]
     distinct = tuple(Layer(*fields) for fields in numbers)  # type: ignore[arg-type]
-    costs = _layer_costs(taught, priced, distinct)
+    costs = _layer_costs(taught, priced, distinct, memory)
     lengths = np.array([len(network.layers) for network in networks], np.int64)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     of = np.array(places, np.int64)
@@ -146,7 +150,7 @@ def cost_networks(taught: TaughtPredictor, priced: Mapping[str, PricedKind], net
     )
 
 
-def _layer_costs(taught: TaughtPredictor, priced: Mapping[str, PricedKind], layers: tuple[Layer, ...]) -> LayerCosts:
+def _layer_costs(taught: TaughtPredictor, priced: Mapping[str, PricedKind], layers: tuple[Layer, ...], memory: str | None) -> LayerCosts:
     count = len(layers)
     cycles, sd = np.full(count, np.nan), np.full(count, _FALLBACK_SD)
     flags = np.full(count, int(DomainFlag.UNKNOWN), np.int64)
@@ -164,7 +168,7 @@ def _layer_costs(taught: TaughtPredictor, priced: Mapping[str, PricedKind], laye
         chosen = [layers[place] for place in members]
         quantities = Quantities(chosen)
         cycles[rows] = priced[name].of(quantities)
-        sd[rows] = _relative_sd(kind)
+        sd[rows] = _relative_sd(kind, memory)
         flags[rows] = _flags(kind, chosen, quantities)
         persistent[rows] = evaluate(kind.persistent_bytes.pieces, quantities)
         scratch[rows] = evaluate(kind.scratch_bytes.pieces, quantities)
@@ -181,9 +185,10 @@ def _layer_costs(taught: TaughtPredictor, priced: Mapping[str, PricedKind], laye
     )
 
 
-def _relative_sd(kind: KindModel) -> float:
+def _relative_sd(kind: KindModel, memory: str | None) -> float:
     """Return the standard deviation of a predictor's relative error on one layer, from what was found on fresh ones."""
-    error = kind.error
+    stalls = kind.stalls.get(memory or "")
+    error = kind.error if stalls is None else stalls.error
     return _FALLBACK_SD if error is None else max(error.p95 / _P95_IN_SD, 1.25 * error.mean)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from instsim.isa.instruction import Isa
-from instsim.predict.formula import Formula
+from instsim.predict.formula import Formula, Piece
 from instsim.predict.gates import Gate
 
-__all__ = ["DISPATCH", "ClassRecord", "ErrorFound", "KindModel", "PathModel", "TaughtPredictor", "Teacher"]
+__all__ = ["DISPATCH", "ClassRecord", "ErrorFound", "KindModel", "PathModel", "StallModel", "TaughtPredictor", "Teacher"]
 
 DISPATCH = "(dispatch)"
 """Name under which the interpreter's own work is predicted: its only dimension is the number of operators."""
@@ -82,6 +82,28 @@ class ErrorFound:
 
 
 @dataclass(frozen=True, slots=True)
+class StallModel:
+    """What a memory system adds to one operator.
+
+    Attributes
+    ----------
+    pieces : tuple of tuple of Piece
+        Stall cycles on each path of the operator.
+    layers : int
+        Layers it was taught with.
+    share : float
+        Mean share of stalls in the cycles of these.
+    error : ErrorFound or None
+        Of cycles with stalls, found on fresh layers.
+    """
+
+    pieces: tuple[tuple[Piece, ...], ...]
+    layers: int
+    share: float
+    error: ErrorFound | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class KindModel:
     """One operator.
 
@@ -101,6 +123,8 @@ class KindModel:
         Digest of the bytes of all its blocks.
     persistent_bytes, scratch_bytes : Formula
         What a layer takes in the arena for good, and while it runs.
+    stalls : mapping of str to StallModel
+        By memory system (`instsim.dynamics.memory_system.MemorySystem.name`), those that were taught.
     """
 
     kind: str
@@ -111,6 +135,7 @@ class KindModel:
     code_sha256: str
     persistent_bytes: Formula = field(default_factory=lambda: Formula(()))
     scratch_bytes: Formula = field(default_factory=lambda: Formula(()))
+    stalls: Mapping[str, StallModel] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +184,8 @@ class TaughtPredictor:
         That made it.
     cost_stamps : mapping of str to str
         By core: cost model that its events are of (`instsim.predict.cost_stamp`).
+    memories : mapping of str to str
+        By memory system whose stalls were taught: digest of the table it was made from.
     """
 
     name: str
@@ -168,3 +195,4 @@ class TaughtPredictor:
     kinds: Mapping[str, KindModel]
     instsim_version: str
     cost_stamps: Mapping[str, str] = field(default_factory=dict)
+    memories: Mapping[str, str] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from instsim.errors import PredictorError
 from instsim.isa.instruction import Isa
 from instsim.predict.formula import Formula, Piece
 from instsim.predict.gates import Gate
-from instsim.predict.predictor import ClassRecord, ErrorFound, KindModel, PathModel, TaughtPredictor, Teacher
+from instsim.predict.predictor import ClassRecord, ErrorFound, KindModel, PathModel, StallModel, TaughtPredictor, Teacher
 from instsim.predict.quantities import QUANTITIES, Quantities
 
 __all__ = ["FORMAT_VERSION", "load_predictor", "predictor_from", "predictor_text", "save_predictor"]
@@ -104,6 +104,7 @@ def predictor_text(predictor: TaughtPredictor) -> str:
         "name": predictor.name,
         "instsim": predictor.instsim_version,
         "cost_stamps": dict(predictor.cost_stamps),
+        "memories": dict(predictor.memories),
         "isa": str(predictor.isa),
         "cores": list(predictor.cores),
         "teacher": asdict(predictor.teacher),
@@ -119,12 +120,13 @@ def predictor_text(predictor: TaughtPredictor) -> str:
 def _kind_lines(kind: KindModel, cores: Sequence[str], numbers: Mapping[str, int]) -> list[str]:
     lines = [
         f"{{{_key('kind')}{_json(kind.kind)},",
-        f"{_key('error')}{_json(None if kind.error is None else {name: _number(value) for name, value in asdict(kind.error).items()})},",
+        f"{_key('error')}{_json(_found(kind.error))},",
         f"{_key('domain')}{_json({name: list(span) for name, span in kind.domain.items()})},",
         f"{_key('code_sha256')}{_json(kind.code_sha256)},",
         f"{_key('operands')}{_json({f'{address:#x}': [[key, count] for key, count in keys.items()] for address, keys in kind.operands.items()})},",
         f"{_key('persistent')}{_json(_formula(kind.persistent_bytes))},",
         f"{_key('scratch')}{_json(_formula(kind.scratch_bytes))},",
+        f"{_key('stalls')}{_json({memory: _stalls(stalls) for memory, stalls in sorted(kind.stalls.items())})},",
         f"{_key('paths')}[",
     ]
     for place, path in enumerate(kind.paths):
@@ -151,9 +153,21 @@ def _record(record: ClassRecord, cores: Sequence[str], numbers: Mapping[str, int
     return [[f"{address:x}" for address in record.addresses], _formula(record.formula), events]
 
 
+def _found(error: ErrorFound | None) -> dict[str, float] | None:
+    return None if error is None else {name: _number(value) for name, value in asdict(error).items()}
+
+
+def _stalls(stalls: StallModel) -> dict[str, Any]:
+    paths = [_pieces(pieces) for pieces in stalls.pieces]
+    return {"layers": stalls.layers, "share": _number(stalls.share), "error": _found(stalls.error), "paths": paths}
+
+
 def _formula(formula: Formula) -> list[Any]:
-    pieces = [[list(gate), *([_number(value), term] for value, term in terms)] for gate, terms in formula.pieces]
-    return ["=" if formula.is_exact else "~", *pieces]
+    return ["=" if formula.is_exact else "~", *_pieces(formula.pieces)]
+
+
+def _pieces(pieces: Sequence[Piece]) -> list[Any]:
+    return [[list(gate), *([_number(value), term] for value, term in terms)] for gate, terms in pieces]
 
 
 def _number(value: float) -> float | int:
@@ -198,6 +212,7 @@ class _Reading:
             {kind.kind: kind for kind in kinds},
             _text(document["instsim"]),
             {_text(core): _text(stamp) for core, stamp in document["cost_stamps"].items()},
+            {_text(memory): _text(digest) for memory, digest in document.get("memories", {}).items()},
         )
 
     def _kind(self, kind: Mapping[str, Any]) -> KindModel:
@@ -211,7 +226,15 @@ class _Reading:
             _text(kind["code_sha256"]),
             self._formula(kind["persistent"]),
             self._formula(kind["scratch"]),
+            {_text(memory): self._stalls(stalls, len(kind["paths"])) for memory, stalls in kind.get("stalls", {}).items()},
         )
+
+    def _stalls(self, stalls: Mapping[str, Any], paths: int) -> StallModel:
+        if len(stalls["paths"]) != paths:
+            raise ValueError("stalls are not of the operator's paths")
+        error = stalls["error"]
+        pieces = tuple(self._pieces(path) for path in stalls["paths"])
+        return StallModel(pieces, int(stalls["layers"]), _finite(stalls["share"]), None if error is None else _error(error))
 
     def _path(self, path: Mapping[str, Any]) -> PathModel:
         gates = []
@@ -231,6 +254,9 @@ class _Reading:
 
     def _formula(self, formula: Sequence[Any]) -> Formula:
         mark, *pieces = formula
+        return Formula(self._pieces(pieces), {"=": True, "~": False}[mark])
+
+    def _pieces(self, pieces: Sequence[Any]) -> tuple[Piece, ...]:
         read = []
         for gate, *terms in pieces:
             for literal in gate:
@@ -238,7 +264,7 @@ class _Reading:
             for _, term in terms:
                 self._probe.term(_text(term))
             read.append(Piece(tuple(gate), tuple((_finite(value), term) for value, term in terms)))
-        return Formula(tuple(read), {"=": True, "~": False}[mark])
+        return tuple(read)
 
 
 def _error(error: Mapping[str, Any]) -> ErrorFound:

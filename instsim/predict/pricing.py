@@ -12,7 +12,6 @@ from instsim.cost.core_table import CoreTable, core_names, load_core
 from instsim.errors import UsageError
 from instsim.model.layer import Layer
 from instsim.predict.classes import priced_events
-from instsim.predict.cost_stamp import cost_stamp
 from instsim.predict.formula import Piece, evaluate, scaled
 from instsim.predict.gates import Gate
 from instsim.predict.paths import assign_paths
@@ -65,11 +64,14 @@ def priced_as(predictor: TaughtPredictor, core: CoreTable) -> str | None:
     if core.name in predictor.cores:
         return core.name
     known = set(core_names())
-    stamp = cost_stamp(core)
-    return next((name for name in predictor.cores if name in known and cost_stamp(load_core(name)) == stamp), None)
+    return next((name for name in predictor.cores if name in known and _has_same_rules(load_core(name), core)), None)
 
 
-def price_kind(kind: KindModel, core: CoreTable, events_of: str | None = None) -> PricedKind:
+def _has_same_rules(one: CoreTable, other: CoreTable) -> bool:
+    return one.pipeline == other.pipeline and one.parameter_values == other.parameter_values
+
+
+def price_kind(kind: KindModel, core: CoreTable, memory: str | None = None, *, events_of: str | None = None) -> PricedKind:
     """Price one operator for a core.
 
     Parameters
@@ -78,6 +80,8 @@ def price_kind(kind: KindModel, core: CoreTable, events_of: str | None = None) -
         The operator.
     core : CoreTable
         Whose weights count.
+    memory : str, optional
+        Memory system whose stalls are added, if they were taught; without it memories are ideal.
     events_of : str, optional
         The core whose events its blocks meet, where it is another one with the same rules (`priced_as`).
 
@@ -87,7 +91,8 @@ def price_kind(kind: KindModel, core: CoreTable, events_of: str | None = None) -
         If the predictor does not hold prices for this core, or the core's table lacks an event.
     """
     pieces = []
-    for path in kind.paths:
+    stalls = kind.stalls.get(memory or "")
+    for number, path in enumerate(kind.paths):
         sums: dict[tuple[str, ...], dict[str, float]] = {}
         for record in path.classes:
             events = record.events.get(events_of or core.name)
@@ -101,15 +106,21 @@ def price_kind(kind: KindModel, core: CoreTable, events_of: str | None = None) -
                 raise UsageError(
                     f"the table of {core.name} has no event {error}, which the predictor of {kind.kind} needs", hint="train it again"
                 ) from error
-            for gate, terms in scaled(record.formula.pieces, price):
-                row = sums.setdefault(gate, {})
-                for coefficient, term in terms:
-                    row[term] = row.get(term, 0.0) + coefficient
+            _add(sums, scaled(record.formula.pieces, price))
+        if stalls is not None:
+            _add(sums, stalls.pieces[number])
         pieces.append(tuple(Piece(gate, tuple((value, term) for term, value in row.items() if value)) for gate, row in sums.items()))
     return PricedKind(tuple(path.gates for path in kind.paths), tuple(pieces))
 
 
-def price_predictor(predictor: TaughtPredictor, core: CoreTable) -> Mapping[str, PricedKind]:
-    """Price all operators of a predictor for a core; errors as for `price_kind`."""
+def _add(sums: dict[tuple[str, ...], dict[str, float]], pieces: Sequence[Piece]) -> None:
+    for gate, terms in pieces:
+        row = sums.setdefault(gate, {})
+        for coefficient, term in terms:
+            row[term] = row.get(term, 0.0) + coefficient
+
+
+def price_predictor(predictor: TaughtPredictor, core: CoreTable, memory: str | None = None) -> Mapping[str, PricedKind]:
+    """Price all operators of a predictor for a core; `memory` and errors as for `price_kind`."""
     events_of = priced_as(predictor, core)
-    return {name: price_kind(kind, core, events_of) for name, kind in predictor.kinds.items()}
+    return {name: price_kind(kind, core, memory, events_of=events_of) for name, kind in predictor.kinds.items()}

@@ -57,7 +57,7 @@ def _basis(predictor: Predictor, networks: Sequence[PredictedNetwork]) -> tuple[
         ("compiler", ", ".join(teacher.compilers) or "unknown"),
         *teacher.provenance.items(),
         ("core table", f"{predictor.target.core.name} ({predictor.target.core.digest[:12]})"),
-        ("memory", "ideal: no wait states"),
+        ("memory", predictor.memory_text),
         ("latency", networks[0].latency.source if networks else ""),
     )
 
@@ -196,6 +196,7 @@ def prediction_document(predictor: Predictor, predictions: Predictions) -> dict[
         "board": target.board.name,
         "core": target.core.name,
         "clock_hz": target.clock_hz,
+        "memory": predictor.memory_text,
         "predictor": {
             "name": taught.name,
             "runner": taught.teacher.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -15,6 +16,7 @@ from instsim.session.predictor_checking import PredictorCheck
 
 __all__ = ["check_parts", "formula_parts", "list_parts", "predictor_document", "predictor_parts"]
 
+_NAME = re.compile(r"[A-Z]+")
 _VERDICTS = {"same": "as taught", "differs": "DIFFERS", "absent": "not in the firmware", "untaught": "not in the predictor"}
 
 
@@ -41,6 +43,7 @@ def predictor_parts(taught: TaughtPredictor) -> tuple[Part, ...]:
         ("compiler", ", ".join(teacher.compilers) or "unknown"),
         *teacher.provenance.items(),
         ("priced for", ", ".join(taught.cores)),
+        ("stalls taught", ", ".join(taught.memories) or "none: memory is taken as ideal"),
         ("instsim", taught.instsim_version),
     )
     columns = (
@@ -68,7 +71,29 @@ def predictor_parts(taught: TaughtPredictor) -> tuple[Part, ...]:
                 "Inexact cycles: largest share of a taught layer's cycles in blocks whose counts depend on data or addresses.",
             ),
         ),
+        *(_stalls_table(taught, memory) for memory in taught.memories),
     )
+
+
+def _stalls_table(taught: TaughtPredictor, memory: str) -> Table:
+    columns = (
+        Column("operator", numeric=False, least_width=16),
+        Column("layers"),
+        Column("stalls"),
+        Column("mean error"),
+        Column("95%"),
+        Column("fresh layers", importance=3),
+    )
+    rows = []
+    for name, kind in sorted(taught.kinds.items()):
+        stalls = kind.stalls.get(memory)
+        if stalls is not None and stalls.error is not None:
+            error = stalls.error
+            rows.append(Row((name, str(stalls.layers), f"{stalls.share:.1%}", f"{error.mean:.2%}", f"{error.p95:.2%}", str(error.layers))))
+    notes = (
+        "Stalls: mean share of waiting in the cycles of the taught layers, tiny ones among them. Errors are of cycles with stalls, on fresh layers.",
+    )
+    return Table(f"Stalls of {memory}", columns, tuple(rows), notes=notes)
 
 
 def _row(kind: KindModel) -> Row:
@@ -94,7 +119,7 @@ def formula_parts(kind: KindModel) -> tuple[Part, ...]:
         rows = []
         for record in path.classes:
             text = _formula(record.formula)
-            used |= {name for name in QUANTITIES if name in text}
+            used |= set(_NAME.findall(text)) & set(QUANTITIES)
             rows.append(
                 Row(
                     (
@@ -144,6 +169,10 @@ def predictor_document(taught: TaughtPredictor) -> dict[str, Any]:
                 "inexact_share": max((path.inexact_share for path in kind.paths), default=0.0),
                 "domain": {name: list(span) for name, span in kind.domain.items()},
                 "error": None if kind.error is None else asdict(kind.error),
+                "stalls": {
+                    memory: {"layers": stalls.layers, "share": stalls.share, "error": None if stalls.error is None else asdict(stalls.error)}
+                    for memory, stalls in kind.stalls.items()
+                },
                 "code_sha256": kind.code_sha256,
             }
             for _, kind in sorted(taught.kinds.items())

@@ -24,8 +24,10 @@ __all__ = [
     "Variant",
     "estimated_memory",
     "memory_simulation",
+    "memory_table_text",
     "memory_use_of",
     "memory_warnings",
+    "usual_memory",
 ]
 
 IDEAL_MEMORY = "ideal: no wait states"
@@ -102,6 +104,16 @@ class MemorySimulation:
         )
         return tuple(resolved.system for resolved in self._resolved)
 
+    @property
+    def system(self) -> MemorySystem:
+        """The board's own system, as the firmware set it up last."""
+        return self._resolved[0].system
+
+    @property
+    def setting_values(self) -> dict[str, int]:
+        """What the board's own system was set to, by the table's names."""
+        return {name: setting.value for name, setting in self._resolved[0].settings.items()}
+
     def attach(self, profile: BlockProfile) -> BlockProfile:
         """Return the profile with what is known of its memory systems: settings, warnings, and what their figures rest on."""
         uses = []
@@ -115,7 +127,7 @@ class MemorySimulation:
                     paths=paths,
                     settings=settings,
                     warnings=resolved.warnings,
-                    table=f"{self._table.name} ({resolved.table_digest[:12]})",
+                    table=memory_table_text(self._table.name, resolved),
                     board=self._target.board.name,
                     clock_hz=variant.clock_hz,
                     crossing_basis=self._table.crossing.basis,
@@ -154,6 +166,19 @@ def memory_simulation(
     own = Variant(target.clock_hz, clock_overridden=target.clock_hz != target.board.clock_hz, placement=tuple(placement))
     table = load_memory(target.board.memory_system)
     return MemorySimulation(target, table, [own, *variants], _SAMPLING if chosen == "sampled" else None)
+
+
+def memory_table_text(name: str, resolved: ResolvedMemory) -> str:
+    """Return the table of a memory system as provenance names it."""
+    return f"{name} ({resolved.table_digest[:12]})"
+
+
+def usual_memory(target: Target, request: Request) -> ResolvedMemory | None:
+    """Return the memory system of a board that no firmware sets up otherwise, None for ideal memories; errors as for `memory_simulation`."""
+    if memory_simulation(target, request) is None:
+        return None
+    overridden = target.clock_hz != target.board.clock_hz
+    return load_memory(target.board.memory_system).resolve(target.board, target.clock_hz, {}, clock_overridden=overridden)
 
 
 def _has_system(board: Board) -> bool:

@@ -28,6 +28,7 @@ from instsim.session.calibrated import calibrated
 from instsim.session.choose import Target, choose_target
 from instsim.session.described import described_target
 from instsim.session.estimate import Estimate, EstimatedOperator, Figure, Provenance
+from instsim.session.memories import IDEAL_MEMORY, memory_table_text, usual_memory
 from instsim.session.model_file import read_model_file
 from instsim.session.request import Request
 from instsim.session.settings import Settings, find_settings
@@ -41,8 +42,6 @@ Floats = npt.NDArray[np.float64]
 
 _GRID = 24
 """Operating points at which a calibration is evaluated when there are many networks; between them it is interpolated."""
-
-_IDEAL_MEMORY = "ideal: no wait states"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +276,10 @@ class Predictor:
                 hint=f"it has them for {', '.join(self.taught.cores)}; `instsim predictor train` teaches another",
             )
         self._events_of = events_of
-        self._priced: Mapping[str, PricedKind] = price_predictor(self.taught, self.target.core)
+        usual = usual_memory(self.target, self._request) if self.taught.memories else None
+        self._usual = usual
+        self.memory = usual.system.name if usual is not None and usual.system.name in self.taught.memories else None
+        self._priced: Mapping[str, PricedKind] = price_predictor(self.taught, self.target.core, self.memory)
 
     def predict(self, models: Sequence[Model]) -> Predictions:
         """Predict networks, all at once.
@@ -293,7 +295,7 @@ class Predictor:
             If a file is not a model, is damaged, or leaves a shape open.
         """
         networks = tuple(_network(model) for model in models)
-        costs = cost_networks(self.taught, self._priced, networks)
+        costs = cost_networks(self.taught, self._priced, networks, self.memory)
         latency, energy, warnings = self._figures(costs)
         return Predictions(costs, *latency[:3], *energy[:3], networks, self, warnings, (latency[3], energy[3]))
 
@@ -309,14 +311,28 @@ class Predictor:
         latency = _spread(grid, [estimate.latency for estimate in estimates], costs.cycles, half)
         energy = _spread(grid, [estimate.energy for estimate in estimates], costs.cycles, half)
         said = [warning for estimate in estimates for warning in estimate.warnings]
-        return latency, energy, tuple(dict.fromkeys((*self.target.warnings, *self._remarks(), *said)))
+        return latency, energy, tuple(dict.fromkeys((*self.target.warnings, *self._remarks(costs), *said)))
 
-    def _remarks(self) -> list[str]:
+    @property
+    def memory_text(self) -> str:
+        """What is assumed of the board's memories, in words."""
+        return IDEAL_MEMORY if self.memory is None else f"{self.memory}: stalls as taught"
+
+    def _remarks(self, costs: NetworkCosts) -> list[str]:
         """Return what of the board or the predictor makes figures doubtful."""
         remarks = []
         flashes = [memory.wait_states for memory in self.target.board.memories if memory.kind == "flash"]
         waits = max((flash.count for flash in flashes if flash is not None), default=0)
-        if waits:
+        if self.memory is not None:
+            untaught = sorted({layer.kind for layer in costs.layer_costs.layers if layer.kind in self.taught.kinds} - self._kinds_with_stalls())
+            if untaught:
+                remarks.append(f"memory is taken as ideal for {', '.join(untaught)}: {self.taught.name} was not taught their stalls")
+            if self._usual is not None and self.taught.memories[self.memory] != self._usual.table_digest:
+                remarks.append(
+                    f"the table of the board's memories has changed since {self.taught.name} was taught its stalls; `instsim predictor stalls` "
+                    "teaches them again"
+                )
+        elif waits:
             remarks.append(
                 f"memory is taken as ideal: the flash of {self.target.board.name} has {waits} wait states, so the board is slower, most where "
                 "weights are read once; `instsim estimate runner.elf --model FILE` follows them"
@@ -327,6 +343,9 @@ class Predictor:
                 "`instsim predictor train` teaches it again"
             )
         return remarks
+
+    def _kinds_with_stalls(self) -> set[str]:
+        return {name for name, kind in self.taught.kinds.items() if self.memory in kind.stalls}
 
     def nominal(self, cycles: float) -> Estimate:
         """Return the estimate of a network of so many cycles, as tables have it."""
@@ -349,7 +368,7 @@ class Predictor:
                 clock_hz,
                 prior.supply_v,
                 target.clock_source,
-                _IDEAL_MEMORY,
+                IDEAL_MEMORY if self._usual is None or self.memory is None else memory_table_text(self.target.board.memory_system, self._usual),
                 {},
             ),
             cycles=cycles,

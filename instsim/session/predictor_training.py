@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context
@@ -30,7 +30,7 @@ from instsim.session.swapping import make_runner
 from instsim.swap.facts import RunnerFacts
 from instsim.swap.runner import ModelRunner
 
-__all__ = ["LayerTeacher", "TrainingOptions", "train_predictor"]
+__all__ = ["LayerTeacher", "TrainingOptions", "chained_layer", "train_predictor"]
 
 _CHAINED = (
     Layer("RESHAPE", channels=8, out_channels=8),
@@ -38,7 +38,7 @@ _CHAINED = (
     Layer("FULLY_CONNECTED", channels=8, out_channels=8),
     Layer("CONV_2D", channels=8, out_channels=8),
 )
-"""Layers that may follow themselves, the cheapest first: models of many of them teach the interpreter's own work."""
+"""Layers that may follow themselves, the cheapest first."""
 
 _NAME = "{} layers taught, mean error on fresh ones {:.2%}"
 
@@ -77,6 +77,11 @@ class TrainingOptions:
     on_kind: Callable[[int, int, str], None] | None = None
 
 
+def chained_layer(operators: Collection[str]) -> Layer | None:
+    """Return the cheapest layer that may follow itself, of operators that a firmware has: models of many teach the interpreter's own work."""
+    return next((layer for layer in _CHAINED if layer.kind in operators), None)
+
+
 class LayerTeacher:
     """Runs single layers in a firmware.
 
@@ -88,7 +93,7 @@ class LayerTeacher:
 
     def __init__(self, runner: ModelRunner) -> None:
         self._runner = runner
-        self._chained = next((layer for layer in _CHAINED if layer.kind in runner.facts.operators), None)
+        self._chained = chained_layer(runner.facts.operators)
 
     def run(self, layer: Layer, seed: int) -> Sample | None:
         """Return what a layer executed, None if the runner refuses it."""

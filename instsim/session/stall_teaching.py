@@ -1,0 +1,193 @@
+"""Teaching a predictor what a board's memories add: layers run in the firmware that taught it, with the memories followed."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from instsim.cost import CostModel
+from instsim.dynamics.memory_system import Access, MemorySystem
+from instsim.errors import ModelError, RunError, SwapError, UsageError
+from instsim.image import FirmwareImage, load_image
+from instsim.model.layer import PARAMETRIC_KINDS, Layer
+from instsim.model.layer_models import layers_tflite
+from instsim.predict.predictor import DISPATCH, KindModel, StallModel, TaughtPredictor
+from instsim.predict.pricing import PricedKind, price_kind
+from instsim.predict.sampling import draw_layer
+from instsim.predict.stall_fitting import LayerStalls, fit_stalls
+from instsim.predict.training import error_found
+from instsim.session.choose import Target, choose_target
+from instsim.session.memories import MemorySimulation, memory_use_of, usual_memory
+from instsim.session.predictor_training import chained_layer
+from instsim.session.request import Request
+from instsim.session.settings import find_settings
+from instsim.session.swapping import make_runner
+
+__all__ = ["StallOptions", "teach_stalls"]
+
+_TOGETHER = 20
+"""Layers in one model, each with an input of its own: a machine that follows memories is new for each model, which takes longer than a layer."""
+
+_MOST_DISPATCHED = 16
+
+
+@dataclass(frozen=True)
+class StallOptions:
+    """How to teach stalls.
+
+    Attributes
+    ----------
+    kinds : tuple of str
+        Operators; empty for all that the predictor and the firmware have.
+    layers, tested : int
+        Layers of an operator to learn from (twice as many of those with weights), and fresh ones to find the error with.
+    on_kind : callable or None
+        ``on_kind(done, total, text)`` behind each operator.
+    """
+
+    kinds: tuple[str, ...] = ()
+    layers: int = 200
+    tested: int = 60
+    on_kind: Callable[[int, int, str], None] | None = None
+
+
+def teach_stalls(taught: TaughtPredictor, firmware: str | Path | FirmwareImage, request: Request, options: StallOptions) -> TaughtPredictor:
+    """Return a predictor that knows what the memories of a board add, beside what it knew.
+
+    Parameters
+    ----------
+    taught : TaughtPredictor
+        The predictor.
+    firmware : str, Path or FirmwareImage
+        The very image that taught it.
+    request : Request
+        Board and clock.
+    options : StallOptions
+        Operators and budget.
+
+    Raises
+    ------
+    UsageError
+        If the image is another one, the board has no memory system, the predictor has no prices for its core, or the firmware sets the memories up
+        otherwise than usual.
+    SwapError
+        If the firmware cannot run other models.
+    """
+    image = firmware if isinstance(firmware, FirmwareImage) else load_image(firmware, base=request.base)
+    if image.sha256 != taught.teacher.sha256:
+        raise UsageError(f"{image.name} is not the image that taught {taught.name}", hint="`instsim predictor train` teaches another predictor on it")
+    target = choose_target(image, request, find_settings(request.settings_folder))
+    if target.core.name not in taught.cores:
+        raise UsageError(f"the predictor {taught.name} has no prices for {target.core.name}", hint=f"it has them for {', '.join(taught.cores)}")
+    usual = usual_memory(target, request)
+    if usual is None:
+        raise UsageError(f"the memories of {target.board.name} are ideal", hint="name a board with a memory system, and leave out --memory ideal")
+    teaching = _Teaching(image, target, request)
+    known = [kind for kind in taught.kinds if kind == DISPATCH or kind in teaching.operators]
+    missing = [kind for kind in options.kinds if kind not in known]
+    if missing:
+        raise UsageError(f"{taught.name} or {image.name} has no {', '.join(missing)}", hint=f"both have {', '.join(known)}")
+    kinds = dict(taught.kinds)
+    wanted = (*options.kinds, DISPATCH) if options.kinds else tuple(known)
+    for done, name in enumerate(wanted, 1):
+        stalls = teaching.kind(kinds[name], options)
+        if stalls is not None:
+            kinds[name] = replace(kinds[name], stalls={**kinds[name].stalls, usual.system.name: stalls})
+        if options.on_kind is not None:
+            options.on_kind(done, len(wanted), f"{name}: {_said(stalls)}")
+    return replace(taught, kinds=kinds, memories={**taught.memories, usual.system.name: usual.table_digest})
+
+
+def _said(stalls: StallModel | None) -> str:
+    if stalls is None or stalls.error is None:
+        return "the firmware took none of its layers"
+    return f"{stalls.layers} layers, {stalls.share:.1%} of their cycles stalls, mean error on fresh ones {stalls.error.mean:.2%}"
+
+
+class _Teaching:
+    def __init__(self, image: FirmwareImage, target: Target, request: Request) -> None:
+        self._target, self._request = target, request
+        self._simulations: list[MemorySimulation] = []
+        self._runner = make_runner(image, target, request, on_memory=self._simulations.append)
+        self._costs = CostModel(target.core)
+        self._chained = chained_layer(self._runner.facts.operators)
+
+    @property
+    def operators(self) -> Sequence[str]:
+        return tuple(self._runner.facts.operators)
+
+    def kind(self, kind: KindModel, options: StallOptions) -> StallModel | None:
+        """Teach one operator; None if none of its layers ran."""
+        generator = np.random.default_rng(zlib.crc32(kind.kind.encode()) + 2)
+        learnt = options.layers * (2 if kind.kind in PARAMETRIC_KINDS else 1)
+        runs = self._dispatched() if kind.kind == DISPATCH else self._drawn(kind.kind, generator, learnt)
+        fresh = runs if kind.kind == DISPATCH else self._drawn(kind.kind, generator, options.tested)
+        if not runs or not fresh:
+            return None
+        model = fit_stalls(kind, self._target.core, runs, _data_caches(self._simulations[-1].system))
+        name = self._simulations[-1].system.name
+        priced = price_kind(replace(kind, stalls={name: model}), self._target.core, name)
+        return replace(model, error=error_found(_errors(priced, fresh)))
+
+    def _drawn(self, kind: str, generator: np.random.Generator, count: int) -> list[LayerStalls]:
+        found: list[LayerStalls] = []
+        for start in range(0, count, _TOGETHER):
+            drawn = [draw_layer(kind, generator) for _ in range(min(_TOGETHER, count - start))]
+            found += self._run([layer._replace(inputs=(-1,) * layer.operands) for layer in drawn], start)
+        return found
+
+    def _dispatched(self) -> list[LayerStalls]:
+        found = []
+        for count in range(1, _MOST_DISPATCHED + 1) if self._chained is not None else ():
+            assert self._chained is not None
+            rows = self._rows([self._chained] * count, count)
+            if rows is not None:
+                found.append(LayerStalls(Layer(DISPATCH, height=count), *rows[0]))
+        return found
+
+    def _run(self, layers: list[Layer], seed: int) -> list[LayerStalls]:
+        """Run layers in one model; where the firmware refuses it, in smaller ones."""
+        rows = self._rows(layers, seed)
+        if rows is not None:
+            return [LayerStalls(layer._replace(inputs=()), *row) for layer, row in zip(layers, rows[1:], strict=True)]
+        if len(layers) == 1:
+            return []
+        half = len(layers) // 2
+        return [*self._run(layers[:half], seed), *self._run(layers[half:], seed)]
+
+    def _rows(self, layers: list[Layer], seed: int) -> list[tuple[float, float]] | None:
+        """Return cycles and stalls of dispatch and of each layer; None if the firmware refuses the model."""
+        try:
+            result = self._runner.run(layers_tflite(layers, seed), seed=seed)
+        except (SwapError, RunError, ModelError):
+            return None
+        profile = self._simulations[-1].attach(result.profile)
+        usual = usual_memory(self._target, self._request)
+        assert usual is not None
+        if self._simulations[-1].setting_values != {name: setting.value for name, setting in usual.settings.items()}:
+            raise UsageError(
+                f"the firmware sets up the memories of {self._target.board.name} otherwise than usual, which predictions take for granted",
+                hint="`instsim estimate FIRMWARE --model MODEL` follows them as they are set up",
+            )
+        use = memory_use_of(profile, self._target)
+        ideal = self._costs.price(profile).cycles.sum(axis=1)
+        followed = self._costs.price(profile, memory=use).cycles.sum(axis=1)
+        rows = [(float(ideal[0]), float(followed[0] - ideal[0]))] * (1 + len(layers))
+        for number, kernel in enumerate(profile.kernels, 1):
+            rows[1 + kernel.index] = (float(ideal[number]), float(followed[number] - ideal[number]))
+        return rows
+
+
+def _data_caches(system: MemorySystem) -> tuple[int, ...]:
+    """Return the sizes of the caches that reads go through."""
+    names = {path.cache for path in system.paths if path.access is Access.READ}
+    return tuple(sorted({cache.size_bytes for cache in system.caches if cache.name in names}))
+
+
+def _errors(priced: PricedKind, fresh: Sequence[LayerStalls]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    true = np.array([run.cycles + run.stalls for run in fresh])
+    return np.asarray(priced.cycles([run.layer for run in fresh]) / true - 1.0)
