@@ -4,19 +4,20 @@ Usage::
 
     python tools/reprice_predictor.py PREDICTOR RUNNER BOARD -o FILE
 
-RUNNER must be the image that taught it. Errors on fresh layers are found anew.
+RUNNER must be the image that taught it. Only cores whose cost model has changed since are priced anew; their errors on fresh layers are printed.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from instsim.cost import list_cores
+from instsim.cost import load_core
 from instsim.errors import UsageError
 from instsim.image import load_image
 from instsim.model.layer import Layer
@@ -48,6 +49,18 @@ def _samples(teacher: LayerTeacher, kind: str, count: int, seed: int) -> list[Sa
     return found
 
 
+def _with_todays_events(old: KindModel, new: KindModel, stale: Collection[str]) -> KindModel:
+    """Return an operator with the events of stale cores from its new model, and all others as they were."""
+    paths = []
+    for old_path, new_path in zip(old.paths, new.paths, strict=True):
+        classes = [
+            replace(record, events={core: other.events[core] if core in stale else events for core, events in record.events.items()})
+            for record, other in zip(old_path.classes, new_path.classes, strict=True)
+        ]
+        paths.append(replace(old_path, classes=tuple(classes)))
+    return replace(old, paths=tuple(paths))
+
+
 def main() -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -62,25 +75,28 @@ def main() -> int:
     image = load_image(arguments.runner)
     if image.sha256 != taught.teacher.sha256:
         raise UsageError(f"{arguments.runner} is not the image that taught {taught.name}")
+    stale = [core for core in map(load_core, taught.cores) if taught.cost_stamps.get(core.name) != cost_stamp(core)]
+    if not stale:
+        print(f"{taught.name} has the events of today's cost models")
+        return 0
+    print(f"{taught.name}: {', '.join(core.name for core in stale)}", flush=True)
     request = Request(board=arguments.board, force=True)
-    target = choose_target(image, request, Settings())
-    teacher = LayerTeacher(make_runner(image, target, request))
-    cores = [target.core, *(core for core in list_cores() if core.isa is target.core.isa and core.name != target.core.name)]
+    teacher = LayerTeacher(make_runner(image, choose_target(image, request, Settings()), request))
     kinds: dict[str, KindModel] = {}
     for name, kind in taught.kinds.items():
-        new = reprice_kind(kind, taught.isa, _samples(teacher, name, 20 if name == DISPATCH else arguments.layers, 1_000), cores)
+        samples = _samples(teacher, name, 20 if name == DISPATCH else arguments.layers, 1_000)
+        new = _with_todays_events(kind, reprice_kind(kind, taught.isa, samples, stale), {core.name for core in stale})
         fresh = _samples(teacher, name, arguments.fresh, 50_000)
-        classes = count_classes(join_samples(taught.isa, fresh), cores[:1])
-        true = classes.counts @ classes.prices(cores[0])
-        kinds[name] = replace(new, error=error_found(price_kind(new, cores[0]).cycles([sample.layer for sample in fresh]) / true - 1.0))
-        print(name, kinds[name].error, flush=True)
-    priced = [
-        core.name for core in cores if all(core.name in record.events for kind in kinds.values() for path in kind.paths for record in path.classes)
-    ]
-    save_predictor(
-        replace(taught, kinds=kinds, cores=tuple(priced), cost_stamps={core.name: cost_stamp(core) for core in cores if core.name in priced}),
-        arguments.output,
-    )
+        for core in stale:
+            classes = count_classes(join_samples(taught.isa, fresh), [core])
+            true = classes.counts @ classes.prices(core)
+            found = error_found(price_kind(new, core).cycles([sample.layer for sample in fresh]) / true - 1.0)
+            print(name, core.name, found, flush=True)
+            if core.name == taught.cores[0]:
+                new = replace(new, error=found)
+        kinds[name] = new
+    stamps = {core: cost_stamp(load_core(core)) for core in taught.cores}
+    save_predictor(replace(taught, kinds=kinds, cost_stamps=stamps), arguments.output)
     return 0
 
 

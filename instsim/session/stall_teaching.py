@@ -33,6 +33,8 @@ _TOGETHER = 20
 """Layers in one model, each with an input of its own: a machine that follows memories is new for each model, which takes longer than a layer."""
 
 _MOST_DISPATCHED = 16
+_FEWEST_MACS = 3_000
+"""Layers with fewer wait for their code to come in, most of all; networks are made of larger ones."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class _Teaching:
     def _drawn(self, kind: str, generator: np.random.Generator, count: int) -> list[LayerStalls]:
         found: list[LayerStalls] = []
         for start in range(0, count, _TOGETHER):
-            drawn = [draw_layer(kind, generator) for _ in range(min(_TOGETHER, count - start))]
+            drawn = [_draw(kind, generator) for _ in range(min(_TOGETHER, count - start))]
             found += self._run([layer._replace(inputs=(-1,) * layer.operands) for layer in drawn], start)
         return found
 
@@ -180,6 +182,13 @@ class _Teaching:
         for number, kernel in enumerate(profile.kernels, 1):
             rows[1 + kernel.index] = (float(ideal[number]), float(followed[number] - ideal[number]))
         return rows
+
+
+def _draw(kind: str, generator: np.random.Generator) -> Layer:
+    while True:
+        layer = draw_layer(kind, generator)
+        if not layer.macs or layer.macs >= _FEWEST_MACS:
+            return layer
 
 
 def _data_caches(system: MemorySystem) -> tuple[int, ...]:

@@ -1,0 +1,92 @@
+"""Stalls taught on the bundled firmware, and predictions with them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from instsim.errors import UsageError
+from instsim.model.layer import Layer
+from instsim.model.layer_models import layers_tflite
+from instsim.predict.predictor_file import load_predictor, predictor_text, save_predictor
+from instsim.predict.training import TrainingPlan
+from instsim.resources import firmware_elf
+from instsim.session.facade import estimate
+from instsim.session.predicting import Predictor
+from instsim.session.predictor_training import TrainingOptions, train_predictor
+from instsim.session.request import Request
+from instsim.session.stall_teaching import StallOptions, teach_stalls
+
+BOARD = Request(board="nucleo-l4r5zi")
+IMAGE = firmware_elf() / "elf" / "dispatch-s28-cortex-m4.elf"
+SYSTEM = "stm32l4 at 120 MHz, 5 wait states"
+NETWORK = [Layer("FULLY_CONNECTED", channels=200, out_channels=60, activation=1), Layer("FULLY_CONNECTED", channels=60, out_channels=40)]
+
+
+@pytest.fixture(scope="module")
+def ideal():
+    plan = TrainingPlan(first=40, repeats=8, step=20, most=80, tested=10)
+    return train_predictor(IMAGE, BOARD, TrainingOptions("own", kinds=("FULLY_CONNECTED", "RESHAPE"), plan=plan, processes=1))
+
+
+@pytest.fixture(scope="module")
+def taught(ideal):
+    return teach_stalls(ideal, IMAGE, BOARD, StallOptions(kinds=("FULLY_CONNECTED",), layers=60, tested=20))
+
+
+def test_a_network_is_predicted_with_what_its_board_waits(ideal, taught, tmp_path):
+    model = tmp_path / "network.tflite"
+    model.write_bytes(layers_tflite(NETWORK, 3))
+    true = estimate(IMAGE, replace(BOARD, model=str(model)))
+    without, with_ = (Predictor(predictor, BOARD).predict([NETWORK])[0] for predictor in (ideal, taught))
+    assert abs(without.cycles / true.cycles - 1) > 0.1
+    assert abs(with_.cycles / true.cycles - 1) < 0.05
+    assert any("taken as ideal: the flash" in warning for warning in without.warnings)
+    assert not any("ideal" in warning for warning in with_.warnings)
+    assert with_.latency.low < with_.latency.value < with_.latency.high
+
+
+def test_ideal_memory_and_other_clocks_have_no_stalls(ideal, taught):
+    for request in (replace(BOARD, memory="ideal"), replace(BOARD, clock_hz=80e6), replace(BOARD, board="generic-cortex-m4")):
+        predictor = Predictor(taught, request)
+        assert predictor.memory is None
+        assert predictor.predict([NETWORK]).cycles == pytest.approx(Predictor(ideal, request).predict([NETWORK]).cycles)
+    assert Predictor(taught, BOARD).memory == SYSTEM
+
+
+def test_operators_whose_stalls_were_not_taught_are_named(taught):
+    (network,) = Predictor(taught, BOARD).predict([[*NETWORK, Layer("RESHAPE", channels=40, out_channels=40)]])
+    assert any("taken as ideal for RESHAPE" in warning for warning in network.warnings)
+
+
+def test_a_memory_table_of_another_day_is_said(taught):
+    old = replace(taught, memories={SYSTEM: "0" * 64})
+    (network,) = Predictor(old, BOARD).predict([NETWORK])
+    assert any("memories has changed" in warning for warning in network.warnings)
+
+
+def test_the_error_with_stalls_is_known_and_kept_in_the_file(taught, tmp_path):
+    error = taught.kinds["FULLY_CONNECTED"].stalls[SYSTEM].error
+    assert error.layers == 20
+    assert 0 < error.mean < 0.2
+    save_predictor(taught, tmp_path / "a.predictor")
+    again = load_predictor(tmp_path / "a.predictor")
+    assert predictor_text(again) == predictor_text(taught)
+    assert Predictor(again, BOARD).predict([NETWORK]).cycles == pytest.approx(Predictor(taught, BOARD).predict([NETWORK]).cycles, rel=1e-5)
+
+
+def test_what_cannot_be_taught_is_refused(ideal):
+    other = firmware_elf() / "elf" / "dispatch-s28-stripped-cortex-m4.elf"
+    with pytest.raises(UsageError, match="not the image"):
+        teach_stalls(ideal, other, BOARD, StallOptions())
+    with pytest.raises(UsageError, match="are ideal"):
+        teach_stalls(ideal, IMAGE, replace(BOARD, memory="ideal"), StallOptions())
+    with pytest.raises(UsageError, match="TANH"):
+        teach_stalls(ideal, IMAGE, BOARD, StallOptions(kinds=("TANH",)))
+
+
+def test_many_networks_and_one_have_the_same_stalls(taught):
+    networks = [[NETWORK[0]._replace(out_channels=count)] for count in range(1, 60)]
+    predictor = Predictor(taught, BOARD)
+    alone = [predictor.predict([network]).cycles[0] for network in networks[::20]]
+    assert np.allclose(predictor.predict(networks).cycles[::20], alone)
