@@ -4,26 +4,27 @@ Usage::
 
     python tools/reprice_predictor.py PREDICTOR RUNNER BOARD -o FILE
 
-RUNNER must be the image that taught it. Only cores whose cost model has changed since are priced anew; their errors on fresh layers are printed.
+RUNNER must be the image that taught it. Only cores whose cost model has changed since are priced anew. A change that does not touch these kernels
+leaves their events as they were: of events old and new, those with the smaller error on fresh layers are kept.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from instsim.cost import load_core
+from instsim.cost import CoreTable, load_core
 from instsim.errors import UsageError
 from instsim.image import load_image
 from instsim.model.layer import Layer
 from instsim.predict.classes import count_classes
 from instsim.predict.cost_stamp import cost_stamp
-from instsim.predict.predictor import DISPATCH, KindModel
+from instsim.predict.predictor import DISPATCH, ErrorFound, KindModel, TaughtPredictor
 from instsim.predict.predictor_file import save_predictor
 from instsim.predict.pricing import price_kind
 from instsim.predict.repricing import reprice_kind
@@ -49,12 +50,18 @@ def _samples(teacher: LayerTeacher, kind: str, count: int, seed: int) -> list[Sa
     return found
 
 
-def _with_todays_events(old: KindModel, new: KindModel, stale: Collection[str]) -> KindModel:
-    """Return an operator with the events of stale cores from its new model, and all others as they were."""
+def _error(kind: KindModel, core: CoreTable, taught: TaughtPredictor, fresh: Sequence[Sample]) -> ErrorFound:
+    classes = count_classes(join_samples(taught.isa, fresh), [core])
+    predicted = price_kind(kind, core).cycles([sample.layer for sample in fresh])
+    return error_found(predicted / (classes.counts @ classes.prices(core)) - 1.0)
+
+
+def _with_todays_events(old: KindModel, new: KindModel, core: str) -> KindModel:
+    """Return an operator with the events of one core from its new model, and all others as they were."""
     paths = []
     for old_path, new_path in zip(old.paths, new.paths, strict=True):
         classes = [
-            replace(record, events={core: other.events[core] if core in stale else events for core, events in record.events.items()})
+            replace(record, events={**record.events, core: other.events[core]})
             for record, other in zip(old_path.classes, new_path.classes, strict=True)
         ]
         paths.append(replace(old_path, classes=tuple(classes)))
@@ -85,16 +92,16 @@ def main() -> int:
     kinds: dict[str, KindModel] = {}
     for name, kind in taught.kinds.items():
         samples = _samples(teacher, name, 20 if name == DISPATCH else arguments.layers, 1_000)
-        new = _with_todays_events(kind, reprice_kind(kind, taught.isa, samples, stale), {core.name for core in stale})
+        repriced = reprice_kind(kind, taught.isa, samples, stale)
         fresh = _samples(teacher, name, arguments.fresh, 50_000)
+        kinds[name] = kind
         for core in stale:
-            classes = count_classes(join_samples(taught.isa, fresh), [core])
-            true = classes.counts @ classes.prices(core)
-            found = error_found(price_kind(new, core).cycles([sample.layer for sample in fresh]) / true - 1.0)
-            print(name, core.name, found, flush=True)
+            kept, new = (_error(candidate, core, taught, fresh) for candidate in (kind, repriced))
+            if new.mean < kept.mean:
+                kinds[name] = _with_todays_events(kinds[name], repriced, core.name)
+            print(f"{name} {core.name}: {kept.mean:.2%} as it was, {new.mean:.2%} with today's events", flush=True)
             if core.name == taught.cores[0]:
-                new = replace(new, error=found)
-        kinds[name] = new
+                kinds[name] = replace(kinds[name], error=min(kept, new, key=lambda error: error.mean))
     stamps = {core: cost_stamp(load_core(core)) for core in taught.cores}
     save_predictor(replace(taught, kinds=kinds, cost_stamps=stamps), arguments.output)
     return 0

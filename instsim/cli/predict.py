@@ -19,6 +19,11 @@ __all__ = ["command"]
     "--predictor", "name", type=Name(), metavar="FILE", help="File of `instsim predictor train`, or the name of one that comes with instsim."
 )
 @click.option("--descriptor", type=Name(), metavar="FILE", help="Device descriptor of `instsim characterize`: the core of a board that has no table.")
+@click.option(
+    "--memory",
+    type=click.Choice(["exact", "ideal"]),
+    help="Add what the board's memories cost, where the predictor was taught it, or take them as ideal. Default: the former.",
+)
 @calibration_options
 @click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True, help="Of the report.")
 @output_option

@@ -59,8 +59,9 @@ def reprice_kind(kind: KindModel, isa: Isa, samples: Sequence[Sample], cores: Se
             continue
         met = charge_executions(profile, matrix)
         owners: dict[tuple[int, int, int], int] = {}
+        whens, blocks = matrix.met_as
         for when, block, event, count, address in zip(
-            matrix.when.tolist(), matrix.block.tolist(), matrix.event.tolist(), matrix.count.tolist(), matrix.address.tolist(), strict=True
+            whens.tolist(), blocks.tolist(), matrix.event.tolist(), matrix.count.tolist(), matrix.address.tolist(), strict=True
         ):
             name = matrix.events[event]
             if name.removeprefix(CLASS_PREFIX) in DIVIDES and address in recorded:

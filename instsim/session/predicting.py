@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from instsim import __version__
-from instsim.cost import energy_interval
+from instsim.cost import energy_interval, load_core
 from instsim.errors import ModelError, UsageError
 from instsim.model.layer import Layer, LayerNetwork, chain
 from instsim.model.layer_reading import read_layers
@@ -276,7 +276,9 @@ class Predictor:
                 hint=f"it has them for {', '.join(self.taught.cores)}; `instsim predictor train` teaches another",
             )
         self._events_of = events_of
-        usual = usual_memory(self.target, self._request) if self.taught.memories else None
+        # What was taught is what this core waits: another with its events, or one described by measurements, may wait otherwise.
+        is_taught = bool(self.taught.memories) and events_of == self.target.core.name
+        usual = usual_memory(self.target, self._request) if is_taught else None
         self._usual = usual
         self.memory = usual.system.name if usual is not None and usual.system.name in self.taught.memories else None
         self._priced: Mapping[str, PricedKind] = price_predictor(self.taught, self.target.core, self.memory)
@@ -337,7 +339,13 @@ class Predictor:
                 f"memory is taken as ideal: the flash of {self.target.board.name} has {waits} wait states, so the board is slower, most where "
                 "weights are read once; `instsim estimate runner.elf --model FILE` follows them"
             )
-        if self.taught.cost_stamps.get(self._events_of) != cost_stamp(self.target.core):
+        elif self.target.board.memory_system:
+            remarks.append(
+                f"memory is taken as ideal: {self.target.board.name} reads its flash through a cache, so the board is slower; "
+                "`instsim estimate runner.elf --model FILE` follows it"
+            )
+        core = self.target.core if self._events_of == self.target.core.name else load_core(self._events_of)
+        if self.taught.cost_stamps.get(core.name) != cost_stamp(core):
             remarks.append(
                 f"cost models have changed since {self.taught.name} was taught: its cycles may be some percent off; "
                 "`instsim predictor train` teaches it again"

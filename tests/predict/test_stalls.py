@@ -75,7 +75,7 @@ def test_a_path_that_was_hardly_run_takes_the_share_of_its_cycles():
     model = fit_stalls(KIND, CORE, runs, [CACHE_BYTES])
     share = sum(run.stalls for run in runs) / sum(run.cycles for run in runs)
     (piece,) = model.pieces[0]
-    assert dict((term, value) for value, term in piece.terms)["P*OC*C"] == pytest.approx(share * price_kind(KIND, CORE).pieces[0][0].terms[0][0])
+    assert {term: value for value, term in piece.terms}["P*OC*C"] == pytest.approx(share * price_kind(KIND, CORE).pieces[0][0].terms[0][0])
 
 
 def test_without_a_memory_that_was_taught_nothing_is_added():

@@ -54,6 +54,11 @@ def test_ideal_memory_and_other_clocks_have_no_stalls(ideal, taught):
     assert Predictor(taught, BOARD).memory == SYSTEM
 
 
+def test_a_board_with_a_cache_and_no_wait_states_is_flagged_as_well():
+    (network,) = Predictor("tflm-reference-cortex-m0plus", Request(board="rpi-pico")).predict([NETWORK])
+    assert any("through a cache" in warning for warning in network.warnings)
+
+
 def test_operators_whose_stalls_were_not_taught_are_named(taught):
     (network,) = Predictor(taught, BOARD).predict([[*NETWORK, Layer("RESHAPE", channels=40, out_channels=40)]])
     assert any("taken as ideal for RESHAPE" in warning for warning in network.warnings)
