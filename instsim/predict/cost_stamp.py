@@ -7,6 +7,7 @@ when its source is only written in another way.
 from __future__ import annotations
 
 import hashlib
+from itertools import pairwise
 
 import numpy as np
 
@@ -59,7 +60,7 @@ def _blocks(isa: Isa, image: FirmwareImage) -> BlockProfile:
         code = image.read(function.address, function.size) or b""
         offsets = [*instruction_offsets(isa, code), len(code)]
         start = 0
-        for place, end in zip(offsets, offsets[1:], strict=False):
+        for place, end in pairwise(offsets):
             if ends_in_transfer(isa, code[place:end]) or end == len(code):
                 starts.append(function.address + start)
                 codes.append(code[start:end])
