@@ -162,15 +162,20 @@ def run_trials(energy_rows: Sequence[Row], image_rows: Sequence[Row]) -> list[Tr
     def latency(title: str, runs: str, rows: Sequence[Row], keys: Sequence[str], split: Callable[[list[Observation]], Split]) -> Trials:
         return _trials(f"latency, {title}", runs, _gather(rows, keys, latency_spread, "latency", split))
 
+    def of_any_size(*sizes: int) -> Callable[[list[Observation]], Split]:
+        return lambda runs: itertools.chain.from_iterable(_subsets(size, runs) for size in sizes)
+
     new_firmware = "firmware the board was not calibrated with"
     flash = "networks whose weights are read once from flash left out"
     return [
         *(energy("other networks of the set-up", str(size), energy_rows, setup, partial(_subsets, size)) for size in (1, 2)),
+        energy("other networks of the set-up", "1-2", energy_rows, setup, of_any_size(1, 2)),
         *(energy("the same without accelerators", str(size), scalar, setup, partial(_subsets, size)) for size in (1, 2)),
         *(energy("runs of a board drawn from all its firmwares", str(size), named, board, partial(_draws, size)) for size in (3, 5, 8)),
         energy(f"{new_firmware}, from one other", "2-3", named, board, _pairs_of_families),
         energy(f"{new_firmware}, from all others", "2-15", named, board, _families),
         *(latency("other networks of the set-up", str(size), images, family, partial(_subsets, size)) for size in (1, 2, 3)),
+        latency("other networks of the set-up", "1-3", images, family, of_any_size(1, 2, 3)),
         latency(new_firmware, "2-7", images, ("board",), _families),
         *(latency(f"other networks, {flash}", str(size), without, family, partial(_subsets, size)) for size in (1, 2)),
     ]
