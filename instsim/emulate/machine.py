@@ -125,7 +125,7 @@ class Machine:
         self.initial_sp: int | None = None
         self.refused_kind = ""
         self.idle_ticks = 0
-        self.on_wake: Callable[[], None] = lambda: None
+        self.on_wake: Callable[[int], None] = lambda _slept_ticks: None
         self._counter_read_at: int | None = None
         self.csr_reads = 0
         vector_table = image.vector_table if image.vector_table is not None else 0
@@ -377,7 +377,7 @@ class Machine:
 
     def _sleep(self, limit: int) -> None:
         """Let time pass from event to event until the core wakes up, or nothing can wake it."""
-        counters, events = self.counters, self.events
+        counters, events, idle_before = self.counters, self.events, self.idle_ticks
         self.now_cycles()
         while not self.processor.wakes():
             at = events.next_ticks
@@ -391,10 +391,11 @@ class Machine:
                 self.idle_ticks += idle
             if at > limit:
                 self._stop = Stop(StopReason.BUDGET, self._pc, backtrace=self.backtrace())
+                self.on_wake(self.idle_ticks - idle_before)
                 return
             events.fire_due(counters.ticks)
         self.processor.wake_up(self._pc)
-        self.on_wake()
+        self.on_wake(self.idle_ticks - idle_before)
 
     def stack_top(self) -> int | None:
         """Return the initial stack pointer, running start-up code block by block until it has set one; None if it does not soon."""

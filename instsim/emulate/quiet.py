@@ -9,12 +9,12 @@ from instsim.emulate.stops import Stop, StopReason
 __all__ = ["QuietWatch"]
 
 _STRETCH_S = 1.0
-_STRETCHES = 5
+_STRETCHES = 10
 _LEAST_IDLE = 0.5
 
 
 class QuietWatch:
-    """Stops a machine on which nothing new has happened for five seconds of its time.
+    """Stops a machine on which nothing new has happened for ten seconds of its time.
 
     In each of these seconds the core slept for half of the time or more, ran no code that had not run before, and printed nothing: an RTOS with
     all threads waiting, a sketch that waits for its host. A program that computes for long does not sleep, and one that pauses goes on sooner.
@@ -37,7 +37,7 @@ class QuietWatch:
         printed = len(machine.semihosting.text) + sum(map(len, machine.devices.around.wire.sent.values()))
         return machine.counters.ticks, machine.idle_ticks, len(machine.counters.addresses), printed
 
-    def _look(self) -> None:
+    def _look(self, slept_ticks: int) -> None:
         machine = self._machine
         started, idle_then, *then = self._last
         passed = machine.counters.ticks - started
@@ -46,7 +46,7 @@ class QuietWatch:
         self._last = _, idle_now, *now = self._state()
         is_quiet = then == now and idle_now - idle_then >= _LEAST_IDLE * passed
         # A single long sleep counts for as many stretches as it holds.
-        self._quiet = self._quiet + passed // self._stretch_ticks if is_quiet else 0
+        self._quiet = self._quiet + passed // self._stretch_ticks if is_quiet else slept_ticks // self._stretch_ticks
         if self._quiet >= _STRETCHES:
             message = f"for {_STRETCHES * _STRETCH_S:.0f} s of its time it has slept, run no new code between, and printed nothing"
             machine.stop(Stop(StopReason.IDLE, machine.next_pc, message, machine.backtrace()))

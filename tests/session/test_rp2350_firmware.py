@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,20 @@ def test_firmware_finds_rom_functions_and_coprocessors(core: str, board: str, pr
     assert ran.run.output == printed
     assert ran.run.stop_reason == "exit"
     assert any("get_sys_info" in warning for warning in ran.run.warnings)
+
+
+def test_the_rom_boots_a_risc_v_image_at_the_entry_that_its_block_names(tmp_path: Path) -> None:
+    to_rom = (0x000082B7, 0xDFC28067)  # lui t0, 0x8; jr -0x204(t0): the ROM's entry at 0x7DFC
+    block = (0xFFFFDED3, 0x0344, 0x1000_0040, 0x2008_2000, 0x01FF)
+    words = (*to_rom, *block, *[0] * 9, 0x0000006F)  # an endless loop at 0x10000040
+    payload = struct.pack(f"<{len(words)}I", *words).ljust(256, b"\0")
+    head = struct.pack("<8I", 0x0A324655, 0x9E5D5157, 0x2000, 0x1000_0000, 256, 0, 1, 0xE48BFF5A)
+    path = tmp_path / "firmware.uf2"
+    path.write_bytes(head + payload.ljust(476, b"\0") + struct.pack("<I", 0x0AB16F30))
+    ran = profile(path, Request(board="rpi-pico2-riscv", use_cache=False))
+    assert ran.run.stop_reason == "deadlock"
+    assert 0x1000_0040 in ran.addresses
+    assert any("boot" in warning for warning in ran.run.warnings)
 
 
 def _words(value: float) -> tuple[int, int]:

@@ -184,7 +184,7 @@ def device_recipes() -> tuple[Recipe, ...]:
             cores=("cortex-m33", "rv32imc"),
             sources=("devices/rp2350_rom.c", "devices/rp2350_rom_main.c"),
             include=("devices",),
-            link_flags=("-Wl,--defsym=__flash_origin=0",),
+            link_flags=("-Wl,--defsym=__flash_origin=0", "-Wl,--section-start=.bootentry=0x7DFC", "-Wl,--undefined=rom_entry"),
             expected_stdout="5 words, data, no function\n",
             runs_in_qemu=False,
         ),

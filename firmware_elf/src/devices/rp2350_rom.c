@@ -101,3 +101,30 @@ const void *rom_table_lookup(uint32_t code, uint32_t mask) {
             return entries[i].place;
     return 0;
 }
+
+#ifdef __riscv
+/* Where an image's first instructions lead, so that the ROM boots it: to the entry point that a block of the image names (RP2350 datasheet 5.9). */
+#define FLASH 0x10000000u
+#define BLOCK_START 0xFFFFDED3u
+#define ENTRY_POINT 0x44u
+#define LAST_ITEM 0xFFu
+#define SEARCHED_WORDS 1024u
+
+__attribute__((noreturn)) void rom_boot(void) {
+    const uint32_t *words = (const uint32_t *)FLASH;
+    for (uint32_t i = 0; i < SEARCHED_WORDS; i++) {
+        if (words[i] != BLOCK_START)
+            continue;
+        for (uint32_t item = i + 1; item < SEARCHED_WORDS && (words[item] & 0xFF) != LAST_ITEM;) {
+            uint32_t type = words[item] & 0xFF, size = words[item] >> 8 & (type & 0x80 ? 0xFFFF : 0xFF);
+            if (type == ENTRY_POINT)
+                __asm__ volatile("mv sp, %0\n jr %1" : : "r"(words[item + 2]), "r"(words[item + 1]));
+            item += size ? size : 1;
+        }
+    }
+    for (;;)
+        ;
+}
+
+__asm__(".section .bootentry, \"ax\"\n .option norvc\n .globl rom_entry\n rom_entry: j rom_boot\n .text");
+#endif
