@@ -9,7 +9,7 @@ import capstone
 from instsim.isa.classes import UNKNOWN, UNSUPPORTED
 from instsim.isa.instruction import Flow, Instruction
 from instsim.isa.it_state import next_it_state
-from instsim.isa.thumb_operands import Effects, effects_of
+from instsim.isa.thumb_operands import effects_of
 
 __all__ = ["ThumbDecoder"]
 
@@ -31,7 +31,6 @@ class ThumbDecoder:
         self._capstone = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS | capstone.CS_MODE_V8)
         # Armv8-M mode refuses the generic coprocessors, which RP2350 firmware uses.
         self._coprocessors = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
-        self._effects: dict[tuple[bytes, str], Effects] = {}
 
     def decode(self, code: bytes, address: int, it_state: int = 0) -> tuple[Instruction, ...]:
         """Decode all bytes of `code`."""
@@ -40,11 +39,7 @@ class ThumbDecoder:
             raw = code[offset : offset + size]
             place = address + offset
             predicated = state & 15 != 0
-            key = (raw, mnemonic)
-            effects = self._effects.get(key)
-            if effects is None:
-                effects = effects_of(raw, mnemonic, operands, predicated=predicated)
-                self._effects[key] = effects
+            effects = effects_of(raw, mnemonic, operands, predicated=predicated)
             flow = _DIRECT_BRANCHES.get(effects.instruction_class)
             if flow is None:
                 instructions.append(Instruction(place, size, mnemonic, operands, *effects[:11], predicated, effects.flow, None))

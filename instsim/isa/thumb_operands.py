@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from instsim.isa.classes import UNKNOWN, UNSUPPORTED
@@ -19,6 +20,8 @@ _LOADS = frozenset(("load", "load-double", "load-multiple", "load-exclusive", "f
 _MULTIPLE = frozenset(("load-multiple", "store-multiple", "fp-load-multiple", "fp-store-multiple"))
 _ACCUMULATORS = frozenset(("multiply-accumulate", "dsp-multiply-accumulate"))
 _LONG_ACCUMULATORS = frozenset(("long-multiply-accumulate", "dsp-long-accumulate"))
+_REMEMBERED = 1 << 14
+"""Instructions of a firmware recur, and are asked for when its memories are followed and when it is priced."""
 _TRAPS = frozenset(("supervisor-call", "breakpoint"))
 
 
@@ -67,6 +70,7 @@ def _split(mnemonic: str, *, predicated: bool) -> tuple[str, bool]:
     return base, False
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def effects_of(raw: bytes, mnemonic: str, text: str, *, predicated: bool) -> Effects:
     """Work out what an instruction does.
 

@@ -231,6 +231,8 @@ class ModelRunner:
         before = self._issued.total()
         stop = machine.run(machine.now_cycles() + self._budget_cycles, self._on_progress)
         ledger = observer.finish()
+        if machine.memory_trace is not None:
+            machine.memory_trace.keep()
         stage.hooks.clear()
         if not observer.is_done:
             raise self._failure("run", f"the inference of the model did not end: {_why(stop)}", stop)
