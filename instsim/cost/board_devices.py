@@ -79,6 +79,7 @@ DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
         "rp-io-qspi": _model(0x1000, "resets"),
         "nrf-uarte": _model(0x1000),
         "nrf-ppi": _model(0x1000),
+        "nrf-dppi": _model(0x1000),
         "nrf-timer": _model(0x1000),
         "nrf-rtc": _model(0x1000),
         "nrf-gpio": _model(0x300, "inputs"),

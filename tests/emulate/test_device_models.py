@@ -423,3 +423,16 @@ def test_nrf_ppi_starts_the_task_that_an_event_is_connected_with() -> None:
     ppi.write(0x508, 1)
     uart.write(0x008, 1)
     assert uart.read(0x158) == 0
+
+
+def test_nrf_dppi_starts_the_tasks_that_listen_to_the_channel_of_an_event() -> None:
+    bench = Bench(64e6)
+    uart = bench.add("nrf-uarte", "uarte0", (8,), address=0x4000_8000)
+    dppi = bench.add("nrf-dppi", "dppi", address=0x4001_7000)
+    bench.around.locate = lambda address: (uart, address - 0x4000_8000)
+    for offset, value in ((0x1A0, 1 << 31 | 3), (0x08C, 1 << 31 | 3), (0x500, 8), (0x548, 1), (0x008, 1)):  # ENDTX and STOPTX on channel 3
+        uart.write(offset, value)
+    assert uart.read(0x158) == 0, "the channel is not enabled"
+    dppi.write(0x504, 1 << 3)
+    uart.write(0x008, 1)
+    assert uart.read(0x158) == 1, "TXSTOPPED"

@@ -12,7 +12,7 @@ from instsim.emulate.devices.esp32c3_flash import Esp32c3Flash
 from instsim.emulate.devices.esp32c3_serial import Esp32c3Uart, Esp32c3UsbSerial
 from instsim.emulate.devices.gpio import NrfGpio, Psoc6Gpio, RpSio, Stm32Gpio
 from instsim.emulate.devices.microsecond_timers import Esp32c3SysTimer, RpTimer
-from instsim.emulate.devices.nrf_ppi import NrfPpi
+from instsim.emulate.devices.nrf_ppi import NrfDppi, NrfPpi
 from instsim.emulate.devices.nrf_timers import NrfRtc, NrfTimer
 from instsim.emulate.devices.nrf_uart import NrfUarte
 from instsim.emulate.devices.pl011 import Pl011
@@ -56,6 +56,7 @@ _MODELS: Mapping[str, type[Device]] = MappingProxyType(
         "rp-io-qspi": RpQspiPins,
         "nrf-uarte": NrfUarte,
         "nrf-ppi": NrfPpi,
+        "nrf-dppi": NrfDppi,
         "nrf-timer": NrfTimer,
         "nrf-rtc": NrfRtc,
         "nrf-gpio": NrfGpio,

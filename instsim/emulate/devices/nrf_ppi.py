@@ -1,4 +1,7 @@
-"""Nordic's events and what they lead to: tasks that a channel of the PPI connects them with. Nordic nRF52840 PS v1.7, chapter 6.20 (PPI)."""
+"""Nordic's events and what they lead to: tasks that a channel connects them with.
+
+Nordic nRF52840 PS v1.7, chapter 6.20 (PPI); nRF5340 PS v1.3.1, chapter 7.9 (DPPI).
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ from typing import ClassVar
 from instsim.emulate.devices.device import Device, Surroundings
 from instsim.emulate.spec import DeviceSpec
 
-__all__ = ["NrfPpi", "signal"]
+__all__ = ["NrfDppi", "NrfPpi", "signal"]
 
 _ENABLE, _ENABLE_SET, _ENABLE_CLEAR, _CHANNELS, _FORKS = 0x500, 0x504, 0x508, 0x510, 0x910
 _PROGRAMMABLE = 20
 _GROUP_TASKS, _GROUPS = 0x30, 0x800
+_SUBSCRIBE, _SUBSCRIBE_END, _PUBLISH = 0x80, 0x100, 0x80
+_CONNECTED, _CHANNEL = 1 << 31, 0xFF
 
 
 def signal(device: Device, offset: int) -> None:
@@ -21,8 +26,8 @@ def signal(device: Device, offset: int) -> None:
         watcher(device.spec.address + offset)
 
 
-class NrfPpi(Device):
-    """Programmable peripheral interconnect: its programmable channels and their forks; the fixed ones, all of timers and radio, lead nowhere."""
+class _Interconnect(Device):
+    """What both kinds share: channels that are switched on and off."""
 
     default_size: ClassVar[int] = 0x1000
 
@@ -49,6 +54,13 @@ class NrfPpi(Device):
             super().write(offset, value)
 
     def _on_event(self, address: int) -> None:
+        raise NotImplementedError
+
+
+class NrfPpi(_Interconnect):
+    """Programmable peripheral interconnect: its programmable channels and their forks; the fixed ones, all of timers and radio, lead nowhere."""
+
+    def _on_event(self, address: int) -> None:
         enabled = self.registers.get(_ENABLE, 0)
         for channel in range(_PROGRAMMABLE):
             place = _CHANNELS + 8 * channel
@@ -57,3 +69,24 @@ class NrfPpi(Device):
                     found = self.around.locate(task) if task else None
                     if found is not None:
                         found[0].write(found[1], 1)
+
+
+class NrfDppi(_Interconnect):
+    """Distributed interconnect: each device says itself on which channel it publishes an event, and which one starts a task."""
+
+    def _on_event(self, address: int) -> None:
+        source = self.around.locate(address)
+        published = 0 if source is None else source[0].registers.get(source[1] + _PUBLISH, 0)
+        channel = published & _CHANNEL
+        if not published & _CONNECTED or not self.registers.get(_ENABLE, 0) >> channel & 1:
+            return
+        for device in tuple(self.around.devices.values()):
+            if not device.spec.model.startswith("nrf-") or device is self:
+                continue
+            tasks = [
+                offset - _SUBSCRIBE
+                for offset, value in device.registers.items()
+                if _SUBSCRIBE <= offset < _SUBSCRIBE_END and value & (_CONNECTED | _CHANNEL) == _CONNECTED | channel
+            ]
+            for task in tasks:
+                device.write(task, 1)
