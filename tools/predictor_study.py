@@ -5,7 +5,8 @@ Usage::
     python tools/predictor_study.py --runner runner.elf --predictor FILE --board BOARD [--networks 200] [--model FILE.tflite]...
     python tools/predictor_study.py --page            # write docs/prediction.md from docs/prediction.json
 
-The truth is the simulator at ideal memory: every layer and every network is run in the runner. Beside the predictor stand cycles in proportion to
+The truth is the simulator at ideal memory: every layer and every network is run in the runner; networks are run with the board's memories, too, where
+the predictor was taught what they add. Beside the predictor stand cycles in proportion to
 multiply-accumulates (the best factor, found on the very networks) and a random forest on the dimensions (scikit-learn; taught on as many layers
 of each operator as the predictor).
 """
@@ -34,6 +35,7 @@ from instsim.model.layer_reading import read_layers
 from instsim.predict.predictor import DISPATCH
 from instsim.predict.sampling import draw_layer
 from instsim.session.choose import choose_target
+from instsim.session.memories import MemorySimulation, memory_use_of
 from instsim.session.predicting import Predictor, load_named
 from instsim.session.request import Request
 from instsim.session.settings import Settings
@@ -51,11 +53,12 @@ Floats = npt.NDArray[np.float64]
 
 class _Study:
     def __init__(self, runner: Path, predictor: str, board: str) -> None:
-        request = Request(board=board, force=True)
-        image = load_image(runner)
-        self.target = choose_target(image, request, Settings())
-        self.runner: ModelRunner = make_runner(image, self.target, request)
+        request = Request(board=board, force=True, memory="ideal")
+        self._image = load_image(runner)
+        self.target = choose_target(self._image, request, Settings())
+        self.runner: ModelRunner = make_runner(self._image, self.target, request)
         self.predictor = Predictor(load_named(predictor), request)
+        self.with_stalls = Predictor(self.predictor.taught, Request(board=board, force=True))
         self.costs = CostModel(self.target.core)
 
     def run(self, model: bytes, seed: int) -> tuple[Floats, int]:
@@ -67,6 +70,26 @@ class _Study:
         for row, kernel in zip(rows[1:], result.profile.kernels, strict=True):
             cycles[1 + kernel.index] = row
         return cycles, result.profile.run.arena_used_bytes or 0
+
+    def followed(self, models: Sequence[bytes]) -> dict[str, Any]:
+        """Return errors of predictions with stalls on networks run with the board's memories, and those of predictions without."""
+        simulations: list[MemorySimulation] = []
+        runner = make_runner(self._image, self.target, Request(force=True), on_memory=simulations.append)
+        true = []
+        for number, model in enumerate(models):
+            result = runner.run(model, seed=number)
+            use = memory_use_of(simulations[-1].attach(result.profile), self.target)
+            true.append(self.costs.price(result.profile, memory=use).total_cycles)
+        networks = [read_layers(model) for model in models]
+        predicted = self.with_stalls.predict(networks)
+        half = [network.predictor_error for network in predicted]
+        return {
+            "networks": len(models),
+            "memory": self.with_stalls.memory,
+            "predictor": _errors(predicted.cycles, np.array(true)),
+            "ideal": _errors(self.predictor.predict(networks).cycles, np.array(true)),
+            "covered": float(np.mean(np.abs(predicted.cycles / np.array(true) - 1) <= np.array(half))),
+        }
 
     def layers(self, kind: str, count: int, seed: int) -> tuple[list[Layer], Floats]:
         generator = np.random.default_rng(seed)
@@ -184,6 +207,7 @@ def study(options: argparse.Namespace) -> dict[str, Any]:
             "arena_error": float(np.mean([abs(row["arena_predicted"] / row["arena"] - 1) for row in random])),
         },
         "speeds": speeds,
+        "stalls": work.followed(drawn[: options.followed]) if work.with_stalls.memory is not None and options.followed else None,
     }
 
 
@@ -223,6 +247,7 @@ def main() -> int:
     parser.add_argument("--board")
     parser.add_argument("--layers", type=int, default=200, help="fresh layers of each operator")
     parser.add_argument("--networks", type=int, default=200, help="networks drawn at random")
+    parser.add_argument("--followed", type=int, default=60, help="networks run with the board's memories, where the predictor was taught stalls")
     parser.add_argument("--model", type=Path, action="append", default=[], help="further .tflite files")
     parser.add_argument("--page", action="store_true", help="write the page only")
     arguments = parser.parse_args()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from statistics import NormalDist
 
 __all__ = ["cumulative", "quantile"]
@@ -50,6 +51,7 @@ def cumulative(t: float, degrees_of_freedom: float) -> float:
     return tail if t < 0 else 1.0 - tail
 
 
+@cache
 def quantile(probability: float, degrees_of_freedom: float) -> float:
     """Return the value that Student's t stays below with a probability.
 

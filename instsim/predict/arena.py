@@ -17,6 +17,8 @@ from instsim.model.layer import ArenaTensor
 __all__ = ["ALIGNMENT_BYTES", "planned_bytes"]
 
 ALIGNMENT_BYTES = 16
+_MOST_PAIRS = 4_000_000
+"""Pairs of buffers looked at together, for the sake of memory."""
 
 Integers = npt.NDArray[np.int64]
 
@@ -30,27 +32,27 @@ def planned_bytes(networks: Sequence[Sequence[ArenaTensor]]) -> Integers:
         Buffers of each network, in the order in which they are added: tensors as in the file, then scratch buffers.
     """
     planned = np.zeros(len(networks), np.int64)
-    by_times: dict[tuple[tuple[int, int], ...], list[int]] = {}
+    by_count: dict[int, list[int]] = {}
     for place, tensors in enumerate(networks):
-        by_times.setdefault(tuple((tensor.first, tensor.last) for tensor in tensors), []).append(place)
-    for times, places in by_times.items():
-        if times:
-            sizes = np.array([[tensor.size_bytes for tensor in networks[place]] for place in places], np.int64)
-            planned[places] = _planned(times, -(-sizes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES)
+        by_count.setdefault(len(tensors), []).append(place)
+    for count, all_places in by_count.items():
+        step = max(1, _MOST_PAIRS // max(count * count, 1))
+        for start in range(0, len(all_places) if count else 0, step):
+            places = all_places[start : start + step]
+            values = np.array([[(tensor.first, tensor.last, tensor.size_bytes) for tensor in networks[place]] for place in places], np.int64)
+            planned[places] = _planned(values[:, :, 0], values[:, :, 1], -(-values[:, :, 2] // ALIGNMENT_BYTES) * ALIGNMENT_BYTES)
     return planned
 
 
-def _planned(times: tuple[tuple[int, int], ...], sizes: Integers) -> Integers:
-    """Return the planned bytes of networks whose buffers live at the same times; sizes of shape (networks, buffers)."""
+def _planned(first: Integers, last: Integers, sizes: Integers) -> Integers:
+    """Return the planned bytes of networks with as many buffers each: when these live, and their sizes, shape (networks, buffers)."""
     networks, buffers = sizes.shape
-    first, last = np.array(times, np.int64).T
-    together = (first[:, None] <= last[None, :]) & (first[None, :] <= last[:, None]) & ~np.eye(buffers, dtype=bool)
-    most = max(int(together.sum(axis=1).max()), 1)
+    together = (first[:, :, None] <= last[:, None, :]) & (first[:, None, :] <= last[:, :, None]) & ~np.eye(buffers, dtype=bool)
+    counts = together.sum(axis=2)
+    most = max(int(counts.max()), 1)
     # Buffers that live at the same time as each; the last column of offsets stands for none.
-    neighbours = np.full((buffers, most), buffers, np.int64)
-    for number in range(buffers):
-        found = np.flatnonzero(together[number])
-        neighbours[number, : found.size] = found
+    neighbours = np.argsort(~together, axis=2, kind="stable")[:, :, :most]
+    neighbours[np.arange(most) >= counts[:, :, None]] = buffers
     order = np.lexsort((np.broadcast_to(-np.arange(buffers), sizes.shape), -sizes), axis=1)
     everyone = np.arange(networks)
     far = np.int64(1) << 50
@@ -58,7 +60,7 @@ def _planned(times: tuple[tuple[int, int], ...], sizes: Integers) -> Integers:
     ends = np.zeros((networks, buffers + 1), np.int64)
     for buffer in order.T:
         wanted = sizes[everyone, buffer]
-        near = neighbours[buffer]
+        near = neighbours[everyone, buffer]
         near_starts, near_ends = np.take_along_axis(starts, near, axis=1), np.take_along_axis(ends, near, axis=1)
         candidates = np.concatenate([np.zeros((networks, 1), np.int64), near_ends], axis=1)
         free = (candidates[:, :, None] + wanted[:, None, None] <= near_starts[:, None, :]) | (candidates[:, :, None] >= near_ends[:, None, :])

@@ -91,7 +91,7 @@ def _stalls_table(taught: TaughtPredictor, memory: str) -> Table:
             error = stalls.error
             rows.append(Row((name, str(stalls.layers), f"{stalls.share:.1%}", f"{error.mean:.2%}", f"{error.p95:.2%}", str(error.layers))))
     notes = (
-        "Stalls: mean share of waiting in the cycles of the taught layers, tiny ones among them. Errors are of cycles with stalls, on fresh layers.",
+        "Stalls: mean share of waiting in the cycles of the taught layers. Errors are of cycles with stalls, on fresh layers.",
     )
     return Table(f"Stalls of {memory}", columns, tuple(rows), notes=notes)
 

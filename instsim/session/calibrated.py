@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 
 from instsim.calibrate.calibration import Calibration
@@ -106,6 +107,11 @@ def _named(name: str) -> Calibration:
     raise UsageError(f"no calibration named {name!r}", hint=f"{hint}; --calibration none asks for nominal figures")
 
 
+# A search predicts thousands of networks, and what comes with instsim does not change meanwhile.
+_load_shipped = cache(load_calibration)
+_load_spreads = cache(load_spreads)
+
+
 def _shipped_for(target: Target) -> Calibration | None:
     """Return the calibration that comes with instsim for this very operating point of a board that comes with instsim."""
     board = target.board
@@ -114,7 +120,7 @@ def _shipped_for(target: Target) -> Calibration | None:
     for path in shipped_calibrations():
         if path.stem.partition("@")[0] != board.name:
             continue
-        found = load_calibration(path)
+        found = _load_shipped(path)
         if abs(target.clock_hz / found.clock_hz - 1.0) < _SAME_CLOCK and abs(board.supply.voltage_v - found.supply_v) < _SAME_SUPPLY_V:
             return found
     return None
@@ -141,7 +147,7 @@ def _check(calibration: Calibration, estimate: Estimate, target: Target) -> None
 
 
 def _nominal_latency(estimate: Estimate, target: Target, level: float) -> _Spread:
-    found = load_spreads().nominal_for(estimate.provenance.memory, str(target.core.isa))
+    found = _load_spreads().nominal_for(estimate.provenance.memory, str(target.core.isa))
     slow_flash = any(memory.kind == "flash" and memory.wait_states is not None and memory.wait_states.count for memory in target.board.memories)
     # Where memory was taken as ideal, the spread is that of boards on which it is not.
     if found is None or (found.memory != FOLLOWED_MEMORY and not slow_flash):

@@ -64,6 +64,18 @@ def _section(figures: Mapping[str, Any]) -> list[str]:
         f"{speeds['from_files']:,.0f} from files."
     )
     lines += ["", covered + speed, ""]
+    stalls = figures.get("stalls")
+    if stalls is not None:
+        lines += [
+            f"{stalls['networks']} of these networks with the memories of the board followed ({stalls['memory']}), predicted with stalls as taught and with ideal memory:",
+            "",
+            "| | mean error | 95th percentile | largest |",
+            "|---|---|---|---|",
+        ]
+        for way in ("predictor", "ideal"):
+            errors = " | ".join(f"{_percent(stalls[way][key])} %" for key in ("mean", "p95", "largest"))
+            lines.append(f"| {'with stalls' if way == 'predictor' else 'ideal memory'} | {errors} |")
+        lines += ["", f"The predictor's own 90 % interval held {100 * stalls['covered']:.0f} % of them.", ""]
     return lines
 
 
