@@ -112,7 +112,8 @@ class DmaController(Device):
 
     def serve(self) -> None:
         """Move what ports ask for, or offer."""
-        if self._is_serving:
+        # Ports ask with every byte, whether a channel runs or not.
+        if self._is_serving or not self._running:
             return
         self._is_serving = True
         for channel in list(self._running):
