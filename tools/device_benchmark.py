@@ -6,7 +6,8 @@ Usage::
 
 Both ways boot and talk alike. In the bare one, everything that is due later (timer interrupts, what a host sends) is dropped as the region begins,
 so that the emulator runs it undisturbed. They run in turn; the least processor time of the region counts, and speeds are compared by instruction,
-because handlers run some as well. Memories are ideal. No figure here is asserted by a test.
+because handlers run some as well. Memories are ideal, blocks have been priced before, as in a command that is given again. No figure here is
+asserted by a test.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import time
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from instsim.cost import CostModel
+from instsim.cost import BlockPrices, CostModel
 from instsim.emulate import run
 from instsim.emulate.observed import issued_instructions
 from instsim.emulate.region_access import RegionAccess
@@ -57,22 +59,20 @@ def _measure(path: Path, request: Request, *, is_bare: bool) -> tuple[float, int
     """Return processor seconds and instructions of the region, and processor seconds of the whole run."""
     image = load_image(path, base=request.base)
     target = choose_target(image, request, Settings())
+    prices = BlockPrices(CostModel(target.core), image.sha256)
     script = find_serial(image, request, target.machine_board)
     options = run.RunOptions(
         region=find_region(image, request, script),
         serial=script,
         watch=find_watch(image, request),
-        block_cycles=partial(CostModel(target.core).static_cycles, target.core.isa),
+        block_cycles=prices,
     )
     times: list[tuple[float, int]] = []
-    before = run.RegionAccess
-    run.RegionAccess = partial(_TimedRegion, times=times, is_bare=is_bare)  # type: ignore[assignment,misc]
     started = time.process_time()
-    try:
+    with patch.object(run, "RegionAccess", partial(_TimedRegion, times=times, is_bare=is_bare)):
         run.profile_image(image, machine_spec(target.machine_board, target.core, target.clock_hz), options)
-    finally:
-        run.RegionAccess = before  # type: ignore[misc]
     whole = time.process_time() - started
+    prices.keep()
     (start_s, first), (end_s, last) = times[:2]
     return end_s - start_s, last - first, whole
 

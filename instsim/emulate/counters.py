@@ -224,6 +224,8 @@ class BlockCounters:
 
     def unpriced(self) -> list[tuple[int, int]]:
         """Return address and size of the blocks that `refine` has not seen."""
+        if self._words[BlockState.LIST_LENGTH] == self._priced:
+            return []
         addresses, slots = self._known()
         return [(int(addresses[i]), int(self._records[slots[i], Record.SIZE]) & SIZE_MASK) for i in range(self._priced, addresses.size)]
 

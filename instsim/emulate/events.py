@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 __all__ = ["EventQueue", "ScheduledEvent"]
 
 
-@dataclass(order=True, slots=True)
+@dataclass(eq=False, slots=True)
 class ScheduledEvent:
     """One callback to come.
 
@@ -21,8 +21,6 @@ class ScheduledEvent:
     ----------
     at_ticks : int
         When, in ticks of the machine's clock (`instsim.emulate.layout.TICKS_PER_CYCLE` to a core cycle).
-    sequence : int
-        Order of scheduling: events of one time happen in this order.
     callback : callable
         What to call, without arguments, while the machine stands still between two blocks.
     is_cancelled : bool
@@ -30,9 +28,8 @@ class ScheduledEvent:
     """
 
     at_ticks: int
-    sequence: int
-    callback: Callable[[], None] = field(compare=False)
-    is_cancelled: bool = field(default=False, compare=False)
+    callback: Callable[[], None]
+    is_cancelled: bool = False
 
 
 class EventQueue:
@@ -45,7 +42,8 @@ class EventQueue:
     """
 
     def __init__(self, on_earlier: Callable[[int], None]) -> None:
-        self._heap: list[ScheduledEvent] = []
+        # Time, then order of scheduling; no two are equal, so that events themselves are never compared.
+        self._heap: list[tuple[int, int, ScheduledEvent]] = []
         self._sequence = 0
         self._on_earlier = on_earlier
 
@@ -68,9 +66,9 @@ class EventQueue:
         ScheduledEvent
             For `cancel`.
         """
-        event = ScheduledEvent(at_ticks, self._sequence, callback)
+        event = ScheduledEvent(at_ticks, callback)
+        heapq.heappush(self._heap, (at_ticks, self._sequence, event))
         self._sequence += 1
-        heapq.heappush(self._heap, event)
         self._on_earlier(at_ticks)
         return event
 
@@ -83,19 +81,20 @@ class EventQueue:
     def next_ticks(self) -> int | None:
         """Time of the earliest event; None if there is none."""
         heap = self._heap
-        while heap and heap[0].is_cancelled:
+        while heap and heap[0][2].is_cancelled:
             heapq.heappop(heap)
-        return heap[0].at_ticks if heap else None
+        return heap[0][0] if heap else None
 
     def fire_due(self, now_ticks: int) -> int:
         """Call everything that is due, in order; return how many callbacks that were.
 
         Events that callbacks schedule for a time up to `now_ticks` are due as well.
         """
-        fired = 0
-        while (at := self.next_ticks) is not None and at <= now_ticks:
-            event = heapq.heappop(self._heap)
-            event.is_cancelled = True
-            event.callback()
-            fired += 1
+        fired, heap = 0, self._heap
+        while heap and heap[0][0] <= now_ticks:
+            event = heapq.heappop(heap)[2]
+            if not event.is_cancelled:
+                event.is_cancelled = True
+                event.callback()
+                fired += 1
         return fired

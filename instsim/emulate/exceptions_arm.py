@@ -116,7 +116,8 @@ class ArmExceptions:
         ArmFaultError
             If its registers cannot be stacked.
         """
-        while self._nvic.has_pending:
+        # Asked first because it needs no register of the core: most of what is pending waits for the end of an active exception.
+        while self._nvic.waits_for_mask:
             masks = self.masks()
             number = self._nvic.preempting(masks)
             if number is None:

@@ -95,6 +95,11 @@ class Memory:
         rest = self.read(address + here, size - here)
         return None if rest is None else data + rest
 
+    def halfword(self, address: int) -> int | None:
+        """Return the 16-bit little-endian number at an even address, or None outside all memories."""
+        found = self.find(address)
+        return None if found is None else int(found[0].bytes[found[1]]) | int(found[0].bytes[found[1] + 1]) << 8
+
     def word(self, address: int) -> int | None:
         """Return a 32-bit little-endian word, or None outside all memories."""
         data = self.read(address & 0xFFFFFFFF, 4)

@@ -103,7 +103,10 @@ class Nvic:
 
     @property
     def _active_priority(self) -> int:
-        return min((self._group(self.priority(number)) for number in self.active), default=_THREAD_PRIORITY)
+        lowest = _THREAD_PRIORITY
+        for number in self.active:
+            lowest = min(lowest, self._group(self.priority(number)))
+        return lowest
 
     def execution_priority(self, masks: CoreMasks, *, with_primask: bool = True) -> int:
         """Return the priority at which the core runs: of its active exceptions, raised by its mask registers."""

@@ -213,7 +213,7 @@ class ArmProcessor:
 
     def stuck_at(self, pc: int) -> str:
         """Return a message if the code at `pc` is a loop that nothing enabled can end."""
-        if int.from_bytes(self._machine.memory.read(pc, 2) or b"", "little") != _SELF_LOOP:
+        if self._machine.memory.halfword(pc) != _SELF_LOOP:
             return ""
         if self._machine.events.next_ticks is not None and self.exceptions.could_be_interrupted(ticking=self._systick.raises_interrupts):
             return ""
