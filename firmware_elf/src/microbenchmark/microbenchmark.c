@@ -45,10 +45,11 @@ static const char *start_counter(void) {
 #if __ARM_ARCH_ISA_THUMB >= 2
   DEMCR |= 1u << 24;
   DWT_LAR = 0xC5ACCE55u;
-  // NOCYCCNT
-  has_cyccnt = (DWT_CTRL & 1u << 25) == 0u;
+  DWT_CTRL |= 1u;
+  // Some parts have the unit without its counter, and some have neither.
+  const uint32_t before = DWT_CYCCNT;
+  has_cyccnt = DWT_CYCCNT != before;
   if (has_cyccnt) {
-    DWT_CTRL |= 1u;
     return "cyccnt";
   }
 #endif
