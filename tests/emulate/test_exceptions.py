@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from instsim.emulate.faults_arm import TRAP_FAULTS
 from instsim.emulate.machine import Machine, StopReason
 from instsim.emulate.region import RegionRequest, RegionRule
 from instsim.emulate.run import RunOptions, profile_image
@@ -143,6 +144,11 @@ def test_floating_point_frames_are_saved_lazily(core: str) -> None:
 def test_trouble_is_decoded(name: str, message: str) -> None:
     machine = Machine(image_of(f"exceptions-{name}", "cortex-m4"), chip("cortex-m4"))
     assert machine.run(BUDGET).message == message
+
+
+@pytest.mark.parametrize(("active", "said"), [((2,), "locks up"), ((3,), "locks up"), ((16,), "in the handler of exception 16"), ((), "UNDEFINSTR)")])
+def test_faults_in_handlers_say_where_and_whether_the_core_locks_up(active: tuple[int, ...], said: str) -> None:
+    assert said in TRAP_FAULTS[1].describe("", None, has_own_exceptions=True, active=active)
 
 
 @pytest.mark.parametrize("core", ["cortex-m4", "rv32imc"])
