@@ -12,7 +12,7 @@ from instsim.emulate.faults_arm import ACCESS_FAULTS, TRAP_FAULTS, ArmFault
 from instsim.emulate.memory import PAGE
 from instsim.emulate.nvic import SYSTICK, Nvic
 from instsim.emulate.rp2350_coprocessors import Rp2350Coprocessors
-from instsim.emulate.stops import Stop, StopReason
+from instsim.emulate.stops import Stop, StopReason, is_program_end
 from instsim.emulate.systick import SysTick
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ _WFI, _WFE, _YIELD, _SEV, _SELF_LOOP = 0xBF30, 0xBF20, 0xBF10, 0xBF40, 0xE7FE
 _DATA_ABORT_TRAP, _UNALIGNED_TRAP = 4, 22
 _SVC_TRAP, _BREAKPOINT_TRAP, _RETURN_TRAP, _COPROCESSOR_TRAP = 2, 7, 8, 17
 _NAMES = {2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 11: "SVCall", 12: "DebugMonitor", 14: "PendSV", 15: "SysTick"}
-_EXIT = "_exit"
-"""Where C libraries without an operating system end; a breakpoint there (Pico SDK) means that ``main`` has returned."""
 _SYSTICK_FIRST, _SYSTICK_LAST = 0x10, 0x1F
 _SEVONPEND_SCR, _SEVONPEND = 0xD10, 1 << 4
 
@@ -125,7 +123,7 @@ class ArmProcessor:
                 engine.write_register(engine.registers.pc, pc + 2 | 1)
                 if machine.semihosting.exit_code is not None:
                     machine.halt(Stop(StopReason.EXIT, pc))
-            elif any(symbol.name == _EXIT and symbol.address <= pc < symbol.address + max(symbol.size, 2) for symbol in machine.image.symbols):
+            elif is_program_end(machine.image, pc):
                 machine.halt(Stop(StopReason.EXIT, pc))
             else:
                 machine.halt(machine.fault(f"breakpoint (bkpt {instruction & 0xFF:#x})", at=pc))

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from instsim.emulate.hazard3_interrupts import Hazard3Interrupts
 from instsim.emulate.memory import PAGE
 from instsim.emulate.riscv_extensions import RiscvExtensions
 from instsim.emulate.riscv_interrupts import Clint, InterruptMatrix, MachineInterrupts
 from instsim.emulate.riscv_traps import INTERRUPT_FLAG, RiscvTraps
-from instsim.emulate.stops import Stop, StopReason
+from instsim.emulate.stops import Stop, StopReason, is_program_end
 
 if TYPE_CHECKING:
     from unicorn import UcError
@@ -27,6 +28,7 @@ _ILLEGAL_TRAP = 2
 _FIRST_ECALL, _LAST_ECALL = 8, 11
 _NAMES = {0: "misaligned instruction address", 2: "illegal instruction", 3: "breakpoint", 4: "misaligned load", 6: "misaligned store"}
 _CAUSES = {3: "software interrupt", 7: "timer interrupt", 11: "external interrupt"}
+_SYSTEM = 0x73
 _MATRIX_BYTES, _CLINT_BYTES = 0x1000, 0xC000
 
 
@@ -52,7 +54,7 @@ class RiscvProcessor:
             self.interrupts = InterruptMatrix(self._look_again)
             self._blocks.append((spec.esp32c3_matrix, _MATRIX_BYTES, self.interrupts))
         else:
-            self.interrupts = MachineInterrupts(self._look_again)
+            self.interrupts = (Hazard3Interrupts if spec.hazard3 else MachineInterrupts)(self._look_again)
             if spec.clint is not None:
                 clint = Clint(machine.now_cycles, machine.events, self.interrupts, spec.clint_divider)
                 self._blocks.append((spec.clint, _CLINT_BYTES, clint))
@@ -109,10 +111,23 @@ class RiscvProcessor:
     # -- traps -------------------------------------------------------------------------------------------------------------------
 
     def _on_trap(self, number: int) -> None:
-        if number == _ILLEGAL_TRAP and self._machine.read_counter(self._engine.pc - 4):
+        if number == _ILLEGAL_TRAP and (self._machine.read_counter(self._engine.pc - 4) or self._access_controller(self._engine.pc - 4)):
             return
         self._trap = number
         self._engine.stop()
+
+    def _access_controller(self, address: int) -> bool:
+        """Carry out an access to a CSR of Hazard3's interrupt controller; return whether the instruction at `address` is one."""
+        word = self._machine.memory.word(address) or 0
+        kind = word >> 12 & 3
+        if word & 0x7F != _SYSTEM or not kind or not isinstance(self.interrupts, Hazard3Interrupts):
+            return False
+        engine, source, target = self._engine, word >> 15 & 31, word >> 7 & 31
+        operand = source if word >> 14 & 1 else engine.read_register(engine.registers.general[source]) if source else 0
+        value = self.interrupts.access(word >> 20, kind, operand)
+        if value is not None and target:
+            engine.write_register(engine.registers.general[target], value)
+        return value is not None
 
     def _on_fault(self, message: str, address: int) -> None:
         self._machine.stop(self._machine.fault(message, at=address))
@@ -149,7 +164,8 @@ class RiscvProcessor:
         # The program counter is at the instruction or behind it, depending on what ran before.
         at = engine.pc if word(engine.pc) == _SEMIHOSTING[1] else engine.pc - 4
         if tuple(word(at - 4 + 4 * index) for index in range(3)) != _SEMIHOSTING:
-            machine.stop(machine.fault("breakpoint (ebreak)", at=engine.pc))
+            has_ended = is_program_end(machine.image, engine.pc)
+            machine.stop(Stop(StopReason.EXIT, engine.pc) if has_ended else machine.fault("breakpoint (ebreak)", at=engine.pc))
             return engine.pc
         general = engine.registers.general
         operation, parameter = engine.read_register(general[10]), engine.read_register(general[11])

@@ -60,6 +60,9 @@ class MachineInterrupts:
         """Note that the core has taken an interrupt."""
         self._pulses &= ~(1 << number)
 
+    def returned(self) -> None:
+        """Note an ``mret``, from whichever trap."""
+
 
 class Clint:
     """The core-local interruptor: ``msip``, ``mtimecmp``, ``mtime`` of one core.
@@ -191,6 +194,9 @@ class InterruptMatrix:
 
     def taken(self, number: int) -> None:
         """Note that the core has taken an interrupt; edges stay latched until the firmware clears them."""
+
+    def returned(self) -> None:
+        """Note an ``mret``, from whichever trap."""
 
     def read(self, offset: int, size: int) -> int | None:
         """Return a word at an offset into the matrix."""

@@ -98,6 +98,7 @@ class RiscvTraps:
         if flow is not None:
             self._counters.restore_flow(flow)
         self.log.returned(context)
+        self._interrupts.returned()
 
     @property
     def has_pending(self) -> bool:

@@ -150,6 +150,8 @@ class InterruptSpec:
         Core cycles to one of ``mtime``.
     esp32c3_matrix : int or None
         Address of an ESP32-C3's interrupt matrix (0x600C2000).
+    hazard3 : bool
+        Whether external interrupts come through Hazard3's own controller.
     cycles : ExceptionCycles
         Times of entry and return.
     """
@@ -159,6 +161,7 @@ class InterruptSpec:
     clint: int | None = None
     clint_divider: int = 1
     esp32c3_matrix: int | None = None
+    hazard3: bool = False
     cycles: ExceptionCycles = ExceptionCycles()
 
 

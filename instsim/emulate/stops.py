@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Stop", "StopReason"]
+from instsim.image import FirmwareImage
+
+__all__ = ["Stop", "StopReason", "is_program_end"]
+
+_EXIT = "_exit"
+"""Where C libraries without an operating system end."""
 
 
 class StopReason(StrEnum):
@@ -39,3 +44,8 @@ class Stop:
     pc: int
     message: str = ""
     backtrace: tuple[int, ...] = ()
+
+
+def is_program_end(image: FirmwareImage, address: int) -> bool:
+    """Whether a breakpoint at an address means that ``main`` has returned (Pico SDK)."""
+    return any(symbol.name == _EXIT and symbol.address <= address < symbol.address + max(symbol.size, 2) for symbol in image.symbols)

@@ -12,6 +12,7 @@ __all__ = ["machine_spec"]
 
 _PAGE = 4096
 _CLINT, _MATRIX = "clint", "esp32c3-interrupt-matrix"
+_HAZARD3 = "hazard3"
 _OF_THE_CORE = (_CLINT, _MATRIX)
 
 
@@ -69,6 +70,7 @@ def _interrupts(board: Board, core: CoreTable) -> InterruptSpec:
         clint=None if clint is None else clint.address,
         clint_divider=1 if clint is None else int(dict(clint.parameters).get("divider", 1)),
         esp32c3_matrix=None if matrix is None else matrix.address,
+        hazard3=core.name == _HAZARD3,
         cycles=_exception_cycles(core),
     )
 

@@ -8,6 +8,7 @@ import pytest
 
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.events import EventQueue
+from instsim.emulate.hazard3_interrupts import Hazard3Interrupts
 from instsim.emulate.nvic import PENDSV, SYSTICK, CoreMasks, Nvic
 from instsim.emulate.riscv_interrupts import Clint, InterruptMatrix, MachineInterrupts
 from instsim.emulate.systick import SysTick
@@ -191,3 +192,71 @@ def test_esp32c3_matrix_maps_sources_and_holds_back_below_the_threshold() -> Non
     assert matrix.first(0) is None
     matrix.write(0x194, 4, 1)
     assert matrix.read(0x110, 4) == 1 << 5
+
+
+ENABLE, PENDING, FORCE, PRIORITY, NEXT, CONTEXT = range(0xBE0, 0xBE6)
+WRITE, SET, CLEAR = 1, 2, 3
+EXTERNAL, NONE_WAITS = 1 << 11, 1 << 31
+
+
+def hazard3(*enabled: int) -> Hazard3Interrupts:
+    interrupts = Hazard3Interrupts(lambda: None)
+    for number in enabled:
+        interrupts.access(ENABLE, SET, 1 << 16 + number % 16 | number // 16)
+    return interrupts
+
+
+def test_hazard3_arrays_show_a_window_at_a_time() -> None:
+    interrupts = hazard3(3, 33)
+    assert interrupts.access(ENABLE, SET, 0) == 1 << 16 + 3
+    assert interrupts.access(ENABLE, SET, 2) == 1 << 16 + 1
+    interrupts.set_line(33, level=True)
+    assert interrupts.access(PENDING, SET, 2) == 1 << 16 + 1
+    assert interrupts.pending == EXTERNAL
+    interrupts.access(ENABLE, CLEAR, 1 << 16 + 1 | 2)
+    assert interrupts.pending == 0
+    assert interrupts.access(0x300, SET, 0) is None, "no CSR of this controller"
+
+
+def test_hazard3_tells_the_highest_priority_first_and_nothing_twice_at_once() -> None:
+    interrupts = hazard3(0, 1)
+    interrupts.access(PRIORITY, SET, 5 << 16 + 4)  # number 1 at 5, number 0 at 0
+    interrupts.set_line(0, level=True)
+    interrupts.set_line(1, level=True)
+    interrupts.taken(11)
+    assert interrupts.pending == 0, "neither is more important than the one being served"
+    assert interrupts.access(NEXT, SET, 1) == 1 << 2
+    context = interrupts.access(CONTEXT, SET, 0)
+    assert context is not None
+    assert context >> 4 & 0x1FF == 1
+    interrupts.set_line(1, level=False)
+    assert interrupts.access(NEXT, SET, 1) == 0, "number 0 next, within the same handler"
+    interrupts.set_line(0, level=False)
+    assert interrupts.access(NEXT, SET, 1) == NONE_WAITS
+    interrupts.returned()
+    interrupts.set_line(0, level=True)
+    assert interrupts.pending == EXTERNAL
+
+
+def test_hazard3_forced_interrupts_end_when_they_are_told() -> None:
+    interrupts = hazard3(2)
+    interrupts.access(FORCE, SET, 1 << 16 + 2)
+    interrupts.taken(11)
+    assert interrupts.access(NEXT, SET, 1) == 2 << 2
+    assert interrupts.access(NEXT, SET, 1) == NONE_WAITS
+
+
+def test_a_more_important_interrupt_preempts_a_hazard3_handler() -> None:
+    interrupts = hazard3(0, 1)
+    interrupts.access(PRIORITY, WRITE, 9 << 16 + 4)
+    interrupts.set_line(0, level=True)
+    interrupts.taken(11)
+    interrupts.access(NEXT, SET, 1)
+    interrupts.set_line(1, level=True)
+    assert interrupts.pending == EXTERNAL
+    interrupts.taken(11)
+    assert interrupts.access(NEXT, SET, 1) == 1 << 2
+    interrupts.set_line(1, level=False)
+    assert interrupts.access(NEXT, SET, 1) == NONE_WAITS, "number 0 is that of the handler below"
+    interrupts.returned()
+    assert interrupts.pending == 0
