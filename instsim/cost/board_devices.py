@@ -75,6 +75,7 @@ DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
         "rp-timer": _model(0x1000, "interrupt_offset"),
         "rp-resets": _model(0x1000),
         "rp-clocks": _model(0x1000),
+        "rp-dma": _model(0x1000, "chip"),
         "rp-ssi": _model(0x1000),
         "rp-io-qspi": _model(0x1000, "resets"),
         "nrf-uarte": _model(0x1000),

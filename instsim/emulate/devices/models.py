@@ -19,6 +19,7 @@ from instsim.emulate.devices.pl011 import Pl011
 from instsim.emulate.devices.psoc6 import Psoc6Ipc, Psoc6Peri, Psoc6Scb, Psoc6Tcpwm
 from instsim.emulate.devices.random_numbers import NrfRng, RandomWord, Stm32Rng
 from instsim.emulate.devices.registers import Constant, ReadyBits, RegisterFile
+from instsim.emulate.devices.rp_dma import RpDma
 from instsim.emulate.devices.rp_ssi import RpQspiPins, RpSsi
 from instsim.emulate.devices.stm32_clocks import Stm32Power, Stm32Rcc
 from instsim.emulate.devices.stm32_dma import Stm32DmaV1, Stm32DmaV2, Stm32Gpdma
@@ -52,6 +53,7 @@ _MODELS: Mapping[str, type[Device]] = MappingProxyType(
         "rp-timer": RpTimer,
         "rp-resets": RpResets,
         "rp-clocks": RpClocks,
+        "rp-dma": RpDma,
         "rp-ssi": RpSsi,
         "rp-io-qspi": RpQspiPins,
         "nrf-uarte": NrfUarte,
