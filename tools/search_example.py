@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     budget = Budget(options.energy_mj / 1e3, int(options.arena_kib * 1024), int(options.flash_kib * 1024))
-    predictor = Predictor(options.predictor, Request(board=options.board))
+    predictor = Predictor(options.predictor, Request(board=options.board), memory="ideal")
     reference = predictor.predict([layers_of(REFERENCE)])[0]
     joules_per_mac = reference.energy.value / reference.macs
     print(f"{'energy by':12}{'MACs':>12}{'energy mJ':>12}{'arena B':>10}{'flash B':>10}{'of budget':>11}{'in firmware':>13}{'seconds':>9}")

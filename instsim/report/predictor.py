@@ -90,9 +90,7 @@ def _stalls_table(taught: TaughtPredictor, memory: str) -> Table:
         if stalls is not None and stalls.error is not None:
             error = stalls.error
             rows.append(Row((name, str(stalls.layers), f"{stalls.share:.1%}", f"{error.mean:.2%}", f"{error.p95:.2%}", str(error.layers))))
-    notes = (
-        "Stalls: mean share of waiting in the cycles of the taught layers. Errors are of cycles with stalls, on fresh layers.",
-    )
+    notes = ("Stalls: mean share of waiting in the cycles of the taught layers. Errors are of cycles with stalls, on fresh layers.",)
     return Table(f"Stalls of {memory}", columns, tuple(rows), notes=notes)
 
 

@@ -278,8 +278,7 @@ class Predictor:
         self._events_of = events_of
         # What was taught is what this core waits: another with its events, or one described by measurements, may wait otherwise.
         is_taught = bool(self.taught.memories) and events_of == self.target.core.name
-        usual = usual_memory(self.target, self._request) if is_taught else None
-        self._usual = usual
+        self._usual = usual = usual_memory(self.target, self._request) if is_taught else None
         self.memory = usual.system.name if usual is not None and usual.system.name in self.taught.memories else None
         self._priced: Mapping[str, PricedKind] = price_predictor(self.taught, self.target.core, self.memory)
 
