@@ -67,7 +67,7 @@ def _section(figures: Mapping[str, Any]) -> list[str]:
     stalls = figures.get("stalls")
     if stalls is not None:
         lines += [
-            f"{stalls['networks']} of these networks with the memories of the board followed ({stalls['memory']}), predicted with stalls as taught and with ideal memory:",
+            f"{stalls['networks']} of these networks with the memories of the board followed ({stalls['memory']}):",
             "",
             "| | mean error | 95th percentile | largest |",
             "|---|---|---|---|",
