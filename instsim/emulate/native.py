@@ -24,6 +24,8 @@ __all__ = ["BlockHook", "ExtensionHooks", "NativeHooks", "load_block_hook", "loa
 _KIND, _BLOCK_KIND, _EXTENSION_KIND = "hooks", "block-hook", "extension-hooks"
 _SOURCES = (
     "../dynamics/native_compiler.py",
+    "../dynamics/native_expressions.py",
+    "../dynamics/native_values.py",
     "hooks.py",
     "layout.py",
     "extension_hooks.py",
