@@ -23,7 +23,7 @@ def test_every_file_that_was_compiled_is_in_the_digest(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(native_compiler, "_Module", Watched)
     monkeypatch.setenv(artifacts.ENVIRONMENT_VARIABLE, str(tmp_path))
-    loaders: list[Any] = [native.load_hooks.__wrapped__]
+    loaders: list[Any] = [native.load_hooks.__wrapped__, native.load_extension_hooks.__wrapped__]
     loaders += [lambda isa=isa: native.load_block_hook.__wrapped__(isa, branches=True, stacks=True, memory=True) for isa in Isa]
     for load in loaders:
         load()
