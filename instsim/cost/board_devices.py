@@ -71,6 +71,7 @@ DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
         "stm32-gpio": _model(0x400, "inputs"),
         "stm32-rng": _model(0x400, "seed"),
         "pl011": _model(0x1000),
+        "pl022": _model(0x1000),
         "rp-sio": _model(0x400, "inputs", "chip"),
         "rp-timer": _model(0x1000, "interrupt_offset"),
         "rp-resets": _model(0x1000),

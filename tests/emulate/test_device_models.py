@@ -436,3 +436,21 @@ def test_nrf_dppi_starts_the_tasks_that_listen_to_the_channel_of_an_event() -> N
     dppi.write(0x504, 1 << 3)
     uart.write(0x008, 1)
     assert uart.read(0x158) == 1, "TXSTOPPED"
+
+
+def test_pl022_gives_back_a_zero_for_each_entry_sent() -> None:
+    bench = Bench()
+    spi = bench.add("pl022", irqs=(18,))
+    assert spi.read(0x0C) == 0b0011, "transmit queue empty, nothing received"
+    spi.write(0x14, 4)  # interrupt at half of the receive queue
+    for _ in range(4):
+        assert not bench.high(18)
+        spi.write(0x08, 0xA5)
+    assert bench.high(18)
+    assert spi.read(0x0C) == 0b0111
+    for _ in range(8):
+        spi.write(0x08, 0xA5)
+    assert spi.read(0x0C) == 0b1111, "full: the rest is lost"
+    assert [spi.read(0x08) for _ in range(8)] == [0] * 8
+    assert spi.read(0x0C) == 0b0011
+    assert not bench.high(18)

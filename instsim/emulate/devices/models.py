@@ -16,6 +16,7 @@ from instsim.emulate.devices.nrf_ppi import NrfDppi, NrfPpi
 from instsim.emulate.devices.nrf_timers import NrfRtc, NrfTimer
 from instsim.emulate.devices.nrf_uart import NrfUarte
 from instsim.emulate.devices.pl011 import Pl011
+from instsim.emulate.devices.pl022 import Pl022
 from instsim.emulate.devices.psoc6 import Psoc6Ipc, Psoc6Peri, Psoc6Scb, Psoc6Tcpwm
 from instsim.emulate.devices.random_numbers import NrfRng, RandomWord, Stm32Rng
 from instsim.emulate.devices.registers import Constant, ReadyBits, RegisterFile
@@ -49,6 +50,7 @@ _MODELS: Mapping[str, type[Device]] = MappingProxyType(
         "stm32-gpio": Stm32Gpio,
         "stm32-rng": Stm32Rng,
         "pl011": Pl011,
+        "pl022": Pl022,
         "rp-sio": RpSio,
         "rp-timer": RpTimer,
         "rp-resets": RpResets,
