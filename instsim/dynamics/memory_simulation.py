@@ -120,6 +120,16 @@ def _end_skipping(use_address: Any, system: Any, began: Any) -> None:
             head[CacheWord.LISTED] = use_address
 
 
+def _skip_all(use_address: Any, system: Any) -> None:
+    """Account for a block that does nothing but fetch; if nobody used the cache since its last execution, its lines still are the last ones used."""
+    use = words(use_address)
+    clock = words(use[UseWord.CACHE])[CacheWord.CLOCK]
+    if clock == use[UseWord.USED_AT] + (words(use[UseWord.PROGRAM])[ProgramWord.END] << FINER_BITS):
+        words(system[SystemWord.TALLIES] + use[UseWord.TALLY])[Tally.ACCESSES] += use[UseWord.FETCHES]
+    else:
+        _end_skipping(use_address, system, clock + 1)
+
+
 def _path_of(head: Any, address: Any, kind: Any) -> Any:
     """Return one more than the path that a data access takes, 0 for none; `kind` is the operation's."""
     found = octets(head[SystemWord.READ_MAP + kind])[address >> 12]
@@ -282,6 +292,11 @@ def _run(program: Any, use_address: Any, system: Any, state: Any) -> None:
     at = program + head[ProgramWord.START]
     if _begin_skipping(use, system):
         cache = use[UseWord.CACHE]
+        if head[ProgramWord.DATA] == head[ProgramWord.END]:
+            if cache != 0:
+                _skip_all(use_address, system)
+            system[SystemWord.NOW] += head[ProgramWord.TICKS]
+            return
         began = words(cache)[CacheWord.CLOCK] + 1 if cache != 0 else 0
         skips = True
         at = program + head[ProgramWord.DATA]
