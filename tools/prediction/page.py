@@ -10,7 +10,8 @@ __all__ = ["page"]
 _INTRODUCTION = """# How well predictors predict
 
 Errors of predictors that come with instsim, on layers and networks that they were not taught. The truth is the simulator itself at ideal
-memory: every layer and network was run in the firmware that taught the predictor. So these are errors of the formulas alone; how well the
+memory: every layer and network was run in the firmware that taught the predictor; where it was taught what a
+board's memories add, some networks were run with these, too. So these are errors of the formulas alone; how well the
 simulator does on hardware is in [accuracy.md](accuracy.md). This page is written by
 `tools/predictor_study.py`, which needs the runners; they hold other people's code, and are not in the repository.
 
