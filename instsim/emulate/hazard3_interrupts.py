@@ -55,7 +55,7 @@ class Hazard3Interrupts(MachineInterrupts):
         return None if found is None or found[0] < level else (-found[1], found[0])
 
     def _update(self) -> None:
-        super().set_line(_EXTERNAL, self._first(self._plain[_CONTEXT] >> _LEVEL & 31) is not None)
+        self.set_pending(_EXTERNAL, self._first(self._plain[_CONTEXT] >> _LEVEL & 31) is not None)
 
     def _raise_level(self, first: tuple[int, int] | None) -> None:
         context = self._plain[_CONTEXT] & ~(31 << _LEVEL | _SERVED_MASK << _SERVED | _SERVES_NONE)

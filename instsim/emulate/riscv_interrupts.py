@@ -34,6 +34,10 @@ class MachineInterrupts:
         self._pulses = 0
 
     def set_line(self, number: int, level: bool) -> None:
+        """Drive a device's interrupt: a bit of ``mip``."""
+        self.set_pending(number, level)
+
+    def set_pending(self, number: int, level: bool) -> None:
         """Drive a bit of ``mip``."""
         bit = 1 << number
         changed = bool(self._levels & bit) != level
@@ -98,7 +102,7 @@ class Clint:
         self._events.cancel(self._event)
         self._event = None
         now = self.time
-        self._interrupts.set_line(_TIMER, now >= self._compare)
+        self._interrupts.set_pending(_TIMER, now >= self._compare)
         wait = self._compare - now
         if 0 < wait < 1 << 48:
             at_cycles = (self._compare - self._offset) * self._divider
@@ -120,7 +124,7 @@ class Clint:
         """Store a word; return whether the device has that register."""
         del size
         if offset == _MSIP:
-            self._interrupts.set_line(_SOFTWARE, bool(value & 1))
+            self._interrupts.set_pending(_SOFTWARE, bool(value & 1))
         elif offset in (_MTIMECMP, _MTIMECMP + 4):
             shift = 8 * (offset - _MTIMECMP)
             self._compare = self._compare & ~(_WORD << shift) | value << shift

@@ -260,3 +260,13 @@ def test_a_more_important_interrupt_preempts_a_hazard3_handler() -> None:
     assert interrupts.access(NEXT, SET, 1) == NONE_WAITS, "number 0 is that of the handler below"
     interrupts.returned()
     assert interrupts.pending == 0
+
+
+def test_the_timer_of_a_hazard3_is_no_external_interrupt() -> None:
+    interrupts = hazard3(7)
+    clint = Clint(lambda: 100, EventQueue(lambda _ticks: None), interrupts, 1)
+    clint.write(0x4000, 4, 50)
+    clint.write(0x4004, 4, 0)
+    assert interrupts.pending == 1 << 7
+    clint.write(0, 4, 1)
+    assert interrupts.pending == 1 << 7 | 1 << 3
