@@ -96,7 +96,7 @@ class ShortWay:
         owner : object
             Whose end ends it.
         engine : Engine
-            The machine's emulator, kept alive till then.
+            The machine's emulator.
         state_address : int
             Its `ExtensionState`.
 
@@ -113,7 +113,8 @@ class ShortWay:
         index = int(free[0])
         entries[index] = (engine.handle, cpu, state_address, 0)
         self._table[MachineTable.COUNT] = max(int(self._table[MachineTable.COUNT]), index + 1)
-        engine.before_close(weakref.finalize(owner, _leave, self._table, entries[index], engine.uc))
+        # Nothing of the machine may be held here: it would hold the owner, and neither would ever go.
+        engine.before_close(weakref.finalize(owner, _leave, self._table, entries[index]))
         return True
 
     def _processor_of(self, engine: Engine) -> int:
@@ -136,7 +137,7 @@ class ShortWay:
         return cpu if found == _PATTERN else 0
 
 
-def _leave(table: Any, entry: Any, _uc: Any) -> None:
+def _leave(table: Any, entry: Any) -> None:
     table[MachineTable.CURRENT_ENGINE] = 0
     entry[:] = 0
 

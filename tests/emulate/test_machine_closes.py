@@ -63,3 +63,12 @@ def test_a_closed_machine_leaves_the_short_way(monkeypatch: pytest.MonkeyPatch) 
     assert handle in tables[0]
     machine.close()
     assert handle not in tables[0]
+
+
+def test_a_machine_that_nobody_closed_goes_with_the_collector() -> None:
+    machine = machine_of(assemble(wide("sh1add", 10, 11, 12), SELF_LOOP))
+    machine.run(20_000)
+    seen = weakref.ref(machine)
+    del machine
+    gc.collect()
+    assert seen() is None
