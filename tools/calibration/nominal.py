@@ -67,7 +67,7 @@ def nominal_spreads(rows: Sequence[Comparison]) -> list[Nominal]:
     by_isa: dict[Isa, list[list[float]]] = {}
     for (_, core), errors in groups.items():
         by_isa.setdefault(_isa(core.partition(",")[0]), []).append(errors)
-    return [_spread(isa, members) for isa, members in by_isa.items()]
+    return [_spread(isa, members) for isa, members in sorted(by_isa.items())]
 
 
 def _isa(name: str) -> Isa:
