@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,17 +43,17 @@ class _Spent:
 
 def _run(image: FirmwareImage, board_name: str, passes: int, *, count_only: bool) -> _Spent:
     board = load_board(board_name)
-    machine = Machine(image, machine_spec(board, load_core(board.core), board.clock_hz), count_only=count_only)
-    first_s = _pass(machine)
-    blocks, divides = _counts(machine)
-    passes_s = 0.0
-    for _ in range(passes):
-        machine.go_to(machine.start)
-        if machine.initial_sp is not None:
-            machine.engine.write_register(machine.engine.registers.sp, machine.initial_sp)
-        passes_s += _pass(machine)
-    all_blocks, all_divides = _counts(machine)
-    return _Spent(first_s, passes_s, all_blocks - blocks, all_divides - divides)
+    with closing(Machine(image, machine_spec(board, load_core(board.core), board.clock_hz), count_only=count_only)) as machine:
+        first_s = _pass(machine)
+        blocks, divides = _counts(machine)
+        passes_s = 0.0
+        for _ in range(passes):
+            machine.go_to(machine.start)
+            if machine.initial_sp is not None:
+                machine.engine.write_register(machine.engine.registers.sp, machine.initial_sp)
+            passes_s += _pass(machine)
+        all_blocks, all_divides = _counts(machine)
+        return _Spent(first_s, passes_s, all_blocks - blocks, all_divides - divides)
 
 
 def _pass(machine: Machine) -> float:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from instsim.calibrate.calibration import Calibration, Quality
 from instsim.calibrate.model import Domain, FittedModel, Range
 from instsim.calibrate.terms import TERMS, Term
-from instsim.calibrate.toml_fields import FieldReader, read_small_text, toml_table
+from instsim.calibrate.toml_fields import FieldReader, parse_versioned, read_small_text, toml_table
 from instsim.errors import TableError
 
 __all__ = ["SCHEMA_VERSION", "calibration_toml", "load_calibration", "parse_calibration"]
@@ -166,13 +165,7 @@ def parse_calibration(text: str, path: str = "") -> Calibration:
         If it is not valid; all problems stand in ``details``.
     """
     hint = "make it again with `instsim calibrate`"
-    try:
-        table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise TableError(f"{path}: not TOML: {error}", hint=hint) from error
-    version = table.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise TableError(f"{path}: no calibration of schema version {SCHEMA_VERSION} (schema_version = {version!r})", hint=hint)
+    table = parse_versioned(text, path, "calibration", SCHEMA_VERSION, hint)
     problems: list[str] = []
     reader = FieldReader(table, "", problems)
     reader.take("schema_version", int)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from instsim.calibrate.microbenchmark_log import MEMORY_PREFIX
-from instsim.calibrate.toml_fields import FieldReader, read_small_text, toml_table
+from instsim.calibrate.toml_fields import FieldReader, parse_versioned, read_small_text, toml_table
 from instsim.errors import TableError
 
 __all__ = ["SCALE_ROW", "DeviceDescriptor", "UnitCost", "core_rows", "descriptor_toml", "distance", "load_descriptor", "parse_descriptor"]
@@ -124,13 +123,7 @@ def parse_descriptor(text: str, path: str = "") -> DeviceDescriptor:
         If it is not valid; all problems stand in ``details``.
     """
     hint = "make it again with `instsim characterize`"
-    try:
-        table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise TableError(f"{path}: not TOML: {error}", hint=hint) from error
-    if table.get("schema_version") != SCHEMA_VERSION:
-        version = table.get("schema_version")
-        raise TableError(f"{path}: no device descriptor of schema version {SCHEMA_VERSION} (schema_version = {version!r})", hint=hint)
+    table = parse_versioned(text, path, "device descriptor", SCHEMA_VERSION, hint)
     problems: list[str] = []
     reader = FieldReader(table, "", problems)
     reader.take("schema_version", int)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from instsim.errors import TableError
 from instsim.units import round_figure
 
-__all__ = ["FieldReader", "read_small_text", "toml_table"]
+__all__ = ["FieldReader", "parse_versioned", "read_small_text", "toml_table"]
 
 _LARGEST_FILE = 1 << 20
 _DIGITS = 9
@@ -103,3 +104,21 @@ def read_small_text(path: Path, hint: str) -> str:
         raise TableError(f"{path}: cannot be read: {error.strerror or error}", hint=hint) from error
     except UnicodeDecodeError as error:
         raise TableError(f"{path}: not UTF-8 text (byte {error.start})") from error
+
+
+def parse_versioned(text: str, path: str, kind: str, version: int, hint: str) -> dict[str, Any]:
+    """Return the document that a file's text holds.
+
+    Raises
+    ------
+    TableError
+        If it is not TOML, or its ``schema_version`` is another.
+    """
+    try:
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise TableError(f"{path}: not TOML: {error}", hint=hint) from error
+    found = table.get("schema_version")
+    if found != version:
+        raise TableError(f"{path}: no {kind} of schema version {version} (schema_version = {found!r})", hint=hint)
+    return table

@@ -5,7 +5,8 @@ The language is what hooks need. Every value is an unsigned word of 64 bits, a t
 ``for ... in range(...)``, conditional expressions, comparisons, ``in`` a set that is written out, ``and`` and ``or`` (which give truth values),
 assignments to names, pairs of them and elements of views, calls of other such functions, ``min``, ``max`` and ``len``. Whatever is known beforehand
 (globals, variables of an enclosing function, members of enumerations, tuples of numbers) is a constant; a branch that a constant rules out is not
-compiled. A function whose name begins with ``seldom_`` stays out of line and takes no registers from what calls it.
+compiled. What a function is marked as
+(`instsim.dynamics.native_words.out_of_line`, ``seldom``) says whether it stays out of line.
 
 Compiling a hook takes a few tenths of a second: a general compiler of Python takes that for its import alone.
 """
@@ -25,12 +26,11 @@ from llvmlite import binding, ir
 
 from instsim.dynamics.native_expressions import Expressions
 from instsim.dynamics.native_values import TRUTH, WORD, WORD_MASK, Known, Made, Value, code_of, resized
-from instsim.dynamics.native_words import View
+from instsim.dynamics.native_words import ATTRIBUTES, View
 
 __all__ = ["EntryPoint", "compile_to_object"]
 
 _OPTIMIZATION = 3
-_SELDOM = "seldom_"
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,8 @@ class _Module:
             kind = ir.FunctionType(WORD, [value.code.type for value in values])
             compiled = ir.Function(self.module, kind, f"{function.__name__}.{len(self._functions)}")
             compiled.linkage = "internal"
-            if function.__name__.lstrip("_").startswith(_SELDOM):
-                compiled.attributes.add("noinline")
-                compiled.attributes.add("cold")
-            elif "out_of_line" in vars(function):
-                compiled.attributes.add("noinline")
+            for attribute in vars(function).get(ATTRIBUTES, ()):
+                compiled.attributes.add(attribute)
             source = _Function(self, function, self._source(function), compiled)
             self._functions[key] = compiled, source.compile([value.view for value in values])
         compiled, returns = self._functions[key]

@@ -9,7 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ForeignFunction", "View", "bit_length", "half_words", "octets", "out_of_line", "words", "words32"]
+__all__ = ["ATTRIBUTES", "ForeignFunction", "View", "bit_length", "half_words", "octets", "out_of_line", "seldom", "words", "words32"]
+
+ATTRIBUTES = "native_attributes"
+"""Where a function says how the compiler shall treat it: LLVM's names of attributes."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,13 @@ class ForeignFunction:
 
 def out_of_line(function: Callable[..., Any]) -> Callable[..., Any]:
     """Mark a function that is called rather than copied into its callers, so that what they do most of the time stays short."""
-    function.__dict__["out_of_line"] = True
+    function.__dict__[ATTRIBUTES] = ("noinline",)
+    return function
+
+
+def seldom(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a function that is seldom called: it stays out of line, and its callers keep their registers for what they do otherwise."""
+    function.__dict__[ATTRIBUTES] = ("noinline", "cold")
     return function
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from instsim.dynamics.memory_layout import TraceWord
 from instsim.dynamics.memory_simulation import change_phase, simulate_block
 from instsim.dynamics.native_compiler import EntryPoint
-from instsim.dynamics.native_words import ForeignFunction, bit_length, out_of_line, words, words32
+from instsim.dynamics.native_words import ForeignFunction, bit_length, out_of_line, seldom, words, words32
 from instsim.emulate.call_hooks import follow_call, riscv_end, thumb_end
 from instsim.emulate.extension_hooks import holds_new_site, size_until_exit
 from instsim.emulate.kernel_hooks import is_kernel, riscv_calls_register, thumb_calls_register
@@ -176,6 +176,7 @@ def _holds_awaited(start: Any, end: Any, pages: Any) -> Any:
     return False
 
 
+@seldom
 def _seldom_enters_kernel(engine: Any, address: Any, state: Any) -> Any:
     """Whether the block at `address`, behind one that may have ended in a call through a register, is a kernel's first and nobody was told."""
     if state[_CALL_WATCH] == 0 or state[_PREVIOUS_END] == _NOWHERE:
@@ -194,6 +195,7 @@ def _seldom_enters_kernel(engine: Any, address: Any, state: Any) -> Any:
     return True
 
 
+@seldom
 def _seldom_stop(engine: Any, state: Any) -> None:
     """Stop the machine before a block is counted: it has not run, and is met again on resuming."""
     state[_STOPPED] = 1
@@ -205,6 +207,7 @@ def _seldom_stop(engine: Any, state: Any) -> None:
 def _make_block_hook(*, rv32: bool, branches: bool, stacks: bool, memory: bool) -> Any:
     """Return the block hook; it is decided at compile time which code it is for, and whether it follows backward branches, calls and memories."""
 
+    @seldom
     def seldom_wait(engine: Any, address: Any, size: Any, state: Any) -> Any:
         """Stop the machine before a new block that somebody wants to see first; return whether it was stopped."""
         if rv32 and state[_SITES] != 0 and holds_new_site(address, size, state):
@@ -219,6 +222,7 @@ def _make_block_hook(*, rv32: bool, branches: bool, stacks: bool, memory: bool) 
             return True
         return False
 
+    @seldom
     def seldom_learn(address: Any, size: Any, at: Any, state: Any) -> None:
         """Fill the record of a new block."""
         record = words(at)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from llvmlite import binding
 
 from instsim.dynamics.native_compiler import EntryPoint, compile_to_object
-from instsim.dynamics.native_words import ForeignFunction, bit_length, half_words, octets, words, words32
+from instsim.dynamics.native_words import ForeignFunction, bit_length, half_words, octets, seldom, words, words32
 from tests.dynamics.compiled import compile_function
 
 _MASK = (1 << 64) - 1
@@ -172,6 +172,7 @@ def test_what_is_seldom_needed_stays_out_of_line() -> None:
     def helped(a: Any, b: Any) -> Any:
         return seldom_spread(a, b) + _often(a, b)
 
+    @seldom
     def seldom_spread(a: Any, b: Any) -> Any:
         return a * 3 + b
 

@@ -20,6 +20,8 @@ _PQM4_COMPILED = "pqm4, compiled parts too"
 _PQM3_ASSEMBLY = "pqm3, assembly"
 _EMBENCH = "Embench-IoT 2.0, GCC 14.2 for 14.1"
 _COREMARK = "CoreMark"
+_COREMARK_IMXRT = "CoreMark, i.MX RT from TCM, other compilers"
+_FITTED_C3 = "ESP32-C3, fitted by their author"
 _LOOPS_C3 = "ESP32-C3 CoreMark and arithmetic loops"
 
 ORDER = (
@@ -33,30 +35,16 @@ ORDER = (
     _PQM3_ASSEMBLY,
     _EMBENCH,
     _COREMARK,
-    "CoreMark, i.MX RT from TCM, other compilers",
+    _COREMARK_IMXRT,
     _LOOPS_C3,
-    "ESP32-C3, fitted by their author",
+    _FITTED_C3,
     PROGRAMS,
     WHOLE_RUNS,
     MICRO,
 )
 """From what users have to what only cores have; a set that is not named comes last."""
 
-BOARD_SETS = frozenset(
-    (
-        VENDOR_IMAGES,
-        _PERSON_RP2040,
-        _FLOAT_RP2350,
-        _TINYMAIX_C3,
-        _ML_KEM_C3,
-        _PQM4_ASSEMBLY,
-        _PQM4_COMPILED,
-        _PQM3_ASSEMBLY,
-        _EMBENCH,
-        _COREMARK,
-        _LOOPS_C3,
-    )
-)
+BOARD_SETS = frozenset(ORDER) - {_COREMARK_IMXRT, _FITTED_C3, PROGRAMS, WHOLE_RUNS, MICRO}
 """Programs measured on boards, whose compiler is known: what nominal latency of firmware can be judged by."""
 
 ABOUT: Mapping[str, str] = {

@@ -99,18 +99,42 @@ def _transfer(direction: Direction, port: tuple[int, int], memory: tuple[int, in
     return Transfer(direction, source, target, source_step, target_step, unit_bytes, units, units, bool(circular))
 
 
-class Stm32DmaV1(_Stm32Dma):
+class _ChannelArray(_Stm32Dma):
+    """Channels whose registers lie one behind the other, the control register first."""
+
+    _FIRST: ClassVar[int]
+    """Offset of the first channel's registers, a channel's size, and where in it the units left stand."""
+    _STEP: ClassVar[int]
+    _COUNT: ClassVar[int] = 0x04
+
+    def control(self, channel: int) -> int:
+        """Return the offset of a channel's control register."""
+        return self._FIRST + channel * self._STEP
+
+    def _setting(self, offset: int) -> int:
+        """Return a register; of a running channel the units left."""
+        channel, place = divmod(offset - self._FIRST, self._STEP)
+        if offset >= self._FIRST and place == self._COUNT and (found := self.running(channel)) is not None:
+            return found.left
+        return self.registers.get(offset, 0)
+
+    def _set(self, offset: int, value: int) -> None:
+        """Write a register, and start or halt its channel."""
+        before = self.registers.get(offset, 0)
+        super().write(offset, value)
+        channel, place = divmod(offset - self._FIRST, self._STEP)
+        if 0 <= channel < self.channels and place == 0:
+            self._control_written(channel, before)
+
+
+class Stm32DmaV1(_ChannelArray):
     """Eight streams (F4, F7, H7)."""
 
     done_enable, half_enable, error_enable = 4, 3, 2
-    _FIRST, _STEP, _NDTR, _PAR, _M0AR = 0x10, 0x18, 0x04, 0x08, 0x0C
+    _FIRST, _STEP, _PAR, _M0AR = 0x10, 0x18, 0x08, 0x0C
     _CLEAR_LOW, _CLEAR_HIGH, _STREAMS_PER_WORD = 0x08, 0x0C, 4
     _FLAG_BITS, _ERROR_FLAG, _HALF_FLAG, _DONE_FLAG = (0, 6, 16, 22), 3, 4, 5
     _DIRECTIONS = (Direction.FROM_PORT, Direction.TO_PORT, Direction.IN_MEMORY, Direction.IN_MEMORY)
-
-    def control(self, channel: int) -> int:
-        """Return the offset of a stream's control register."""
-        return self._FIRST + channel * self._STEP
 
     def transfer(self, channel: int) -> Transfer:
         """Return what a stream's registers ask for."""
@@ -122,7 +146,7 @@ class Stm32DmaV1(_Stm32Dma):
             (self.registers.get(at + self._PAR, 0), port_bytes * (control >> 9 & 1)),
             (self.registers.get(at + self._M0AR, 0), memory_bytes * (control >> 10 & 1)),
             port_bytes,
-            self.registers.get(at + self._NDTR, 0) & 0xFFFF,
+            self.registers.get(at + self._COUNT, 0) & 0xFFFF,
             circular=control >> 8 & 1,
         )
 
@@ -139,10 +163,7 @@ class Stm32DmaV1(_Stm32Dma):
                 << self._FLAG_BITS[channel % self._STREAMS_PER_WORD]
                 for channel in channels
             )
-        channel, place = divmod(offset - self._FIRST, self._STEP)
-        if offset >= self._FIRST and place == self._NDTR and (found := self.running(channel)) is not None:
-            return found.left
-        return self.registers.get(offset, 0)
+        return self._setting(offset)
 
     def write(self, offset: int, value: int) -> None:
         """Clear flags, or set up a stream."""
@@ -153,30 +174,22 @@ class Stm32DmaV1(_Stm32Dma):
                 self._clear(first + index, half=bits >> self._HALF_FLAG & 1, done=bits >> self._DONE_FLAG & 1, error=bits >> self._ERROR_FLAG & 1)
             self.update()
             return
-        before = self.registers.get(offset, 0)
-        super().write(offset, value)
-        channel, place = divmod(offset - self._FIRST, self._STEP)
-        if 0 <= channel < self.channels and place == 0:
-            self._control_written(channel, before)
+        self._set(offset, value)
 
     def done(self, channel: int, transfer: Transfer) -> None:
         """Set the flag; the hardware takes the enable bit back."""
         super().done(channel, transfer)
         if not transfer.is_circular:
-            self.registers[self.control(channel) + self._NDTR] = 0
+            self.registers[self.control(channel) + self._COUNT] = 0
             self._disable(channel)
 
 
-class Stm32DmaV2(_Stm32Dma):
+class Stm32DmaV2(_ChannelArray):
     """Up to eight channels (F0, F1, F3, G0, G4, L0, L4)."""
 
     done_enable, half_enable, error_enable = 1, 2, 3
-    _FIRST, _STEP, _CNDTR, _CPAR, _CMAR, _IFCR = 0x08, 0x14, 0x04, 0x08, 0x0C, 0x04
+    _FIRST, _STEP, _CPAR, _CMAR, _IFCR = 0x08, 0x14, 0x08, 0x0C, 0x04
     _GLOBAL, _DONE_FLAG, _HALF_FLAG, _ERROR_FLAG = 1, 2, 4, 8
-
-    def control(self, channel: int) -> int:
-        """Return the offset of a channel's control register."""
-        return self._FIRST + channel * self._STEP
 
     def transfer(self, channel: int) -> Transfer:
         """Return what a channel's registers ask for."""
@@ -190,7 +203,7 @@ class Stm32DmaV2(_Stm32Dma):
         if control >> 14 & 1:
             direction = Direction.IN_MEMORY
             port, memory = (memory, port) if from_memory else (port, memory)
-        return _transfer(direction, port, memory, port_bytes, self.registers.get(at + self._CNDTR, 0) & 0xFFFF, circular=control >> 5 & 1)
+        return _transfer(direction, port, memory, port_bytes, self.registers.get(at + self._COUNT, 0) & 0xFFFF, circular=control >> 5 & 1)
 
     def _flags(self, channel: int) -> int:
         flags = (
@@ -204,10 +217,7 @@ class Stm32DmaV2(_Stm32Dma):
         """Return flags, units left or a setting."""
         if offset == 0:
             return sum(self._flags(channel) << 4 * channel for channel in range(self.channels))
-        channel, place = divmod(offset - self._FIRST, self._STEP)
-        if offset >= self._FIRST and place == self._CNDTR and (found := self.running(channel)) is not None:
-            return found.left
-        return self.registers.get(offset, 0)
+        return self._setting(offset)
 
     def write(self, offset: int, value: int) -> None:
         """Clear flags, or set up a channel."""
@@ -219,17 +229,13 @@ class Stm32DmaV2(_Stm32Dma):
                 self._clear(channel, half=half, done=done, error=error)
             self.update()
             return
-        before = self.registers.get(offset, 0)
-        super().write(offset, value)
-        channel, place = divmod(offset - self._FIRST, self._STEP)
-        if 0 <= channel < self.channels and place == 0:
-            self._control_written(channel, before)
+        self._set(offset, value)
 
     def done(self, channel: int, transfer: Transfer) -> None:
         """Set the flag; the channel stays enabled with nothing left."""
         super().done(channel, transfer)
         if not transfer.is_circular:
-            self.registers[self.control(channel) + self._CNDTR] = 0
+            self.registers[self.control(channel) + self._COUNT] = 0
 
 
 class Stm32Gpdma(_Stm32Dma):
