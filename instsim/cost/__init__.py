@@ -1,7 +1,8 @@
 """What instructions cost: core tables, boards, and the model that prices a profile."""
 
 from instsim.cost.block_prices import BlockPrices
-from instsim.cost.board import Board, EnergyPrior, board_names, energy_interval, list_boards, load_board
+from instsim.cost.board import Board, EnergyPrior, energy_interval
+from instsim.cost.boards import board_names, list_boards, load_board
 from instsim.cost.charged_instructions import ChargedInstructions
 from instsim.cost.core_table import CoreTable, core_names, list_cores, load_core
 from instsim.cost.cost_model import CostModel

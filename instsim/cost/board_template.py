@@ -7,7 +7,8 @@ import re
 import textwrap
 from collections.abc import Iterator
 
-from instsim.cost.board import Board, MemoryRegion, board_names, load_board
+from instsim.cost.board import Board, MemoryRegion
+from instsim.cost.boards import board_names, load_board
 from instsim.errors import UsageError
 
 __all__ = ["new_board"]

@@ -8,13 +8,12 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, ValidationError
 
 from instsim.cost.charges import EventRule, Parameter, ParameterRule, Pipeline
-from instsim.cost.core_table import fpu_extensions
-from instsim.cost.exception_cost import EXCEPTION_EVENTS
+from instsim.cost.exception_events import EXCEPTION_EVENTS
 from instsim.cost.pipelines import load_pipeline, pipeline_names
 from instsim.cost.schema_form import StrictTable, Text, form_problems, suggestion, unknown_sources
 from instsim.cost.sources import load_sources
 from instsim.dynamics.divider import DIVIDER_MODELS
-from instsim.isa.classes import CLASSES, EXTENSIONS
+from instsim.isa.classes import CLASSES, EXTENSIONS, fpu_extensions
 from instsim.isa.instruction import Isa
 
 __all__ = ["BASES", "EMULATED_CPUS", "LARGEST_COST_CYCLES", "SCHEMA_VERSION", "CoreFile", "problems_of"]

@@ -10,18 +10,12 @@ from typing import Any
 
 from instsim.cost.charges import Parameter
 from instsim.cost.table_reading import TableKind, read_table, table_names, table_path, validate_once
+from instsim.isa.classes import fpu_extensions
 from instsim.isa.instruction import Isa
 
 __all__ = ["CoreParameter", "CoreTable", "Cost", "Divider", "core_names", "list_cores", "load_core"]
 
 _KIND = TableKind("core table", "`instsim cores` lists the cores that come with instsim", "`instsim tables show` prints a table that is valid")
-_FPU_EXTENSIONS: Mapping[tuple[Isa, str], tuple[str, ...]] = MappingProxyType(
-    {
-        (Isa.THUMB, "single"): ("fp",),
-        (Isa.THUMB, "double"): ("fp", "fp64"),
-        (Isa.RV32, "single"): ("f",),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +171,7 @@ def _table(document: dict[str, Any], path: Path, digest: str) -> CoreTable:
         pipeline=document["pipeline"],
         emulated_cpu=document["emulated_cpu"],
         fpu=document["fpu"],
-        extensions=frozenset({"base", *document["extensions"], *_FPU_EXTENSIONS.get((isa, document["fpu"]), ())}),
+        extensions=frozenset({"base", *document["extensions"], *fpu_extensions(isa, document["fpu"])}),
         parameters=MappingProxyType({name: CoreParameter(**row) for name, row in document.get("parameters", {}).items()}),
         classes=MappingProxyType({name: Cost(**row) for name, row in document["classes"].items()}),
         events=MappingProxyType({name: Cost(**row) for name, row in document.get("events", {}).items()}),
@@ -186,8 +180,3 @@ def _table(document: dict[str, Any], path: Path, digest: str) -> CoreTable:
         digest=digest,
         path=path,
     )
-
-
-def fpu_extensions(isa: Isa, fpu: str) -> tuple[str, ...]:
-    """Return the extensions that a floating-point unit brings."""
-    return _FPU_EXTENSIONS.get((isa, fpu), ())

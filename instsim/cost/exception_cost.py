@@ -7,26 +7,15 @@ firmware that reads timers sees them.
 from __future__ import annotations
 
 from dataclasses import replace
-from types import MappingProxyType
 
 import numpy as np
 
 from instsim.cost.core_table import CoreTable
 from instsim.cost.cycle_estimate import CycleEstimate, EventCost
+from instsim.cost.exception_events import EXCEPTION_EVENTS
 from instsim.profile.block_profile import BlockProfile
 
-__all__ = ["EXCEPTION_EVENTS", "with_exceptions"]
-
-EXCEPTION_EVENTS = MappingProxyType(
-    {
-        "exception-entry": ("entries", "an exception is taken: registers are stacked, the vector is fetched"),
-        "exception-tail-chain": ("tail_chained", "a handler follows another without restoring registers in between"),
-        "exception-return": ("returns", "a handler returns and registers are restored"),
-        "interrupt-entry": ("interrupts", "a RISC-V core leaves the code it runs for an interrupt's handler"),
-        "exception-float-save": ("float_saves", "the floating-point registers of interrupted code are stored"),
-    }
-)
-"""Event in a table to the count of `instsim.profile.block_profile.ExceptionUse` that it prices, and when it happens."""
+__all__ = ["with_exceptions"]
 
 _INTERRUPTS = "(interrupts)"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from instsim.cost.charge_matrix import CLASS_PREFIX
 from instsim.cost.core_table import CoreTable, load_core
 from instsim.cost.cycle_estimate import DIVIDES, OPERANDS_UNKNOWN
-from instsim.cost.exception_cost import EXCEPTION_EVENTS
+from instsim.cost.exception_events import EXCEPTION_EVENTS
 from instsim.cost.pipelines import load_pipeline
 from instsim.cost.sources import Source, resolve_source
 from instsim.errors import TableError, UsageError

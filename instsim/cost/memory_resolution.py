@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from instsim.cost.board import Board, MemoryRegion
 from instsim.cost.memory_rows import WaysBySetting
@@ -21,11 +20,9 @@ from instsim.cost.memory_settings import (
     near,
     wait_state_setting,
 )
+from instsim.cost.memory_table import MemoryTable
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path
 from instsim.errors import TableError, UsageError
-
-if TYPE_CHECKING:
-    from instsim.cost.memory_table import MemoryTable
 
 __all__ = ["Ground", "Placement", "ResolvedMemory", "ResolvedSetting", "resolve"]
 
@@ -98,14 +95,48 @@ def resolve(
     table: MemoryTable,
     board: Board,
     clock_hz: float,
-    programmed: Mapping[str, int] | None,
+    programmed: Mapping[str, int] | None = None,
     *,
-    clock_overridden: bool,
-    wait_states: int | None,
-    supply_range: str | None,
-    placement: Sequence[Placement],
+    clock_overridden: bool = False,
+    wait_states: int | None = None,
+    supply_range: str | None = None,
+    placement: Sequence[Placement] = (),
 ) -> ResolvedMemory:
-    """Turn registers and clock into cycles; see `instsim.cost.memory_table.MemoryTable.resolve`."""
+    """Turn registers and clock into cycles.
+
+    Parameters
+    ----------
+    table : MemoryTable
+        The chip family's memory system.
+    board : Board
+        Whose memories the paths are for.
+    clock_hz : float
+        Core clock.
+    programmed : mapping of str to int, optional
+        What the firmware left in the registers, by the table's names, without those it never wrote. These hold their reset
+        values if it programmed the wait states (it sets up the clock itself then), else the usual ones.
+    clock_overridden : bool
+        Whether `clock_hz` is not the clock the firmware set up: the wait states it programmed are for another clock then, and the
+        table's are used.
+    wait_states : int, optional
+        Wait states of the flash, whatever was programmed and whatever the clock.
+    supply_range : str, optional
+        Name of the supply range whose wait states hold; the table's default if left out.
+    placement : sequence of Placement
+        Addresses to be priced as if they lay in another memory.
+
+    Returns
+    -------
+    ResolvedMemory
+        The memory system, the settings it was made from and their origins, and warnings.
+
+    Raises
+    ------
+    UsageError
+        If the clock is outside the table, or a supply range, a memory or a number given does not exist.
+    TableError
+        If table and board do not go together; ``details`` lists every problem.
+    """
     if not (math.isfinite(clock_hz) and clock_hz > 0):
         raise UsageError(f"a clock of {clock_hz!r} Hz", hint="give the core clock in hertz, such as 120e6")
     written = dict(programmed or {})

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 from instsim.cost.memory_rows import SupplyRange, WaysBySetting
+from instsim.cost.memory_table import MemoryTable
 from instsim.errors import UsageError
-
-if TYPE_CHECKING:
-    from instsim.cost.memory_table import MemoryTable
 
 __all__ = [
     "WAIT_STATES",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from instsim.cost.memory_rows import (
     NO_OVERHEAD,
@@ -23,10 +23,6 @@ from instsim.cost.memory_rows import (
 )
 from instsim.cost.table_reading import TableKind, read_table, table_names, table_path, validate_once
 from instsim.dynamics.memory_system import Access, Replacement
-
-if TYPE_CHECKING:
-    from instsim.cost.board import Board
-    from instsim.cost.memory_resolution import Placement, ResolvedMemory
 
 __all__ = ["MemoryTable", "list_memories", "load_memory", "memory_names"]
 
@@ -79,63 +75,6 @@ class MemoryTable:
     crossing: Overhead
     digest: str
     path: Path
-
-    def resolve(
-        self,
-        board: Board,
-        clock_hz: float,
-        programmed: Mapping[str, int] | None = None,
-        *,
-        clock_overridden: bool = False,
-        wait_states: int | None = None,
-        supply_range: str | None = None,
-        placement: Sequence[Placement] = (),
-    ) -> ResolvedMemory:
-        """Turn registers and clock into cycles.
-
-        Parameters
-        ----------
-        board : Board
-            Whose memories the paths are for.
-        clock_hz : float
-            Core clock.
-        programmed : mapping of str to int, optional
-            What the firmware left in the registers, by their names in `registers`, without those it never wrote. These hold their reset
-            values if it programmed the wait states (it sets up the clock itself then), else the usual ones.
-        clock_overridden : bool
-            Whether `clock_hz` is not the clock the firmware set up: the wait states it programmed are for another clock then, and the
-            table's are used.
-        wait_states : int, optional
-            Wait states of the flash, whatever was programmed and whatever the clock.
-        supply_range : str, optional
-            Name of the supply range whose wait states hold; the table's default if left out.
-        placement : sequence of Placement
-            Addresses to be priced as if they lay in another memory.
-
-        Returns
-        -------
-        ResolvedMemory
-            The memory system, the settings it was made from and their origins, and warnings.
-
-        Raises
-        ------
-        UsageError
-            If the clock is outside the table, or a supply range, a memory or a number given does not exist.
-        TableError
-            If table and board do not go together; ``details`` lists every problem.
-        """
-        from instsim.cost.memory_resolution import resolve  # noqa: PLC0415 -- it takes this type
-
-        return resolve(
-            self,
-            board,
-            clock_hz,
-            programmed,
-            clock_overridden=clock_overridden,
-            wait_states=wait_states,
-            supply_range=supply_range,
-            placement=placement,
-        )
 
 
 def memory_names() -> tuple[str, ...]:

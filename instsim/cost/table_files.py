@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from instsim.cost.board import Board, board_names, load_board
+from instsim.cost.board import Board
+from instsim.cost.boards import board_names, load_board
 from instsim.cost.core_table import CoreTable, core_names, load_core
 from instsim.cost.explain import check as check_core
+from instsim.cost.memory_resolution import resolve
 from instsim.cost.memory_table import MemoryTable, load_memory, memory_names
 from instsim.cost.sources import load_sources
 from instsim.errors import InstsimError, TableError, UsageError
@@ -72,7 +74,7 @@ def _check_board(path: Path) -> list[str]:
     try:
         board = read_board(path, load_sources().keys(), frozenset(core_names()), frozenset(memory_names()))
         if board.memory_system:
-            load_memory(board.memory_system).resolve(board, board.clock_hz)
+            resolve(load_memory(board.memory_system), board, board.clock_hz)
     except InstsimError as error:
         return list(error.details) or [error.message]
     return []

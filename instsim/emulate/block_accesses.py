@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
+from instsim.dynamics.address_operations import FIRST_TEMPORARY, NO_REGISTER, Operation
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, StepKind
 from instsim.dynamics.memory_state import SystemState
 from instsim.dynamics.memory_system import Access
 from instsim.emulate.spec import BlockSchedule
 from instsim.isa import Isa
-from instsim.isa.address_steps import FIRST_TEMPORARY, NO_REGISTER, AddressStep, Operation, address_steps
+from instsim.isa.address_step import AddressStep
+from instsim.isa.address_steps import address_steps
 from instsim.isa.transfers import instruction_offsets
 
 __all__ = ["NO_SITE", "AccessFinder", "BlockAccesses", "BlockKey", "OperationColumn"]

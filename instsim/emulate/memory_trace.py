@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from instsim import artifacts
+from instsim.dynamics.address_operations import NO_REGISTER
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, SiteWord, Tally, TraceWord
 from instsim.dynamics.memory_state import SystemState
 from instsim.emulate.block_programs import MOST_SITES, NOTHING_TO_DO, BlockPrograms
@@ -18,7 +19,6 @@ from instsim.emulate.layout import Record
 from instsim.emulate.memory import Memory
 from instsim.emulate.sampled_programs import SampledPrograms
 from instsim.emulate.spec import MemoryTiming
-from instsim.isa.address_steps import NO_REGISTER
 from instsim.profile.block_profile import CrossingUse
 from instsim.profile.memory_use import MemoryUse, PathUse
 

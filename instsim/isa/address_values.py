@@ -7,7 +7,8 @@ constant, so most address arithmetic of compiled code leaves no computation behi
 
 from __future__ import annotations
 
-from instsim.isa.address_steps import FIRST_TEMPORARY, NO_REGISTER, REGISTER_FILE_WORDS, AddressStep, Operation
+from instsim.dynamics.address_operations import FIRST_TEMPORARY, NO_REGISTER, REGISTER_FILE_WORDS, Operation
+from instsim.isa.address_step import AddressStep
 
 __all__ = ["ZERO", "BlockValues", "Value"]
 

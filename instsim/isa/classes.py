@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from instsim.isa.instruction import Isa
 
-__all__ = ["CLASSES", "EXTENSIONS", "UNKNOWN", "UNSUPPORTED", "InstructionClass"]
+__all__ = ["CLASSES", "EXTENSIONS", "UNKNOWN", "UNSUPPORTED", "InstructionClass", "fpu_extensions"]
 
 UNKNOWN = "unknown"
 """Class of bytes that do not decode."""
@@ -59,6 +59,17 @@ EXTENSIONS: Mapping[Isa, Mapping[str, str]] = {
     },
 }
 """The extensions of each instruction set, with what they are."""
+
+_FPU_EXTENSIONS: Mapping[tuple[Isa, str], tuple[str, ...]] = {
+    (Isa.THUMB, "single"): ("fp",),
+    (Isa.THUMB, "double"): ("fp", "fp64"),
+    (Isa.RV32, "single"): ("f",),
+}
+
+
+def fpu_extensions(isa: Isa, fpu: str) -> tuple[str, ...]:
+    """Return the extensions that a floating-point unit of this precision brings, none for ``none``."""
+    return _FPU_EXTENSIONS.get((isa, fpu), ())
 
 
 def _classes(**extensions: Mapping[str, str]) -> Mapping[str, InstructionClass]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from instsim.isa.address_steps import NO_REGISTER, AddressStep, Operation
+from instsim.dynamics.address_operations import NO_REGISTER, Operation
+from instsim.isa.address_step import AddressStep
 from instsim.isa.address_values import ZERO, BlockValues, Value
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ Encodings: Arm DDI 0403E (Armv7-M), section A5.3; Arm DDI 0553 (Armv8-M).
 
 from __future__ import annotations
 
-from instsim.isa.address_steps import NO_REGISTER, Operation
+from instsim.dynamics.address_operations import NO_REGISTER, Operation
 from instsim.isa.address_values import BlockValues, Value
 
 __all__ = ["low_byte", "trace_wide"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from instsim.cost import Board, CoreTable
-from instsim.cost.exception_cost import EXCEPTION_EVENTS
+from instsim.cost.exception_events import EXCEPTION_EVENTS
 from instsim.emulate import DeviceSpec, InterruptSpec, MachineSpec, MemoryKind, MemorySpec
 from instsim.emulate.spec import ExceptionCycles
 from instsim.isa import Isa

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from instsim.cost import Board, CostModel
-from instsim.cost.memory_resolution import Placement, ResolvedMemory
+from instsim.cost.memory_resolution import Placement, ResolvedMemory, resolve
 from instsim.cost.memory_table import MemoryTable, load_memory
 from instsim.dynamics.memory_system import MemorySystem
 from instsim.emulate.spec import MemoryTiming, Sampling
@@ -92,7 +92,8 @@ class MemorySimulation:
     def _resolve(self, values: Mapping[int, int]) -> tuple[MemorySystem, ...]:
         programmed = {self._names[address]: value for address, value in values.items()}
         self._resolved = tuple(
-            self._table.resolve(
+            resolve(
+                self._table,
                 self._target.board,
                 variant.clock_hz,
                 programmed,
@@ -178,7 +179,7 @@ def usual_memory(target: Target, request: Request) -> ResolvedMemory | None:
     if memory_simulation(target, request) is None:
         return None
     overridden = target.clock_hz != target.board.clock_hz
-    return load_memory(target.board.memory_system).resolve(target.board, target.clock_hz, {}, clock_overridden=overridden)
+    return resolve(load_memory(target.board.memory_system), target.board, target.clock_hz, {}, clock_overridden=overridden)
 
 
 def _has_system(board: Board) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from instsim import artifacts
-from instsim.cost.board import load_board
+from instsim.cost.boards import load_board
 from instsim.cost.core_table import load_core
 from instsim.errors import UsageError
 from instsim.image import load_image

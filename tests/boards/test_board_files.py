@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instsim.cost.board import EnergyPrior, board_names, energy_interval, list_boards, load_board
+from instsim.cost.board import EnergyPrior, energy_interval
 from instsim.cost.board_template import new_board
+from instsim.cost.boards import board_names, list_boards, load_board
 from instsim.errors import TableError, UsageError
 from instsim.resources import cost_tables
 

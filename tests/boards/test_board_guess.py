@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instsim.cost.board import list_boards, load_board
+from instsim.cost.boards import list_boards, load_board
 from instsim.errors import UsageError
 from instsim.image.firmware import FirmwareImage, Segment
 from instsim.isa.instruction import Isa

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from instsim.cost import load_core
-from instsim.cost.board import load_board
+from instsim.cost.boards import load_board
 from instsim.cost.explain import explain
 from instsim.cost.explain_memory import explain_stall
 from instsim.cost.memory_table import load_memory

@@ -10,7 +10,7 @@ import pytest
 
 from instsim.cost.core_schema import BASES, EMULATED_CPUS, LARGEST_COST_CYCLES, CoreFile
 from instsim.cost.core_table import core_names, list_cores, load_core
-from instsim.cost.exception_cost import EXCEPTION_EVENTS
+from instsim.cost.exception_events import EXCEPTION_EVENTS
 from instsim.cost.explain import check, explain
 from instsim.cost.pipelines import load_pipeline, pipeline_names
 from instsim.cost.sources import load_sources, resolve_source

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instsim.cost.board import load_board
-from instsim.cost.memory_resolution import Placement
+from instsim.cost.boards import load_board
+from instsim.cost.memory_resolution import Placement, resolve
 from instsim.cost.memory_table import load_memory
 from instsim.dynamics.memory_system import Access, Cache
 from instsim.errors import TableError, UsageError
@@ -18,7 +18,7 @@ L4R5, G0B1, U575, F746, PICO, C3 = map(load_board, ("nucleo-l4r5zi", "nucleo-g0b
 
 
 def resolved(board, clock_hz=None, programmed=None, **options):
-    return load_memory(board.memory_system).resolve(board, clock_hz or board.clock_hz, programmed, **options)
+    return resolve(load_memory(board.memory_system), board, clock_hz or board.clock_hz, programmed, **options)
 
 
 def path_of(result, memory, access, address=None):
@@ -63,7 +63,7 @@ def test_a_clock_outside_the_table_is_refused_and_the_hint_has_the_highest() -> 
 @pytest.mark.parametrize("clock_hz", [0, -1, float("nan"), float("inf")])
 def test_no_clock_at_all_is_refused(clock_hz) -> None:
     with pytest.raises(UsageError, match="clock"):
-        load_memory("stm32l4").resolve(L4R5, clock_hz)
+        resolve(load_memory("stm32l4"), L4R5, clock_hz)
 
 
 def test_supply_range_by_name() -> None:
@@ -248,7 +248,7 @@ def test_bad_places_are_refused(placement, message) -> None:
 
 def test_a_board_without_the_memories_is_told_all_that_is_missing() -> None:
     with pytest.raises(TableError) as caught:
-        load_memory("stm32f7").resolve(G0B1, 64e6)
+        resolve(load_memory("stm32f7"), G0B1, 64e6)
     details = "\n".join(caught.value.details)
     assert "has no memory 'sram1'; did you mean sram?" in details
     assert "path[2].views: 0x00200000 is the start of no view of flash" in details
@@ -258,7 +258,7 @@ def test_paths_that_overlap_are_told() -> None:
     table = load_memory("stm32l4")
     twice = replace(table, paths=(*table.paths, replace(table.paths[1], cache=None)))
     with pytest.raises(TableError) as caught:
-        twice.resolve(L4R5, 120e6)
+        resolve(twice, L4R5, 120e6)
     assert caught.value.details[0] == "read of 0x00000000 .. 0x00200000: by a path of flash (0x00000000) and one of flash"
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from instsim.cost.board import list_boards, load_board
+from instsim.cost.boards import list_boards, load_board
+from instsim.cost.memory_resolution import resolve
 from instsim.cost.memory_rows import WaysBySetting
 from instsim.cost.memory_table import list_memories, load_memory, memory_names
 from instsim.cost.sources import load_sources, source_key
@@ -51,7 +52,7 @@ def test_the_default_supply_range_asks_for_the_fewest_wait_states(memory) -> Non
 
 @linked_boards
 def test_resolves_at_the_default_clock_on_every_board_that_names_it(board) -> None:
-    resolved = load_memory(board.memory_system).resolve(board, board.clock_hz)
+    resolved = resolve(load_memory(board.memory_system), board, board.clock_hz)
     assert not resolved.warnings
     assert resolved.system.name.startswith(board.memory_system)
     assert {path.memory for path in resolved.system.paths} <= {region.name for region in board.memories}
@@ -67,14 +68,14 @@ def test_resolves_at_the_default_clock_on_every_board_that_names_it(board) -> No
 
 @linked_boards
 def test_the_boards_wait_states_are_those_of_its_memory_system(board) -> None:
-    resolved = load_memory(board.memory_system).resolve(board, board.clock_hz)
+    resolved = resolve(load_memory(board.memory_system), board, board.clock_hz)
     counts = {region.wait_states.count for region in board.memories if region.wait_states is not None}
     assert counts == ({resolved.wait_states} if resolved.wait_states is not None else set())
 
 
 @linked_boards
 def test_no_address_of_tightly_coupled_memory_has_a_path(board) -> None:
-    resolved = load_memory(board.memory_system).resolve(board, board.clock_hz)
+    resolved = resolve(load_memory(board.memory_system), board, board.clock_hz)
     assert not {path.memory for path in resolved.system.paths} & {region.name for region in board.memories if region.kind == "tcm"}
 
 

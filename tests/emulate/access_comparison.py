@@ -8,8 +8,10 @@ from typing import Any
 
 import unicorn
 
+from instsim.dynamics.address_operations import FIRST_TEMPORARY
 from instsim.emulate.machine import Machine, StopReason
-from instsim.isa.address_steps import FIRST_TEMPORARY, AddressStep, address_steps
+from instsim.isa.address_step import AddressStep
+from instsim.isa.address_steps import address_steps
 from instsim.isa.decode import decode
 from instsim.isa.it_state import it_state_behind
 from tests.emulate.bundled import chip, image_of

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from instsim.isa.address_steps import NO_REGISTER, AddressStep, Operation
+from instsim.dynamics.address_operations import NO_REGISTER, Operation
+from instsim.isa.address_step import AddressStep
 
 MASK = 0xFFFFFFFF
 ReadMemory = Callable[[int, int], int | None]

@@ -6,8 +6,10 @@ import random
 
 import pytest
 
+from instsim.dynamics.address_operations import FIRST_TEMPORARY, NO_REGISTER, REGISTER_FILE_WORDS, Operation
 from instsim.isa import Isa
-from instsim.isa.address_steps import FIRST_TEMPORARY, NO_REGISTER, REGISTER_FILE_WORDS, AddressStep, Operation, address_steps
+from instsim.isa.address_step import AddressStep
+from instsim.isa.address_steps import address_steps
 from tests.emulate.riscv_assembler import zcb_memory, zcmp_pair, zcmp_stack
 from tests.isa.address_interpreter import run_steps
 

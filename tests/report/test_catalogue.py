@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from instsim.cost.board import list_boards
+from instsim.cost.boards import list_boards
 from instsim.cost.core_table import CoreParameter, CoreTable, Cost, Divider
 from instsim.isa.instruction import Isa
 from instsim.report.catalogue import boards_text, core_parts, cores_text

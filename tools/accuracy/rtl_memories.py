@@ -8,6 +8,7 @@ from pathlib import Path
 
 from instsim.cost import CoreTable, CostModel, load_board
 from instsim.cost.board import MemoryRegion
+from instsim.cost.memory_resolution import resolve
 from instsim.cost.memory_table import load_memory
 from instsim.emulate.spec import MachineSpec, MemoryTiming
 
@@ -29,5 +30,5 @@ def rtl_memory(table: Path, core: CoreTable, soc: MachineSpec) -> MemoryTiming:
     regions = tuple(MemoryRegion(memory.name, str(memory.kind), memory.address, memory.size) for memory in soc.memories)
     # A memory system is resolved for a board; of this one only the memories count.
     board = replace(load_board("generic-rv32"), name=soc.name, memories=regions)
-    system = load_memory(table).resolve(board, soc.clock_hz).system
+    system = resolve(load_memory(table), board, soc.clock_hz).system
     return MemoryTiming(lambda _registers: (system,), {}, partial(CostModel(core).schedule, core.isa))
