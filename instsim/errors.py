@@ -102,6 +102,7 @@ class SwapError(InputError):
 
     def __init__(self, reason: str, message: str, *, hint: str = "", details: tuple[str, ...] = ()) -> None:
         super().__init__(message, hint=hint, details=details)
+        self.args = reason, message  # What it is made of again in another process.
         self.reason = reason
 
 

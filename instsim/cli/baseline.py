@@ -70,7 +70,7 @@ def _write(plan: Any, target: Path, old: Any, options: dict[str, Any]) -> None:
 
     request = Request(region=options["region"])
     with matrix_progress() as on_done:
-        made = make_baseline(plan, old, use_cache=options["use_cache"], processes=options["jobs"], on_done=on_done, request=request)
+        made = make_baseline(plan, old, use_cache=options["use_cache"], processes=options["workers"], on_done=on_done, request=request)
     before = {(entry.image, entry.side.board): entry for entry in old.entries} if old is not None else {}
     changed = sum(1 for entry in made.entries if before.get((entry.image, entry.side.board)) != entry)
     write_output(baseline_text(made), target)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from instsim.cli.options import Name, output_option, request_from, run_options, target_options
+from instsim.cli.options import Name, output_option, request_from, run_options, target_options, workers_option
 from instsim.errors import UsageError
 
 __all__ = ["command"]
@@ -29,6 +29,7 @@ _PLOTS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw measured against predicted (.png, .svg, .pdf).")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of the report.")
 @run_options
+@workers_option
 def command(runs: Path | None, output: Path | None, *, template: bool, table: bool, form: str, plot: Path | None, **options: Any) -> None:
     """Fit latency and energy of a board to a few RUNS measured on it, and save what was learned.
 
@@ -63,7 +64,8 @@ def command(runs: Path | None, output: Path | None, *, template: bool, table: bo
 
     name = options["name"] or (output.name.partition(".")[0] if output is not None else runs.stem)
     request = request_from(options)
-    fitted = calibrate(runs, CalibrationRequest(request, name, options["source"], str(output or ""), options["predictor"], options["descriptor"]))
+    wanted = CalibrationRequest(request, name, options["source"], str(output or ""), options["predictor"], options["descriptor"])
+    fitted = calibrate(runs, wanted, processes=options["workers"])
     picture = None
     if plot is not None:
         from instsim.report.calibration_plot import draw_calibration  # noqa: PLC0415
@@ -90,7 +92,7 @@ def _refit(runs: Path, output: Path | None, form: str, options: dict[str, Any]) 
     from instsim.report.weights import weights_document, weights_parts  # noqa: PLC0415
     from instsim.session.table_refit import refit_table, refitted_toml  # noqa: PLC0415
 
-    found = refit_table(runs, request_from(options), options["events"])
+    found = refit_table(runs, request_from(options), options["events"], processes=options["workers"])
     if output is not None:
         write_file(refitted_toml(found, options["name"] or output.stem).encode(), output)
     if form == "json":

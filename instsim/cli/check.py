@@ -50,7 +50,7 @@ def command(images: tuple[str, ...], form: str, output: Path | None, writes: tup
         plan = replace(plan, baseline=str(options["baseline_file"]))
     request = Request(region=options["region"])
     with matrix_progress() as on_done:
-        report = check(plan, use_cache=options["use_cache"], processes=options["jobs"], on_done=on_done, request=request)
+        report = check(plan, use_cache=options["use_cache"], processes=options["workers"], on_done=on_done, request=request)
     for other, path in others:
         write_output(_rendered(report, other), path)
     if form == "text":

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from instsim.cli.options import Name
+from instsim.cli.options import Name, workers_option
 from instsim.errors import UsageError
 
 __all__ = ["matrix_progress", "plan_from", "plan_options", "split_write"]
@@ -24,7 +24,7 @@ def plan_options(command: Command) -> Command:
         click.option("--budget", "budget_file", type=click.Path(path_type=Path), metavar="FILE", help="Budgets. Default: the settings' [check]."),
         click.option("-b", "--board", "boards", type=Name(), metavar="BOARD", multiple=True, help="Instead of the budgets' boards; repeatable."),
         click.option("--region", type=Name(), metavar="SYMBOL", help="What to measure where the budgets do not say."),
-        click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Processes at once. Default: one for each processor."),
+        workers_option,
         click.option("--cache/--no-cache", "use_cache", default=True, help="Whether an image that did not change may be left unrun."),
     )
     for decorator in reversed(decorators):

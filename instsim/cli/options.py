@@ -217,6 +217,14 @@ class _OutputFile(click.Path):
         return path
 
 
+def workers_option(command: Command) -> Command:
+    """Add --workers, of commands that run many images."""
+    return _stack(
+        command,
+        click.option("-j", "--workers", type=click.IntRange(min=1), metavar="N", help="Processes at once. Default: one for each processor."),
+    )
+
+
 def output_option(command: Command) -> Command:
     """Add -o."""
     return _stack(command, click.option("-o", "--output", type=_OutputFile(path_type=Path, dir_okay=False), help="Write to a file."))

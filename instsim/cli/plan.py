@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from instsim.cli.options import output_option, request_from, run_options, target_options
+from instsim.cli.options import output_option, request_from, run_options, target_options, workers_option
 
 __all__ = ["command"]
 
@@ -23,7 +23,10 @@ __all__ = ["command"]
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @output_option
 @run_options
-def command(candidates: tuple[Path, ...], targets: tuple[Path, ...], runs: int, measured: Path | None, *, form: str, **options: Any) -> None:
+@workers_option
+def command(
+    candidates: tuple[Path, ...], targets: tuple[Path, ...], runs: int, measured: Path | None, *, form: str, workers: int | None, **options: Any
+) -> None:
     """Choose which of the CANDIDATES (images or saved profiles) to measure on the board, to calibrate it with few runs.
 
     \b
@@ -34,7 +37,7 @@ def command(candidates: tuple[Path, ...], targets: tuple[Path, ...], runs: int, 
     from instsim.session.planning import plan  # noqa: PLC0415
 
     output = options.pop("output")
-    found = plan(candidates, request_from(options), runs=min(runs, len(set(candidates))), targets=targets, measured=measured)
+    found = plan(candidates, request_from(options), runs=min(runs, len(set(candidates))), targets=targets, measured=measured, processes=workers)
     if form == "json":
         write_document(plan_document(found), output)
     else:

@@ -26,7 +26,7 @@ def command() -> None:
 @click.option("--operator", "kinds", multiple=True, metavar="KIND", help="Teach only these operators, as CONV_2D; repeatable.")
 @click.option("--layers", "most", type=click.IntRange(40), default=600, show_default=True, help="Most layers of an operator.")
 @click.option("--seconds", type=click.FloatRange(1), default=240.0, show_default=True, help="Most processor time for an operator.")
-@click.option("--jobs", "processes", type=click.IntRange(1), default=2, show_default=True, help="Operators taught at once.")
+@click.option("-j", "--workers", "processes", type=click.IntRange(1), default=2, show_default=True, help="Operators taught at once.")
 @click.option("--name", type=Name(), help="Name of the predictor. Default: that of the output file.")
 @click.option("--kernels", default="", metavar="TEXT", help="Which kernels these are, for reports.")
 @click.option("--provenance", multiple=True, metavar="KEY=TEXT", help="What else reports should say of the firmware; repeatable.")

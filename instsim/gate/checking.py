@@ -12,8 +12,8 @@ from instsim.errors import IncompleteError, InstsimError
 from instsim.gate.baseline import Baseline, entry_of, read_baseline
 from instsim.gate.budgets import BudgetPlan, ImageTask
 from instsim.gate.judging import judge, unmatched_budgets
-from instsim.gate.matrix import Outcome, Work, estimate_matrix
-from instsim.gate.verdict import Cell, CheckReport, Failure
+from instsim.gate.verdict import Cell, CheckReport
+from instsim.session.matrix import Failure, Outcome, Work, estimate_matrix
 from instsim.session.request import Request
 
 __all__ = ["check", "make_baseline"]

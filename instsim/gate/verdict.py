@@ -5,28 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from instsim.errors import BudgetError, IncompleteError, InputError
+from instsim.session.matrix import Failure
 
-__all__ = ["Cell", "CheckReport", "Failure", "MetricRow", "OperatorRow", "Verdict"]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an image gave no answer on a board.
-
-    Attributes
-    ----------
-    kind : str
-        Class of the error (``RunError``), or ``Crash``.
-    message, hint : str
-        What is wrong and what to do.
-    details : tuple of str
-        Further lines.
-    """
-
-    kind: str
-    message: str
-    hint: str = ""
-    details: tuple[str, ...] = ()
+__all__ = ["Cell", "CheckReport", "MetricRow", "OperatorRow", "Verdict"]
 
 
 @dataclass(frozen=True, slots=True)

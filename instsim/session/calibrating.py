@@ -13,11 +13,11 @@ from instsim.calibrate.observation import Observation, Point
 from instsim.calibrate.runs_file import Run, RunsFile, read_runs
 from instsim.calibrate.spreads_file import load_spreads
 from instsim.cost import Board, load_board
-from instsim.errors import InputError, InstsimError, UsageError
+from instsim.errors import InputError, UsageError
 from instsim.session.calibrated import NO_CALIBRATION, memory_covariates
 from instsim.session.estimate import Estimate
-from instsim.session.facade import estimate
 from instsim.session.firmware_family import firmware_family
+from instsim.session.matrix import Failure, estimate_matrix
 from instsim.session.request import Request
 from instsim.session.settings import find_settings
 
@@ -52,7 +52,7 @@ class CalibrationRequest:
     descriptor: str | None = None
 
 
-def calibrate(path: Path, wanted: CalibrationRequest) -> BoardFit:
+def calibrate(path: Path, wanted: CalibrationRequest, *, processes: int | None = None) -> BoardFit:
     """Calibrate a board from a file of runs.
 
     Parameters
@@ -61,6 +61,8 @@ def calibrate(path: Path, wanted: CalibrationRequest) -> BoardFit:
         The runs, see `instsim.calibrate.runs_file`.
     wanted : CalibrationRequest
         Board and names.
+    processes : int, optional
+        Most images that are run at once, each in a process of its own; as many as there are processors by default.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def calibrate(path: Path, wanted: CalibrationRequest) -> BoardFit:
     wanted = replace(wanted, request=request)
     asked = [(run.path, request_of_run(run, request)) for run in runs.runs if run.path is not None and run.is_firmware]
     places = [f"line {run.line}: {run.name}" for run in runs.runs if run.is_firmware]
-    priced, predicted = iter(estimates_of(asked, places)), iter(_predicted(runs, wanted))
+    priced, predicted = iter(estimates_of(asked, places, processes)), iter(_predicted(runs, wanted))
     estimates = [next(priced) if run.is_firmware else next(predicted) if run.source == "model" else None for run in runs.runs]
     clock_hz = float(request.clock_hz or settings.clock_hz or board.clock_hz)
     observations = [_observation(run, found, board, clock_hz) for run, found in zip(runs.runs, estimates, strict=True)]
@@ -122,7 +124,7 @@ def request_of_run(run: Run, request: Request) -> Request:
     return replace(request, region=None, start=None, end=None, dispatchers=(), kernels=(), serial=None, input_file=None, expect=(), call=1)
 
 
-def estimates_of(asked: Sequence[tuple[Path, Request]], places: Sequence[str]) -> list[Estimate]:
+def estimates_of(asked: Sequence[tuple[Path, Request]], places: Sequence[str], processes: int | None = None) -> list[Estimate]:
     """Estimate several images, nominally; what ran is kept by digest, so that only new images take time.
 
     Parameters
@@ -131,26 +133,27 @@ def estimates_of(asked: Sequence[tuple[Path, Request]], places: Sequence[str]) -
         Images or saved profiles.
     places : sequence of str
         How a message names each.
+    processes : int, optional
+        Most images that are run at once.
 
     Raises
     ------
     InputError
         If one or more cannot be estimated; each stands in ``details``.
     """
-
-    def one(path: Path, request: Request) -> Estimate | InstsimError:
-        try:
-            return estimate(path, request)
-        except InstsimError as error:
-            return error
-
-    # One behind the other: Unicorn 2.1.4 crashes when threads run machines at once, with the accelerator and without.
-    found = [one(*pair) for pair in asked]
-    problems = [f"{place}: {outcome}" for place, outcome in zip(places, found, strict=True) if isinstance(outcome, InstsimError)]
-    if problems:
-        count = len(problems)
-        raise InputError(f"{count} image{'s do' if count > 1 else ' does'} not run to the end of the region", details=tuple(problems))
+    # Rows of one image and clock share a run.
+    files = {path: tuple(dict.fromkeys(request for other, request in asked if other == path)) for path, _ in asked}
+    estimated = estimate_matrix([(str(path), requests) for path, requests in files.items()], processes=processes)
+    outcomes = {path: dict(zip(requests, found, strict=True)) for (path, requests), found in zip(files.items(), estimated, strict=True)}
+    found = [outcomes[path][request] for path, request in asked]
+    failed = {f"{place}: {_told(outcome)}": None for place, outcome in zip(places, found, strict=True) if isinstance(outcome, Failure)}
+    if failed:
+        raise InputError(f"{len(failed)} image{'s do' if len(failed) > 1 else ' does'} not run to the end of the region", details=tuple(failed))
     return [outcome for outcome in found if isinstance(outcome, Estimate)]
+
+
+def _told(failure: Failure) -> str:
+    return str(InputError(failure.message, hint=failure.hint, details=failure.details)).replace("\n", "\n    ")
 
 
 def _observation(run: Run, found: Estimate | None, board: Board, clock_hz: float) -> Observation:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from instsim.cost import BlockPrices, CostModel, load_board
 from instsim.errors import ImageError, ProfileError, UsageError
@@ -23,7 +24,7 @@ from instsim.session.request import Request
 from instsim.session.settings import Settings, find_settings
 from instsim.session.surroundings import checked_patterns, find_entry, find_peeks, find_pokes, find_register_resets, find_serial, find_stubs
 
-__all__ = ["estimate", "load_firmware", "profile", "profile_for", "saved_target", "with_settings"]
+__all__ = ["estimate", "kept_estimate", "load_firmware", "profile", "profile_for", "saved_target", "with_settings"]
 
 _RUN_OPTIONS = (
     *("region", "start", "end", "dispatchers", "kernels", "serial", "input_file", "expect", "entry", "stubs", "pokes", "peeks", "svd"),
@@ -62,9 +63,14 @@ def profile_for(image: FirmwareImage, target: Target, request: Request, variants
     variants : sequence of Variant
         Memory systems to simulate behind the board's own.
     """
-    if request.use_cache and not request.uses_files:
+    if _is_kept(request):
         return remembered_profile(image, target, request, lambda: _run(image, target, request, variants), variants)
     return _run(image, target, request, variants)
+
+
+def _is_kept(request: Request) -> bool:
+    """Whether what runs is kept for the next time."""
+    return request.use_cache and not request.uses_files
 
 
 def _run(image: FirmwareImage, target: Target, request: Request, variants: Sequence[Variant]) -> BlockProfile:
@@ -115,7 +121,40 @@ def estimate(firmware: str | Path | FirmwareImage | BlockProfile, request: Reque
     InstsimError
         See `instsim.errors`.
     """
-    request = request or Request()
+    return _estimate(firmware, request or Request(), profile_for)
+
+
+def kept_estimate(firmware: str | Path | FirmwareImage | BlockProfile, request: Request) -> Estimate | None:
+    """Estimate what needs no run: a saved profile, or an image that was run before and has not changed.
+
+    Returns
+    -------
+    Estimate or None
+        The same as `estimate` gives; None if the image would have to run.
+    """
+    try:
+        return _estimate(firmware, request, _kept_profile)
+    except _WouldRun:
+        return None
+
+
+class _WouldRun(Exception):  # noqa: N818 -- no error: never leaves this module
+    """An image would have to run."""
+
+
+def _kept_profile(image: FirmwareImage, target: Target, request: Request) -> BlockProfile:
+    if not _is_kept(request):
+        raise _WouldRun
+    return remembered_profile(image, target, request, _would_run)
+
+
+def _would_run() -> NoReturn:
+    raise _WouldRun
+
+
+def _estimate(
+    firmware: str | Path | FirmwareImage | BlockProfile, request: Request, profiled: Callable[[FirmwareImage, Target, Request], BlockProfile]
+) -> Estimate:
     settings = find_settings(request.settings_folder)
     if isinstance(firmware, (str, Path)) and is_profile(Path(firmware)):
         firmware = load_profile(Path(firmware))
@@ -124,7 +163,7 @@ def estimate(firmware: str | Path | FirmwareImage | BlockProfile, request: Reque
         return _priced(saved, saved_target(firmware, request, settings), request, settings)
     image = firmware if isinstance(firmware, FirmwareImage) else load_firmware(firmware, request, settings)
     target = choose_target(image, request, settings)
-    ran = profile_for(image, target, with_settings(request, settings))
+    ran = profiled(image, target, with_settings(request, settings))
     return _priced(ran, target, request, settings)
 
 

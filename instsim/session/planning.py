@@ -43,7 +43,15 @@ class Plan:
     measured: tuple[str, ...]
 
 
-def plan(candidates: Sequence[Path], request: Request, *, runs: int, targets: Sequence[Path] = (), measured: Path | None = None) -> Plan:
+def plan(
+    candidates: Sequence[Path],
+    request: Request,
+    *,
+    runs: int,
+    targets: Sequence[Path] = (),
+    measured: Path | None = None,
+    processes: int | None = None,
+) -> Plan:
     """Choose which images to measure on a board.
 
     Parameters
@@ -58,6 +66,8 @@ def plan(candidates: Sequence[Path], request: Request, *, runs: int, targets: Se
         Whose prediction is to be tightened; all candidates by default.
     measured : Path, optional
         A file of runs that exist; those of them that name an image or a profile count.
+    processes : int, optional
+        Most images that are run at once.
 
     Raises
     ------
@@ -70,7 +80,7 @@ def plan(candidates: Sequence[Path], request: Request, *, runs: int, targets: Se
     request = replace(request, board=named, calibration=NO_CALIBRATION)
     known = [run.path for run in read_runs(measured).runs if run.path is not None and run.is_firmware] if measured is not None else []
     paths = list(dict.fromkeys((*candidates, *targets, *known)))
-    priced = estimates_of([(path, _request_of(path, request)) for path in paths], [str(path) for path in paths])
+    priced = estimates_of([(path, _request_of(path, request)) for path in paths], [str(path) for path in paths], processes)
     classes = sorted({item.name for found in priced for item in found.classes})
     images = {path: _image(path, found, classes) for path, found in zip(paths, priced, strict=True)}
     goals = [images[path] for path in targets or candidates]

@@ -6,9 +6,8 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 from instsim import __version__, artifacts
@@ -24,6 +23,7 @@ from instsim.predict.predictor_file import load_predictor, save_predictor
 from instsim.predict.samples import Sample, kernel_sample
 from instsim.predict.training import TrainingPlan, train_kind
 from instsim.session.choose import Target, choose_target
+from instsim.session.processes import Ended, run_jobs
 from instsim.session.request import Request
 from instsim.session.settings import find_settings
 from instsim.session.swapping import make_runner
@@ -198,6 +198,10 @@ class _Work:
         runner = make_runner(self.image, target, self.request, self.facts)
         return train_kind(kind, cores[0].isa, cores, LayerTeacher(runner).run, plan=self.plan)
 
+    def teach_alone(self, kind: str) -> Iterator[KindModel | None]:
+        """Do the same as the job of a process."""
+        yield self.teach(kind)
+
 
 def _taught(work: _Work, kinds: Sequence[str], processes: int) -> Iterator[tuple[str, KindModel | None]]:
     """Yield operators as they are done."""
@@ -205,10 +209,10 @@ def _taught(work: _Work, kinds: Sequence[str], processes: int) -> Iterator[tuple
         for kind in kinds:
             yield kind, work.teach(kind)
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(work.teach, kind): kind for kind in kinds}
-        for done in as_completed(waiting):
-            yield waiting[done], done.result()
+    for job, model in run_jobs([partial(work.teach_alone, kind) for kind in kinds], processes):
+        if isinstance(model, Ended):
+            raise RunError(f"the process that taught {kinds[job]} ended with {model.how}", hint="fewer at once need less memory: --workers 1")
+        yield kinds[job], model
 
 
 def _report(options: TrainingOptions, taught: dict[str, KindModel], kinds: Sequence[str], kind: str | None) -> None:

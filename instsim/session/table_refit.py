@@ -42,7 +42,7 @@ class TableRefit:
     source: str
 
 
-def refit_table(path: Path, request: Request, events: Sequence[str] = ()) -> TableRefit:
+def refit_table(path: Path, request: Request, events: Sequence[str] = (), *, processes: int | None = None) -> TableRefit:
     """Refit weights of the board's core to the cycles of runs.
 
     Parameters
@@ -53,6 +53,8 @@ def refit_table(path: Path, request: Request, events: Sequence[str] = ()) -> Tab
         Board, core, clock, and how the images are run.
     events : sequence of str
         Events of the table, or ``class:NAME`` for the issue of a class. Default: every row that is not documented and met by the runs.
+    processes : int, optional
+        Most images that are run at once.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def refit_table(path: Path, request: Request, events: Sequence[str] = ()) -> Tab
         raise InputError(f"{path}: no run has both an image (or profile) and a latency", hint="weights are refitted to cycles of known programs")
     request = replace(request, board=named, calibration=NO_CALIBRATION)
     asked = [(run.path, request_of_run(run, request)) for run in runs if run.path is not None]
-    estimates = estimates_of(asked, [f"line {run.line}: {run.name}" for run in runs])
+    estimates = estimates_of(asked, [f"line {run.line}: {run.name}" for run in runs], processes)
     clock_hz = float(request.clock_hz or settings.clock_hz or board.clock_hz)
     counted = [_counted(run, found, clock_hz) for run, found in zip(runs, estimates, strict=True)]
     weights = _weights(core, events, {name for run in counted for name, count in run.counts.items() if count})

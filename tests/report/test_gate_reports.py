@@ -15,7 +15,7 @@ from instsim.gate.budget_schema import parse_limit
 from instsim.gate.budgets import Budget
 from instsim.gate.comparing import compare
 from instsim.gate.judging import judge
-from instsim.gate.verdict import Cell, CheckReport, Failure
+from instsim.gate.verdict import Cell, CheckReport
 from instsim.report.baseline import baseline_parts
 from instsim.report.check import check_parts
 from instsim.report.comparison import comparison_parts
@@ -27,6 +27,7 @@ from instsim.report.junit import render_junit
 from instsim.report.markdown import markdown_text, render_markdown
 from instsim.report.signed import percent_of_change, signed
 from instsim.report.tables import render
+from instsim.session.matrix import Failure
 from tests.report import example_estimate as example
 
 NOW = example.keyword_estimate()

@@ -11,11 +11,7 @@ from instsim.errors import IncompleteError
 from instsim.gate.baseline import baseline_text
 from instsim.gate.budget_file import load_plan
 from instsim.gate.checking import check, make_baseline
-from instsim.gate.matrix import estimate_matrix
-from instsim.gate.verdict import Failure
 from instsim.resources import firmware_elf
-from instsim.session.estimate import Estimate
-from instsim.session.request import Request
 
 ELF = firmware_elf() / "elf"
 BOARDS = ("nucleo-l4r5zi", "nucleo-f446re")
@@ -43,30 +39,6 @@ def test_one_broken_image_does_not_hide_the_others(folder: Path) -> None:
     assert all(cell.verdicts[0].status == "held" for cell in report.cells if cell.failure is None)
     assert report.exit_code == 1
     assert seen[-1] == (8, 8)
-
-
-def test_results_do_not_depend_on_processes(folder: Path) -> None:
-    work = [(str(folder / f"{name}.elf"), tuple(Request(board=board) for board in BOARDS)) for name in ("dispatch-s28", "dispatch-s36")]
-    one, two = estimate_matrix(work, processes=1), estimate_matrix(work, processes=2)
-    alone = [estimate_matrix([item])[0] for item in work]
-    assert one == two == tuple(alone)
-    assert all(isinstance(outcome, Estimate) for outcomes in one for outcome in outcomes)
-
-
-def test_a_process_that_dies_costs_only_its_image(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A site customisation that ends the process where it would read this one image.
-    (folder / "sitecustomize.py").write_text(
-        "import os, sys, multiprocessing.connection as c\n"
-        "old = c.Connection.send\n"
-        "c.Connection.send = lambda self, value: os._exit(3) if getattr(getattr(value, 'firmware', None), 'name', '') == 'dispatch-s36.elf' "
-        "else old(self, value)\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=":")
-    work = [(str(folder / f"{name}.elf"), (Request(board=BOARDS[0]), Request(board=BOARDS[1]))) for name in ("dispatch-s36", "dispatch-s28")]
-    died, lived = estimate_matrix(work, processes=2)
-    assert [type(outcome) for outcome in lived] == [Estimate, Estimate]
-    assert [outcome.kind for outcome in died if isinstance(outcome, Failure)] == ["Crash", "Crash"]
-    assert "exit code 3" in died[0].message  # type: ignore[union-attr]
 
 
 def test_a_part_of_a_baseline_is_not_written(folder: Path) -> None:

@@ -1,0 +1,79 @@
+"""``instsim calibrate`` and ``instsim plan`` as a user meets them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+BOARD = ("--board", "nucleo-l4r5zi")
+IMAGES = ("dispatch-s36", "dispatch-s28", "dispatch-s24")
+
+
+@pytest.fixture
+def runs(images, tmp_path, monkeypatch):
+    """Return a file of three runs, with an empty cache."""
+    monkeypatch.setenv("INSTSIM_CACHE_DIR", str(tmp_path / "cache"))
+    lines = ["image,latency_us,power_mw"]
+    for number, name in enumerate(IMAGES, 1):
+        shutil.copy(images / f"{name}-cortex-m4.elf", tmp_path / f"{name}.elf")
+        lines.append(f"{name}.elf,{number * 100},5{number}")
+    path = tmp_path / "runs.csv"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
+
+
+def test_the_report_does_not_depend_on_processes_or_the_cache(instsim, runs):
+    ways = (("--no-cache", "--workers", 1), ("--no-cache", "--workers", 2), ("-j", 2), ())
+    found = [instsim("calibrate", runs, *BOARD, "--format", "json", *way) for way in ways]
+    assert {ran.code for ran in found} == {0}
+    assert len({ran.out for ran in found}) == 1
+
+
+def test_images_that_do_not_run_are_named_in_the_order_of_the_rows(instsim, images, runs, tmp_path):
+    shutil.copy(images / "fault-read-cortex-m4.elf", tmp_path / "fault.elf")
+    (tmp_path / "broken.elf").write_bytes(b"\x7fELF and nothing else")
+    runs.write_text("image,latency_us\nfault.elf,1\ndispatch-s28.elf,2\nbroken.elf,3\n", "utf-8")
+    ran = instsim("calibrate", runs, *BOARD, "-o", "x.toml", "--workers", 2)
+    assert ran.code == 1
+    assert "2 images" in ran.err
+    places = [ran.err.index(f"line {line}: {name}") for line, name in ((2, "fault.elf"), (4, "broken.elf"))]
+    assert places == sorted(places)
+    assert not (tmp_path / "x.toml").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds processes in /proc")
+@pytest.mark.parametrize("arguments", [("calibrate", "runs.csv"), ("plan", "one.elf", "two.elf")])
+def test_ctrl_c_ends_all_processes_with_one_line(python, images, tmp_path, arguments):
+    endless = (images / "endless-count-cortex-m4.elf").read_bytes()
+    for number, name in enumerate(("one", "two")):
+        (tmp_path / f"{name}.elf").write_bytes(endless + bytes(number))
+    (tmp_path / "runs.csv").write_text("image,latency_ms\none.elf,1\ntwo.elf,1\n", "utf-8")
+    process = python("-c", "import os; os.setpgid(0, 0); import instsim.cli; instsim.cli.console()", *arguments, *BOARD, "--budget", "1000000G")
+    try:
+        deadline = time.monotonic() + 60
+        while process.poll() is None and len(_group(process.pid)) < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(1)
+        assert process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    assert (process.returncode, out, err.strip()) == (130, b"", b"instsim: interrupted")
+
+
+def _group(leader: int) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getpgid(int(folder.name)) == leader:
+                found.append(int(folder.name))
+        except ProcessLookupError:
+            continue
+    return found
