@@ -247,6 +247,8 @@ class Board:
         Addresses of register blocks that nearly all firmware for this part names (clock control, ports).
     uf2_families : tuple of str
         Families of UF2 files for it, by name or as ``0x`` and eight digits.
+    interrupts : int or None
+        Interrupts of the part: entries of its vector table behind the first 16; None if not given.
     notes : str
         What a reader should know.
     path, digest : str
@@ -282,6 +284,7 @@ class Board:
     models: tuple[BoardDevice, ...] = ()
     memory_system: str = ""
     priority_bits: int | None = None
+    interrupts: int | None = None
 
     @property
     def clock_hz(self) -> float:

@@ -104,5 +104,5 @@ DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
 )
 """All models. The last two are interrupt hardware, which is part of the emulated core."""
 
-STM32_FAMILIES = ("l4", "g0", "f4", "f7", "h7", "u3", "u5")
+STM32_FAMILIES = ("l4", "g4", "g0", "f4", "f7", "h7", "u3", "u5")
 """Values of the parameter ``family``."""

@@ -96,6 +96,7 @@ class IdentityTable(StrictTable):
     strings: tuple[Text, ...] = ()
     registers: tuple[_Address, ...] = ()
     uf2_families: tuple[Text, ...] = ()
+    interrupts: Annotated[int, Field(gt=0, le=496)] | None = None
 
 
 class SourceTable(StrictTable):
@@ -258,4 +259,5 @@ def _board(checked: BoardFile, path: Path, digest: str) -> Board:
         models=board_devices(checked.device),
         memory_system=checked.memory_system,
         priority_bits=checked.priority_bits,
+        interrupts=checked.identity.interrupts,
     )

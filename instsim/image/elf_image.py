@@ -110,6 +110,7 @@ def _image(elf: ElfFile, name: str) -> FirmwareImage:
         sections=sections,
         ram_sections=tuple(section.name for section in ram),
         notes=tuple(notes),
+        contents=elf.data,
     )
 
 

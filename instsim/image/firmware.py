@@ -140,6 +140,8 @@ class FirmwareImage:
         Names of the sections that `static_ram_bytes` counts.
     notes : tuple of str
         What was guessed, left out or found damaged while loading, one sentence each.
+    contents : bytes
+        The whole file, where it holds more than the segments (ELF: names, debugging information); not part of the value.
     """
 
     name: str
@@ -158,6 +160,7 @@ class FirmwareImage:
     sections: tuple[Section, ...] = ()
     ram_sections: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    contents: bytes = field(default=b"", repr=False, compare=False)
 
     @cached_property
     def _starts(self) -> list[int]:

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Sequence
 
 from instsim.image.firmware import Segment
 
-__all__ = ["find_vector_table", "is_plausible_stack_pointer", "is_vector_table", "load_address_of"]
+__all__ = ["count_interrupts", "find_vector_table", "is_plausible_stack_pointer", "is_vector_table", "load_address_of"]
 
 _SCANNED_BYTES = 1 << 18
 _SCANNED_BYTES_OF_SEGMENT = 1 << 16
 _SYSTEM_VECTORS = 16
+_MOST_VECTORS = 512
+"""Of the architecture: 16 and 496 interrupts."""
 _NMI_AND_HARD_FAULT = (2, 3)
 _OTHER_HANDLERS = (11, 14, 15)
 """SVCall, PendSV and SysTick exist on every M-profile core; the reserved words hold checksums on some parts."""
@@ -85,6 +87,36 @@ def find_vector_table(segments: Sequence[Segment], *, named: Iterable[int] = ())
                 if code.is_table(segment, offset, strict=True):
                     return segment.address + offset
     return next((segment.address for segment in filled[1:] if code.is_table(segment, 0, strict=False)), None)
+
+
+def count_interrupts(segments: Sequence[Segment], table: int) -> int:
+    """Return how many interrupts a vector table has an entry for.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        The image.
+    table : int
+        Load address of the vector table.
+
+    Returns
+    -------
+    int
+        Entries behind the 16 of the system up to the last handler; the table ends where a word is neither a handler in the image nor zero.
+        Start-up code of a chip's maker has one for each interrupt of the chip.
+    """
+    segment = next((segment for segment in segments if 0 <= table - segment.address < len(segment.data)), None)
+    if segment is None:
+        return 0
+    code, offset = _Code(segments), table - segment.address
+    last = 0
+    for index in range(_SYSTEM_VECTORS, min(_MOST_VECTORS, (len(segment.data) - offset) // 4)):
+        (word,) = struct.unpack_from("<I", segment.data, offset + 4 * index)
+        if code.is_handler(word):
+            last = index - _SYSTEM_VECTORS + 1
+        elif word:
+            break
+    return last
 
 
 class _Code:

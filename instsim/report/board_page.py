@@ -118,6 +118,7 @@ def _identity(board: Board) -> list[Part]:
         ("texts", ", ".join(repr(text) for text in board.strings)),
         ("registers", ", ".join(f"{address:#010x}" for address in board.registers)),
         ("UF2 families", ", ".join(board.uf2_families)),
+        ("interrupts", str(board.interrupts or "")),
     )
     known = tuple((name, text) for name, text in pairs if text)
     return [Facts("Recognised in an image by", known)] if known else []

@@ -160,6 +160,7 @@ def _board(inspection: Inspection) -> Facts:
     pairs = [("board", f"{short_title(board.title)} ({board.name}), {_CHOSEN.get(board.chosen_by, board.chosen_by)}")]
     pairs.append(("core", f"{inspection.core} at {clock_text(inspection.clock_hz)}"))
     pairs += [("" if number else "because", reason) for number, reason in enumerate(board.reasons)]
+    pairs += [("" if number else "but", doubt) for number, doubt in enumerate(board.doubts)]
     if board.chosen_by == "guess":
         pairs.append(("also fits", ", ".join(board.candidates) or "no other board"))
     pairs += [("" if number else "does not fit", problem) for number, problem in enumerate(inspection.fit_problems)]

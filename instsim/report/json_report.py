@@ -19,7 +19,7 @@ from instsim.units import round_figure
 
 __all__ = ["SCHEMA_VERSION", "from_document", "is_document", "plain", "read_json", "render_json", "schema_path", "to_document"]
 
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
 
 _DERIVED = ("schema_version", "cycles_per_instruction")
 """Keys of the document that the estimate does not hold itself."""

@@ -57,6 +57,7 @@ def guess_parts(board: BoardChoice) -> list[Part]:
     if board.chosen_by != "guess":
         return []
     pairs = [("" if number else "because", reason) for number, reason in enumerate(board.reasons)]
+    pairs += [("" if number else "but", doubt) for number, doubt in enumerate(board.doubts)]
     pairs.append(("also fits", ", ".join(board.candidates) or "no other board"))
     pairs.append(("settle it", 'with --board NAME, or board = "NAME" in instsim.toml'))
     return [Facts(f"Board guessed: {short_title(board.title)} ({board.name})", tuple(pairs), style="warning")]

@@ -15,7 +15,7 @@ from instsim.units import format_bytes, format_count, format_quantity
 
 __all__ = ["WHATIF_VERSION", "whatif_document", "whatif_parts"]
 
-WHATIF_VERSION = "1.0"
+WHATIF_VERSION = "1.1"
 
 
 def whatif_document(result: WhatIf) -> dict[str, Any]:

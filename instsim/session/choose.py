@@ -85,6 +85,7 @@ def choose_target(image: FirmwareImage | None, request: Request, settings: Setti
         choice = guess_board(image, list_boards())
         board = load_board(choice.name)
         warnings += fit_problems(image, board)
+        warnings += _other_chip(choice, board)
     else:
         board = load_board(fallback or "")
         choice = BoardChoice(board.name, board.title, "profile")
@@ -100,3 +101,11 @@ def choose_target(image: FirmwareImage | None, request: Request, settings: Setti
     if clock_hz > board.clock.maximum_hz * 1.0001 and not board.generic:
         warnings.append(f"{clock_hz / 1e6:g} MHz is above the {board.clock.maximum_hz / 1e6:g} MHz that {board.name} is made for")
     return Target(board, core, load_board(request.run_on) if request.run_on else board, choice, clock_hz, source, tuple(warnings))
+
+
+def _other_chip(choice: BoardChoice, board: Board) -> tuple[str, ...]:
+    """Return the warning that a guessed board's chip is not the image's."""
+    if not choice.doubts:
+        return ()
+    text = f"the chip looks like another than the {board.soc} of {board.name}, which was guessed: {'; '.join(choice.doubts)}"
+    return (f"{text}. Figures are for the {board.soc}: clock, wait states, memories and devices may differ ('instsim boards new')",)

@@ -64,6 +64,8 @@ class BoardChoice:
         What a guess rests on.
     candidates : tuple of str
         Other boards that the image would fit, best first.
+    doubts : tuple of str
+        What in the image speaks of another chip than a guessed board has.
     """
 
     name: str
@@ -71,6 +73,7 @@ class BoardChoice:
     chosen_by: str
     reasons: tuple[str, ...] = ()
     candidates: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from instsim.cost import BlockPrices, CostModel, load_board
-from instsim.errors import ImageError, ProfileError, UsageError
+from instsim.errors import ImageError, ProfileError, RunError, UsageError
 from instsim.image import FirmwareImage, load_image
 from instsim.profile import BlockProfile, is_profile, load_profile
 from instsim.session.calibrated import calibrated
@@ -63,9 +63,22 @@ def profile_for(image: FirmwareImage, target: Target, request: Request, variants
     variants : sequence of Variant
         Memory systems to simulate behind the board's own.
     """
-    if _is_kept(request):
-        return remembered_profile(image, target, request, lambda: _run(image, target, request, variants), variants)
-    return _run(image, target, request, variants)
+    try:
+        if _is_kept(request):
+            return remembered_profile(image, target, request, lambda: _run(image, target, request, variants), variants)
+        return _run(image, target, request, variants)
+    except RunError as error:
+        if target.choice.chosen_by == "guess":
+            raise _with_guess(error, target.choice) from error
+        raise
+
+
+def _with_guess(error: RunError, choice: BoardChoice) -> RunError:
+    """Return an error that says which board was guessed: a wrong one is the first thing to rule out."""
+    guess = f"the board was guessed: {choice.name} ('instsim inspect' shows why)"
+    if choice.doubts:
+        guess += f", but {'; '.join(choice.doubts)}"
+    return type(error)(error.message, hint=error.hint, details=(*error.details, guess))
 
 
 def _is_kept(request: Request) -> bool:

@@ -13,6 +13,7 @@ from instsim.errors import UsageError
 from instsim.image.firmware import FirmwareImage
 from instsim.isa.instruction import Isa
 from instsim.session.board_fit import arm_architecture, fit_problems, floating_point_unit, writable_ranges
+from instsim.session.chip_evidence import ChipEvidence
 from instsim.session.estimate import BoardChoice
 
 __all__ = ["guess_board"]
@@ -38,9 +39,12 @@ _CORE_OF: Mapping[str, str] = MappingProxyType(
 # Points of evidence. Only their order matters: a name outweighs an address, an address outweighs a preference.
 _POINTS_UF2 = 200.0
 _POINTS_TEXT = 100.0
+_POINTS_CHIP = 80.0
 _POINTS_FILE_NAME = 50.0
+_POINTS_FAMILY = 40.0
 _POINTS_REGISTERS = 30.0
 _POINTS_STACK = 15.0
+_POINTS_INTERRUPTS = 12.0
 _POINTS_VECTORS = 10.0
 _POINTS_MEASURED = 1.0
 _POINTS_USUAL_CORE = 0.5
@@ -61,8 +65,8 @@ def guess_board(image: FirmwareImage, boards: tuple[Board, ...]) -> BoardChoice:
 
     A board must fit (instruction set, floating point, every segment, stack and reset vector inside its memory). Among those that do,
     a board named by the image comes first, then boards with the core that the build attributes point at, then the generic board of
-    that core, then the rest; where these tie, register addresses in the code, the stack pointer at the very end of a RAM and the place
-    of the vector table decide.
+    that core, then the rest; where these tie, the chip's family by name, register addresses in the code, the stack pointer at the very end
+    of a RAM, the number of interrupts and the place of the vector table decide.
 
     Parameters
     ----------
@@ -74,8 +78,8 @@ def guess_board(image: FirmwareImage, boards: tuple[Board, ...]) -> BoardChoice:
     Returns
     -------
     BoardChoice
-        With ``chosen_by`` "guess", the reasons in words, and the other boards that fit, best first. If none fits, a generic board
-        of the right core, with the reason why nothing does.
+        With ``chosen_by`` "guess", the reasons in words, what speaks of another chip, and the other boards that fit, best first. If none
+        fits, a generic board of the right core, with the reason why nothing does.
 
     Raises
     ------
@@ -85,10 +89,11 @@ def guess_board(image: FirmwareImage, boards: tuple[Board, ...]) -> BoardChoice:
     if not boards:
         raise UsageError("no boards to choose from", hint="give one with --board")
     texts = _texts(image)
+    evidence = ChipEvidence(image)
     core = _core_pointed_at(image)
     problems = {board.name: fit_problems(image, board) for board in boards}
     ranked = sorted(
-        (_judge(image, board, core, texts) for board in boards if not problems[board.name]),
+        (_judge(image, board, core, texts, evidence) for board in boards if not problems[board.name]),
         key=lambda candidate: (candidate.tier, -candidate.points, candidate.board.name),
     )
     if not ranked:
@@ -103,6 +108,7 @@ def guess_board(image: FirmwareImage, boards: tuple[Board, ...]) -> BoardChoice:
         chosen_by="guess",
         reasons=tuple(reasons),
         candidates=tuple(candidate.board.name for candidate in ranked[1 : 1 + _CANDIDATES]),
+        doubts=evidence.doubts(best.board),
     )
 
 
@@ -128,7 +134,7 @@ def _core_reasons(image: FirmwareImage, board: Board, core: str | None) -> Itera
         yield "the file does not say for which instruction set it is"
 
 
-def _judge(image: FirmwareImage, board: Board, core: str | None, texts: bytes) -> _Candidate:
+def _judge(image: FirmwareImage, board: Board, core: str | None, texts: bytes, evidence: ChipEvidence) -> _Candidate:
     points, reasons = 0.0, []
     named = False
     family = image.attributes.get("UF2_family", "")
@@ -141,6 +147,14 @@ def _judge(image: FirmwareImage, board: Board, core: str | None, texts: bytes) -
         named = True
         points += _POINTS_TEXT + len(text)
         reasons.append(f"the image contains the text {text!r}")
+    if evidence.chip is not None and not board.generic:
+        if evidence.names_part(board):
+            named = True
+            points += _POINTS_CHIP
+            reasons.append(f"the file names the {evidence.chip.name}")
+        elif evidence.names_family(board):
+            points += _POINTS_FAMILY
+            reasons.append(f"the file names a chip of the family {evidence.chip.family}")
     label = _longest((board.name, *board.strings), PurePath(image.name).name.lower().encode())
     if label:
         named = True
@@ -149,7 +163,7 @@ def _judge(image: FirmwareImage, board: Board, core: str | None, texts: bytes) -
     reasons.append("all segments fit the board's memory")
     points += _POINTS_MEASURED * any(prior.basis == "measured" for prior in board.energy)
     points += _POINTS_USUAL_CORE * (core is None and board.core == _USUAL_CORE)
-    registers = [address for address in board.registers if _names_address(image, address)]
+    registers = evidence.registers(board)
     if registers:
         points += _POINTS_REGISTERS * len(registers) / len(board.registers)
         reasons.append(f"its code names registers of the {board.soc} at {', '.join(f'{address:#010x}' for address in registers)}")
@@ -157,6 +171,9 @@ def _judge(image: FirmwareImage, board: Board, core: str | None, texts: bytes) -
     if stack_pointer is not None and not board.generic and any(stop == stack_pointer for _, stop in writable_ranges(board)):
         points += _POINTS_STACK
         reasons.append(f"the stack starts at {stack_pointer:#010x}, the end of a RAM of this board")
+    if evidence.interrupts is not None and evidence.interrupts == board.interrupts:
+        points += _POINTS_INTERRUPTS
+        reasons.append(f"the vector table has {board.interrupts} interrupts, as many as the {board.soc}")
     if image.vector_table is not None and not board.generic and image.vector_table in board.boot.vector_tables:
         points += _POINTS_VECTORS / (1 + board.boot.vector_tables.index(image.vector_table))
         reasons.append(f"the vector table lies at {image.vector_table:#010x}, where this board looks for it")
@@ -191,20 +208,6 @@ def _texts(image: FirmwareImage) -> bytes:
         found.extend(_PRINTABLE.findall(segment.data[:left]))
         left -= min(left, len(segment.data))
     return b"\n".join(found).lower()
-
-
-def _names_address(image: FirmwareImage, address: int) -> bool:
-    """Whether a word of the image's first 8 MB, aligned as in literal pools, is this address."""
-    word = address.to_bytes(4, "little")
-    left = _SEARCHED_BYTES
-    for segment in image.segments:
-        position = segment.data.find(word, 0, left)
-        while position >= 0:
-            if (segment.address + position) % 4 == 0:
-                return True
-            position = segment.data.find(word, position + 1, left)
-        left -= min(left, len(segment.data))
-    return False
 
 
 def _longest(names: Iterable[str], texts: bytes) -> str:

@@ -65,6 +65,9 @@ IMAGES = {
     "nucleo-h7a3zi-q": arm(0x0800_0000, 0x2410_0000, M7_DP),
     "nucleo-f446re": arm(0x0800_0000, 0x2002_0000, M4),
     "nucleo-h743zi": arm(0x0800_0000, 0x2408_0000, M7_DP, text=b"STM32H743"),
+    "nucleo-g474re": arm(0x0800_0000, 0x2002_0000, M4, text=b"stm32g474xx.h"),
+    "nucleo-l432kc": arm(0x0800_0000, 0x2001_0000, M4, text=b"STM32L432KCUX_FLASH.ld"),
+    "nrf52dk": arm(0x0000_0000, 0x2001_0000, M4, text=b"nrf52dk_nrf52832"),
     "nano-33-ble": arm(0x0001_0000, 0x2004_0000, M4),
     "nucleo-u385rg-q": arm(0x0800_0000, 0x2004_0000, M33, text=b"STM32U385"),
     "nrf5340dk": arm(0x0000_0000, 0x2008_0000, M33, text=b"nrf5340dk"),
@@ -266,3 +269,58 @@ def test_real_boards_come_before_generic_ones_where_an_image_fits() -> None:
 def test_writable_ranges_join_neighbours() -> None:
     assert (0x2000_0000, 0x200A_0000) in writable_ranges(load_board("nucleo-l4r5zi"))
     assert (0x2000_0000, 0x2005_0000) in writable_ranges(load_board("disco-f746ng"))
+
+
+def with_vectors(image: FirmwareImage, interrupts: int) -> FirmwareImage:
+    """The image with a vector table of so many interrupts, all of them handled by its first instruction."""
+    first = image.segments[0]
+    handler = struct.pack("<I", first.address + 0x101)
+    table = first.data[:8] + handler * (14 + interrupts)
+    code = table + b"\xff" * 4 + first.data[len(table) + 4 :] + bytes(0x200)
+    return replace(image, segments=(replace(first, data=code, memory_size=len(code)), *image.segments[1:]))
+
+
+def test_names_in_the_whole_file_point_at_the_chip_and_not_only_texts_of_the_image() -> None:
+    image = replace(arm(0x0800_0000, 0x2000_4810, M4), contents=b"\x7fELF..stm32g4xx_hal.c\0stm32g474xx.h\0stm32h7_notes\0")
+    choice = guess_board(image, BOARDS)
+    assert choice.name == "nucleo-g474re"
+    assert "the file names the STM32G474" in choice.reasons
+    assert choice.doubts == ()
+
+
+def test_a_sister_of_a_boards_chip_gets_that_board_with_doubts() -> None:
+    image = arm(0x0800_0000, 0x2001_8000, M4, text=b"stm32l475xx.h stm32l4xx_hal.c stm32l4xx_it.c")
+    choice = guess_board(with_vectors(image, 82), BOARDS)
+    assert choice.name == "nucleo-l4r5zi"
+    assert any("family STM32L4" in reason for reason in choice.reasons)
+    assert choice.doubts == (
+        "the file names the STM32L475 (STM32L4 3 times)",
+        "the vector table has 82 interrupts, the STM32L4R5ZI has 95",
+        "the stack starts at 0x20018000, as where a RAM of 96 KiB ends; that of the STM32L4R5ZI has 640 KiB",
+    )
+
+
+def test_the_number_of_interrupts_tells_chips_apart_that_nothing_else_does() -> None:
+    image = arm(0x0000_0000, 0x2000_4810, M4)
+    assert guess_board(with_vectors(image, 39), BOARDS).name == "nrf52dk"
+    assert guess_board(with_vectors(image, 48), BOARDS).name == "nano-33-ble"
+    assert guess_board(with_vectors(image, 39), BOARDS).doubts == ()
+
+
+def test_a_short_vector_table_and_a_stack_inside_the_ram_cast_no_doubt() -> None:
+    """Firmware with a handful of handlers of its own, or an RTOS that boots on a stack among its variables, says nothing of its chip."""
+    choice = guess_board(with_vectors(arm(0x0800_0000, 0x2000_4810, M4), 20), BOARDS)
+    assert choice.doubts == ()
+
+
+def test_one_mention_of_another_chip_alone_casts_no_doubt() -> None:
+    image = arm(0x0800_0000, 0x200A_0000, M4, text=b"no answer from the nRF52832 module")
+    assert guess_board(image, BOARDS).name == "nucleo-l4r5zi"
+    assert guess_board(image, BOARDS).doubts == ()
+
+
+def test_nothing_speaks_against_a_generic_board() -> None:
+    image = arm(0x0000_0000, 0x2001_0000, M3, text=b"stm32f103xb.h stm32f1xx_hal.c")
+    choice = guess_board(with_vectors(image, 60), BOARDS)
+    assert choice.name == "generic-cortex-m3"
+    assert choice.doubts == ()

@@ -86,7 +86,7 @@ def test_all_errors_of_devices_at_once(tmp_path: Path) -> None:
         "family: watchdog has no such parameter",
         "size_bytes: missing",
         "irq: belongs to a model",
-        "family: missing; one of l4, g0",
+        "family: missing; one of l4, g4, g0",
         "no device named 'rc'; did you mean rcc",
         "ones: rows of 2 numbers",
     ):

@@ -1,6 +1,6 @@
 """Clock and power control of the STM32 families: ready bits that follow enable bits, and the prescalers of the peripheral buses.
 
-ST reference manuals, chapters on RCC and PWR: RM0432 (L4+), RM0444 (G0), RM0390 (F446), RM0385 (F746), RM0433 (H743), RM0455 (H7A3),
+ST reference manuals, chapters on RCC and PWR: RM0432 (L4+), RM0440 (G4), RM0444 (G0), RM0390 (F446), RM0385 (F746), RM0433 (H743), RM0455 (H7A3),
 RM0456 (U5); U3 by stm32u385xx.h of cmsis_device_u3. Where a family differs only in reset values that no firmware waits for, one entry serves both.
 """
 
@@ -50,6 +50,14 @@ _L4 = _Family(
         resets={0x00: 0x63, 0x0C: 0x1000, 0x94: 0x0C000600},
     ),
     FollowingBits(ones={0x14: 0x100}, zeros={0x14: 0x600}, resets={0x00: 0x200}),
+    {"apb1": _Prescaler(0x08, 8), "apb2": _Prescaler(0x08, 11)},
+)
+_G4 = _Family(
+    FollowingBits(
+        (*_ready(0x00, (8, 10), (16, 17), (24, 25)), _switch(0x08, 2, 2), *_ready(0x90, (0, 1)), *_ready(0x94, (0, 1)), *_ready(0x98, (0, 1))),
+        resets={0x00: 0x500, 0x08: 0x5, 0x0C: 0x1000, 0x94: 0x0C000000},
+    ),
+    FollowingBits(ones={0x14: 0x100}, zeros={0x14: 0x600}, resets={0x00: 0x200, 0x80: 0x100}),
     {"apb1": _Prescaler(0x08, 8), "apb2": _Prescaler(0x08, 11)},
 )
 _G0 = _Family(
@@ -105,7 +113,7 @@ _U3 = _Family(
     FollowingBits((*_ready(0x0C, (0, 16), (1, 17), (8, 24)), Follow(0x08, 1, 0x3C, 1)), resets={0x0C: 0x2}),
     {"apb1": _Prescaler(0x20, 4), "apb2": _Prescaler(0x20, 8), "apb3": _Prescaler(0x24, 4)},
 )
-_FAMILIES = {"l4": _L4, "g0": _G0, "f4": _F4, "f7": _F4, "h7": _H7, "u3": _U3, "u5": _U5}
+_FAMILIES = {"l4": _L4, "g4": _G4, "g0": _G0, "f4": _F4, "f7": _F4, "h7": _H7, "u3": _U3, "u5": _U5}
 
 
 def stm32_families() -> tuple[str, ...]:
