@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from instsim import __version__, artifacts
-from instsim.cost.charge_matrix import CLASS_PREFIX, REGISTERS_PREFIX, ChargeMatrix, issue_cycles, load_charges
+from instsim.cost.charge_matrix import CLASS_PREFIX, REGISTERS_PREFIX, ChargeMatrix
 from instsim.cost.charged_instructions import ChargedInstructions
+from instsim.cost.charger import Charger, issue_cycles, load_charges
 from instsim.cost.charges import When
 from instsim.cost.core_table import CoreTable, Cost
 from instsim.cost.cycle_estimate import DIVIDES, OPERANDS_UNKNOWN, CycleEstimate, EventCost
@@ -53,10 +54,13 @@ class CostModel:
     ----------
     core : CoreTable
         The core's costs.
+    charger : Charger, optional
+        Of the same core, if profile after profile of one firmware is priced: it finds most blocks charged. Without one whole profiles' charges are
+        kept on disk.
     """
 
-    def __init__(self, core: CoreTable) -> None:
-        self.core = core
+    def __init__(self, core: CoreTable, charger: Charger | None = None) -> None:
+        self.core, self._charger = core, charger
         self._decoder: Decoder | None = None
 
     def price(self, profile: BlockProfile, *, allow_unpriced: bool = False, memory: MemoryUse | None = None) -> CycleEstimate:
@@ -217,7 +221,7 @@ class CostModel:
                 f"core {self.core.name} runs {self.core.isa} code, and the profile is of {profile.isa} code",
                 hint="choose a core of the same instruction set (`instsim cores` lists them)",
             )
-        return load_charges(self.core, profile)
+        return load_charges(self.core, profile) if self._charger is None else self._charger.charge(profile)
 
     def _weights(self, matrix: ChargeMatrix, profile: BlockProfile) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Return cycles of each charge's event, and which of them are divides whose operands were recorded."""

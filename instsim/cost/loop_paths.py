@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
-from instsim.cost.charges import SEEN_INSTRUCTIONS, Charge, LoopPath, Parameter, Pipeline
+from instsim.cost.charges import SEEN_INSTRUCTIONS, LoopPath
 from instsim.isa.instruction import Flow, Instruction
 
-__all__ = ["backward_target", "charge_loops", "following_instructions"]
+__all__ = ["backward_target", "following_instructions", "loop_path"]
 
 
 def backward_target(last: Instruction) -> int | None:
@@ -29,45 +29,27 @@ def following_instructions(decoded: Sequence[Sequence[Instruction]], first: int)
     return tuple(found[:SEEN_INSTRUCTIONS])
 
 
-def charge_loops(
-    pipeline: Pipeline, parameters: Mapping[str, Parameter], decoded: Sequence[Sequence[Instruction]], cycles: Sequence[Sequence[float]]
-) -> Iterator[tuple[int, Charge]]:
-    """Charge every loop of a profile.
+def loop_path(decoded: Sequence[Sequence[Instruction]], cycles: Sequence[Sequence[float]], first: int, last: int) -> LoopPath:
+    """Return the loop from the start of one block to the backward branch at the end of another.
 
     Parameters
     ----------
-    pipeline : Pipeline
-        With a rule for loops, or nothing is charged.
-    parameters : mapping
-        Of the core.
     decoded : sequence of blocks
         By ascending address.
     cycles : sequence of sequences of float
         Of each instruction of each block, as far as they do not depend on what surrounds it.
-
-    Yields
-    ------
-    tuple of (int, Charge)
-        Block and charge.
+    first, last : int
+        Indices of the blocks.
     """
-    if pipeline.charge_loop is None:
-        return
-    numbers = {block[0].address: number for number, block in enumerate(decoded)}
-    for number, block in enumerate(decoded):
-        target = backward_target(block[-1])
-        first = None if target is None else numbers.get(target)
-        if first is None:
-            continue
-        inner = decoded[first:number]
-        joined = all(
-            before[-1].end == behind[0].address and before[-1].flow in {Flow.NONE, Flow.CONDITIONAL}
-            for before, behind in zip(inner, decoded[first + 1 : number + 1], strict=True)
-        )
-        path = LoopPath(
-            head=following_instructions(decoded, first),
-            block=block,
-            block_cycles=cycles[number],
-            path=tuple(chain.from_iterable(decoded[first : number + 1])) if joined else (),
-            path_cycles=tuple(chain.from_iterable(cycles[first : number + 1])) if joined else (),
-        )
-        yield from ((number, charge) for charge in pipeline.charge_loop(path, parameters))
+    inner = decoded[first:last]
+    joined = all(
+        before[-1].end == behind[0].address and before[-1].flow in {Flow.NONE, Flow.CONDITIONAL}
+        for before, behind in zip(inner, decoded[first + 1 : last + 1], strict=True)
+    )
+    return LoopPath(
+        head=following_instructions(decoded, first),
+        block=decoded[last],
+        block_cycles=cycles[last],
+        path=tuple(chain.from_iterable(decoded[first : last + 1])) if joined else (),
+        path_cycles=tuple(chain.from_iterable(cycles[first : last + 1])) if joined else (),
+    )

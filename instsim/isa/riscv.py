@@ -26,17 +26,18 @@ class RiscvDecoder:
 
     def __init__(self) -> None:
         self._capstone = capstone.Cs(capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV32 | capstone.CS_MODE_RISCVC)
-        self._known: dict[int, tuple[str, str, Effects]] = {}
+        self._known: dict[tuple[int, int], tuple[str, str, Effects]] = {}
 
     def decode(self, code: bytes, address: int, it_state: int = 0) -> tuple[Instruction, ...]:  # noqa: ARG002 -- Thumb's argument
         """Decode all bytes of `code`."""
         instructions = []
         for offset, size, mnemonic, operands in self._texts(code, address):
             encoding = int.from_bytes(code[offset : offset + size], "little")
-            known = self._known.get(encoding)
+            # Half of an instruction at the end of the code, and a whole one whose upper half is zero, are the same number.
+            known = self._known.get((encoding, size))
             if known is None:
                 known = _name(encoding, size, mnemonic, operands)
-                self._known[encoding] = known
+                self._known[encoding, size] = known
             name, text, effects = known
             place = address + offset
             target = None

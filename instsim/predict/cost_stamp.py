@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from instsim import __version__, artifacts
-from instsim.cost.charge_matrix import build_charges
+from instsim.cost.charger import Charger
 from instsim.cost.core_table import CoreTable
 from instsim.image import FirmwareImage, load_image
 from instsim.isa.instruction import Isa
@@ -44,7 +44,7 @@ def cost_stamp(core: CoreTable) -> str:
 def _stamp(core: CoreTable) -> str:
     digest = hashlib.sha256()
     for name in _IMAGES[core.isa]:
-        charges = build_charges(core, _blocks(core.isa, load_image(firmware_elf() / "elf" / name)))
+        charges = Charger(core).charge(_blocks(core.isa, load_image(firmware_elf() / "elf" / name)))
         events = [charges.events[event] for event in charges.event.tolist()]
         rows = zip(charges.block, charges.address, events, charges.count, charges.when, charges.source, strict=True)
         for row in sorted(rows):

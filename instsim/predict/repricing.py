@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from instsim.cost.charge_matrix import CLASS_PREFIX, load_charges
+from instsim.cost.charge_matrix import CLASS_PREFIX
+from instsim.cost.charger import load_charges
 from instsim.cost.core_table import CoreTable
 from instsim.cost.cost_model import charge_executions
 from instsim.cost.cycle_estimate import DIVIDES

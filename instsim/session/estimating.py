@@ -25,7 +25,9 @@ from instsim.session.memories import IDEAL_MEMORY, estimated_memory, memory_use_
 __all__ = ["estimate_profile", "price_warnings"]
 
 
-def estimate_profile(profile: BlockProfile, target: Target, *, allow_unpriced: bool = False, level: float = 0.9) -> Estimate:
+def estimate_profile(
+    profile: BlockProfile, target: Target, *, allow_unpriced: bool = False, level: float = 0.9, cost_model: CostModel | None = None
+) -> Estimate:
     """Price a profile on a board.
 
     Parameters
@@ -38,6 +40,8 @@ def estimate_profile(profile: BlockProfile, target: Target, *, allow_unpriced: b
         Charge one cycle for an instruction without a price instead of refusing.
     level : float
         Coverage of the intervals.
+    cost_model : CostModel, optional
+        Of the target's core, if there is one.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def estimate_profile(profile: BlockProfile, target: Target, *, allow_unpriced: b
         If an instruction that ran has no price.
     """
     memory = memory_use_of(profile, target)
-    priced = CostModel(target.core).price(profile, allow_unpriced=allow_unpriced, memory=memory)
+    priced = (cost_model or CostModel(target.core)).price(profile, allow_unpriced=allow_unpriced, memory=memory)
     cycles = priced.total_cycles
     prior = target.board.energy_prior(target.clock_hz)
     low_j, high_j = energy_interval(prior, level)

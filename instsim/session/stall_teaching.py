@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from instsim.cost import CostModel
+from instsim.cost import Charger, CostModel
 from instsim.dynamics.memory_system import Access, MemorySystem
 from instsim.errors import ModelError, RunError, SwapError, UsageError
 from instsim.image import FirmwareImage, load_image
@@ -115,7 +115,7 @@ class _Teaching:
         self._target, self._request = target, request
         self._simulations: list[MemorySimulation] = []
         self._runner = make_runner(image, target, request, on_memory=self._simulations.append)
-        self._costs = CostModel(target.core)
+        self._costs = CostModel(target.core, Charger(target.core))
         self._chained = chained_layer(self._runner.facts.operators)
 
     @property

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from instsim import __version__
+from instsim.cost import Charger, CostModel
 from instsim.errors import IncompleteError, InstsimError, ModelError, SwapError, UsageError
 from instsim.image import FirmwareImage
 from instsim.model.layer import LayerNetwork
@@ -231,6 +232,7 @@ class _SwapEvaluator:
     def __init__(self, plan: SwapPlan, target: Target) -> None:
         self._plan, self._target = plan, target
         self._simulations: list[MemorySimulation] = []
+        self._cost_model = CostModel(target.core, Charger(target.core))
         self._runner = self._make()
 
     def _make(self) -> object:
@@ -260,7 +262,9 @@ class _SwapEvaluator:
         self._simulations.clear()
         ran = runner.run(data, allow_float=plan.request.allow_float, find_arena_need=True)
         profile = self._simulations[-1].attach(ran.profile) if self._simulations else ran.profile
-        nominal = estimate_profile(profile, self._target, allow_unpriced=plan.request.allow_unpriced, level=plan.request.level)
+        nominal = estimate_profile(
+            profile, self._target, allow_unpriced=plan.request.allow_unpriced, level=plan.request.level, cost_model=self._cost_model
+        )
         estimate = calibrated(nominal, self._target, plan.request, plan.settings)
         return Outcome(
             cycles=estimate.cycles,

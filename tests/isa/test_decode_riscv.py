@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instsim.isa.classes import CLASSES, EXTENSIONS, UNKNOWN, UNSUPPORTED
-from instsim.isa.decode import decode
+from instsim.isa.decode import decode, make_decoder
 from instsim.isa.instruction import Flow, Isa
 
 A0, A1, A2, SP, RA = 1 << 10, 1 << 11, 1 << 12, 1 << 2, 1 << 1
@@ -146,6 +146,12 @@ def test_what_is_not_run_is_no_known_class(encoding):
 def test_zeros_and_a_truncated_instruction_are_unknown():
     block = decode(Isa.RV32, bytes.fromhex("0000 1305"), 0)
     assert [(i.size, i.instruction_class) for i in block] == [(2, UNKNOWN), (2, UNKNOWN)]
+
+
+def test_half_an_instruction_is_not_taken_for_a_whole_one_seen_before_or_behind():
+    decoder = make_decoder(Isa.RV32)
+    half, whole = bytes.fromhex("1300"), bytes.fromhex("13000000")  # addi x0, x0, 0: its upper half is zero
+    assert [decoder.decode(code, 0)[0].instruction_class for code in (half, whole, half)] == [UNKNOWN, "alu", UNKNOWN]
 
 
 def test_every_class_belongs_to_an_extension():
