@@ -21,6 +21,7 @@ from instsim.emulate.layout import (
     CallState,
 )
 from instsim.emulate.memory import PAGE
+from instsim.emulate.sparse import sparse_zeros
 from instsim.image import FirmwareImage
 from instsim.profile import CallTree
 
@@ -63,12 +64,12 @@ class CallStacks:
         self._starts = np.array([symbol.address for symbol in functions], np.int64)
         sizes = np.array([symbol.size for symbol in functions], np.int64)
         self._stops = np.where(sizes > 0, self._starts + sizes, np.append(self._starts[1:], 1 << 32)[: sizes.size])
-        self._sides = np.zeros((counters.records_length, CallSide.WORDS), np.uint64)
+        self._sides = sparse_zeros(counters.records_length, CallSide.WORDS)
         self._frames = np.zeros((MOST_DEPTH, CallFrame.WORDS), np.uint64)
         self._nodes = np.zeros((MOST_NODES, CallNode.WORDS), np.uint64)
-        self._children = np.zeros((CHILDREN_SLOTS, 2), np.uint64)
-        self._counts = np.zeros((MOST_COUNTERS, CallCounter.WORDS), np.uint64)
-        self._places = np.zeros((PLACES_SLOTS, 2), np.uint64)
+        self._children = sparse_zeros(CHILDREN_SLOTS, 2)
+        self._counts = sparse_zeros(MOST_COUNTERS, CallCounter.WORDS)
+        self._places = sparse_zeros(PLACES_SLOTS, 2)
         self._state = state = np.zeros(CallState.WORDS, np.uint64)
         self._nodes[_ROOT, CallNode.FUNCTION] = _NO_FUNCTION
         state[CallState.STARTS] = 1

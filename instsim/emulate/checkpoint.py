@@ -47,7 +47,7 @@ class Checkpoint:
         self._counts = machine.counters.save()
         self._values = {name: getattr(machine, name) for name in _MACHINE_STATE}
         self._objects = _Objects([getattr(machine, name) for name in _MACHINE_PARTS])
-        self._divides = {address: histogram.copy() for address, histogram in machine.divides.items() if histogram.any()}
+        self._divides = machine.divides
         memory = machine.memory
         self._ram = [
             (bank, offset, bank.bytes[offset : offset + size].copy())
@@ -70,8 +70,7 @@ class Checkpoint:
         self._objects.restore()
         for name, value in self._values.items():
             setattr(machine, name, value)
-        for address, histogram in machine.divides.items():
-            histogram[:] = self._divides.get(address, 0)
+        machine.restore_divides(self._divides)
         machine.engine.refused = None
         machine.engine.restore_registers(self._registers)
         machine.counters.restore(self._counts)

@@ -11,6 +11,7 @@ from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.dynamics.target_buffer import Outcome
 from instsim.emulate.layout import NOWHERE, SIZE_MASK, BlockState, BranchRecord, Record
 from instsim.emulate.memory import PAGE
+from instsim.emulate.sparse import sparse_zeros
 from instsim.emulate.spec import BlockCycles
 from instsim.errors import RunError
 
@@ -51,9 +52,9 @@ class BlockCounters:
     """
 
     def __init__(self, stop_function: int, leave_function: int = 0, *, follow_branches: bool = False) -> None:
-        self._records = np.zeros((_MOST_PAGES * _SLOTS, Record.WORDS), np.uint64)
-        self._pages = np.zeros(1 << 20, np.uint64)
-        self._list = np.zeros(_MOST_BLOCKS, np.uint64)
+        self._records = sparse_zeros(_MOST_PAGES * _SLOTS, Record.WORDS)
+        self._pages = sparse_zeros(1 << 20)
+        self._list = sparse_zeros(_MOST_BLOCKS)
         self._state = np.zeros(BlockState.WORDS, np.uint64)
         self._state[BlockState.PREVIOUS_END] = NOWHERE
         self._state[BlockState.PREVIOUS_RECORD] = self._records.ctypes.data
@@ -62,10 +63,10 @@ class BlockCounters:
         self._state[BlockState.STOP_FUNCTION] = stop_function
         self._state[BlockState.LEAVE_FUNCTION] = leave_function
         self.follows_branches = follow_branches
-        self._code = np.zeros(1 << 20, np.uint64)
+        self._code = sparse_zeros(1 << 20)
         self._state[BlockState.CODE] = self._code.ctypes.data
         if follow_branches:
-            self._branches = np.zeros((_MOST_BLOCKS, BranchRecord.WORDS), np.uint64)
+            self._branches = sparse_zeros(_MOST_BLOCKS, BranchRecord.WORDS)
             self._state[BlockState.BRANCHES] = self._branches.ctypes.data
             self._state[BlockState.BUFFERED] = NOWHERE
             self._state[BlockState.LANDED] = NOWHERE

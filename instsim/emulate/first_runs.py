@@ -14,6 +14,7 @@ import numpy.typing as npt
 from instsim.emulate.counters import BlockCounters
 from instsim.emulate.engine import Engine
 from instsim.emulate.memory import PAGE
+from instsim.emulate.sparse import sparse_zeros
 
 __all__ = ["FirstRuns"]
 
@@ -36,7 +37,7 @@ class FirstRuns:
         self._engine, self._counters = engine, counters
         self._waiting: dict[int, Callable[[], None]] = {}
         self._bits: dict[int, npt.NDArray[np.uint64]] = {}
-        self._table = np.zeros(_PAGES, np.uint64)
+        self._table = sparse_zeros(_PAGES)
         counters.hold_at(self._table.ctypes.data)
 
     def add(self, address: int, place: Callable[[], None]) -> None:

@@ -79,7 +79,7 @@ _HOST_PAGES, _READ_NODE, _NODE_REGISTER, _NODE_SCRATCH, _TARGET_BITS = (
     int(CallWatchState.SCRATCH),
     int(CallWatchState.TARGET_BITS),
 )
-_READ, _DIVIDEND, _DIVISOR, _SIGNED, _HISTOGRAM, _SCRATCH, _REGISTERS = (
+_READ, _DIVIDEND, _DIVISOR, _SIGNED, _HISTOGRAM, _SCRATCH, _REGISTERS, _TOUCHED = (
     int(DivideState.READ_FUNCTION),
     int(DivideState.DIVIDEND),
     int(DivideState.DIVISOR),
@@ -87,6 +87,7 @@ _READ, _DIVIDEND, _DIVISOR, _SIGNED, _HISTOGRAM, _SCRATCH, _REGISTERS = (
     int(DivideState.HISTOGRAM),
     int(DivideState.SCRATCH),
     int(DivideState.REGISTERS),
+    int(DivideState.TOUCHED),
 )
 
 
@@ -299,7 +300,7 @@ def _on_divide(engine: Any, _address: Any, _size: Any, state_address: Any) -> No
         dividend = words32(state[_REGISTERS])[state[_DIVIDEND]]
         divisor = words32(state[_REGISTERS])[state[_DIVISOR]]
     else:
-        scratch = words(state[_SCRATCH])
+        scratch = words(state_address + 8 * _SCRATCH)
         scratch[0] = 0
         _call_read(state[_READ], engine, state[_DIVIDEND], scratch)
         dividend = scratch[0] & 0xFFFFFFFF
@@ -319,6 +320,7 @@ def _on_divide(engine: Any, _address: Any, _size: Any, state_address: Any) -> No
     key += bit_length(dividend) << 7
     histogram = words(state[_HISTOGRAM])
     histogram[key] += 1
+    state[_TOUCHED] |= 1 << (key >> 9)
 
 
 def hook_entries() -> dict[str, EntryPoint]:

@@ -156,9 +156,11 @@ class DivideState(IntEnum):
     HISTOGRAM = 4
     """Pointer to the counts, indexed by packed operand class."""
     SCRATCH = 5
-    """Pointer to one word."""
+    """A word for what the function reads."""
     REGISTERS = 6
     """Pointer to the emulator's registers, 32 bits each; 0 if they are to be read by the function."""
+    TOUCHED = 7
+    """A bit for each 512 operand classes, a page of the counts: whether one of them was met."""
     WORDS = 8
 
 

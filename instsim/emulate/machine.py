@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.accelerator import relax_exit_check
@@ -207,9 +207,14 @@ class Machine:
         self._pc = self.start = address
 
     @property
-    def divides(self) -> Mapping[int, npt.NDArray[np.uint64]]:
-        """Executions of each divide by the class of its operands (`instsim.dynamics.divider`), by its address."""
-        return {} if self._watched_divides is None else self._watched_divides.histograms
+    def divides(self) -> dict[int, Counter[int]]:
+        """Executions so far of each divide by the class of its operands (`instsim.dynamics.divider`), by its address."""
+        return {} if self._watched_divides is None else self._watched_divides.counts()
+
+    def restore_divides(self, counts: Mapping[int, Mapping[int, int]]) -> None:
+        """Put `divides` back to what it was."""
+        if self._watched_divides is not None:
+            self._watched_divides.restore(counts)
 
     @property
     def next_pc(self) -> int:

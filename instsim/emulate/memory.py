@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from instsim.emulate.sparse import sparse_zeros
 from instsim.emulate.spec import MemoryKind, MemorySpec
 from instsim.errors import ImageError
 from instsim.image import FirmwareImage
@@ -65,7 +66,7 @@ class Memory:
     @functools.cached_property
     def host_pages(self) -> npt.NDArray[np.uint64]:
         """Host address of each of the 2**20 pages of the address space, 0 where there is no memory."""
-        pages = np.zeros(_PAGES, np.uint64)
+        pages = sparse_zeros(_PAGES)
         for start, bank in self._windows:
             count = bank.spec.size // PAGE
             pages[start // PAGE : start // PAGE + count] = bank.host_address + np.arange(count, dtype=np.uint64) * PAGE

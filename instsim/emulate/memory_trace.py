@@ -18,6 +18,7 @@ from instsim.emulate.engine import Engine
 from instsim.emulate.layout import Record
 from instsim.emulate.memory import Memory
 from instsim.emulate.sampled_programs import SampledPrograms
+from instsim.emulate.sparse import sparse_zeros
 from instsim.emulate.spec import MemoryTiming
 from instsim.profile.block_profile import CrossingUse
 from instsim.profile.memory_use import MemoryUse, PathUse
@@ -56,7 +57,7 @@ class MemoryTrace:
         self._engine, self._memory, self._counters = engine, memory, counters
         self._timing = timing
         self._values: dict[int, int] = {}
-        self._programs = np.zeros(counters.records_length, np.uint64)
+        self._programs = sparse_zeros(counters.records_length)
         stamp = f"{timing.stamp}\n{image_digest}\n{artifacts.code_stamp('dynamics', 'emulate', 'isa')}" if timing.stamp else ""
         self._blocks = BlockPrograms(engine.isa, timing.schedule, stamp, remember_sites=timing.sampling is not None)
         self._prepared: list[int] = []

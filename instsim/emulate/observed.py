@@ -73,10 +73,7 @@ def observed_profile(machine: Machine, observer: Observer, ledger: Ledger, run: 
         memory=() if machine.memory_trace is None else machine.memory_trace.uses(1 + len(kernels)),
         crossings=() if machine.memory_trace is None else machine.memory_trace.crossings(1 + len(kernels)),
         functions=_functions(machine.boot_rom.named_image, blocks.addresses, called),
-        dividers=tuple(
-            DividerUse(address, keys := np.flatnonzero(histogram).astype(np.int64), histogram[keys])
-            for address, histogram in sorted(observer.divides.items())
-        ),
+        dividers=tuple(DividerUse.of(address, counts) for address, counts in sorted(observer.divides.items())),
         firmware=firmware or firmware_facts(image),
         run=replace(
             run,

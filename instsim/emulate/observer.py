@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-
-import numpy as np
-import numpy.typing as npt
 
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.exception_log import ExceptionCounts
@@ -93,8 +91,8 @@ class Observer:
         self._calls = 0
         self._first_node: int | None = None
         self._prepared_inside = False
-        self._divides_before: dict[int, npt.NDArray[np.uint64]] = {}
-        self._divides_after: dict[int, npt.NDArray[np.uint64]] | None = None
+        self._divides_before: dict[int, Counter[int]] = {}
+        self._divides_after: dict[int, Counter[int]] | None = None
         self._timer_reads_before = 0
         self._idle_before = 0
         self._polling_before = 0
@@ -173,7 +171,7 @@ class Observer:
         self.rule = rule
         self.on_open()
         self.sp_at_start = self._engine.sp
-        self._divides_before = self._divides()
+        self._divides_before = self._machine.divides
         self._start_counting()
         self._ledger.charge(DISPATCH, at)
 
@@ -182,7 +180,7 @@ class Observer:
         self._rows.clear()
         self._special_rows.clear()
         self._left = {context: (frames, None if row is None else DISPATCH) for context, (frames, row) in self._left.items()}
-        self._divides_before = self._divides()
+        self._divides_before = self._machine.divides
         self._start_counting()
         self._ledger.restart(DISPATCH, at)
 
@@ -195,7 +193,7 @@ class Observer:
 
     def _end_region(self, at: int | None) -> None:
         self._ledger.charge(None, at)
-        self._divides_after = self._divides()
+        self._divides_after = self._machine.divides
         self._stop_counting()
         self._frames.clear()
         self.is_done = True
@@ -251,9 +249,6 @@ class Observer:
     @property
     def _has_kernels(self) -> bool:
         return len(self._kernels) > len(self._special_rows)
-
-    def _divides(self) -> dict[int, npt.NDArray[np.uint64]]:
-        return {address: histogram.copy() for address, histogram in self._machine.divides.items() if histogram.any()}
 
     def _clock_reads(self) -> int:
         machine = self._machine
@@ -397,10 +392,10 @@ class Observer:
                 self._timer_reads_before = self._idle_before = self._polling_before = 0
                 self._exceptions_before = {}
                 self._stop_counting()
-                self._divides_after = self._divides()
+                self._divides_after = self._machine.divides
             else:
                 self._ledger.charge(None, None)
-                self._divides_after = self._divides()
+                self._divides_after = self._machine.divides
                 self._stop_counting()
         return self._ledger
 
@@ -410,15 +405,11 @@ class Observer:
         return tuple(replace(kernel.record, executions=kernel.executions) for kernel in self._kernels)
 
     @property
-    def divides(self) -> dict[int, npt.NDArray[np.int64]]:
-        """Histogram of operand classes in the region by address of the divide."""
-        found = {}
-        for address, after in (self._divides_after or {}).items():
-            before = self._divides_before.get(address)
-            delta = after.astype(np.int64) if before is None else after.astype(np.int64) - before.astype(np.int64)
-            if delta.any():
-                found[address] = delta
-        return found
+    def divides(self) -> dict[int, Counter[int]]:
+        """Executions in the region by operand class, by address of the divide."""
+        before = self._divides_before
+        deltas = {address: after - before.get(address, Counter()) for address, after in (self._divides_after or {}).items()}
+        return {address: delta for address, delta in deltas.items() if delta}
 
     @property
     def region_started(self) -> bool:

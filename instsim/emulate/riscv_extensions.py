@@ -25,6 +25,7 @@ from instsim.emulate.memory import PAGE, Memory
 from instsim.emulate.native import ExtensionHooks, load_extension_hooks
 from instsim.emulate.riscv_semantics import AccessFault, carry_out, is_candidate, is_wide, leaves_block
 from instsim.emulate.short_way import open_short_way
+from instsim.emulate.sparse import sparse_zeros
 from instsim.emulate.spec import MachineSpec, MemoryKind
 from instsim.isa import Isa
 from instsim.isa.transfers import ends_in_transfer
@@ -77,7 +78,7 @@ class RiscvExtensions:
         self._watched: set[int] = set()
         self._flags: dict[int, npt.NDArray[np.uint64]] = {}
         self._readable = memory.host_pages
-        self._writable, self._sites = (np.zeros(_PAGES, np.uint64) for _ in range(2))
+        self._writable, self._sites = (sparse_zeros(_PAGES) for _ in range(2))
         self._scratch = np.zeros(_SCRATCH_WORDS, np.uint64)
         self._state = np.zeros(ExtensionState.WORDS, np.uint64)
         self._callbacks = (ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64)(self._ask), ctypes.CFUNCTYPE(None, ctypes.c_uint32)(self._trap))

@@ -101,6 +101,12 @@ class DividerUse:
     keys: Counts
     counts: Counts
 
+    @classmethod
+    def of(cls, address: int, executions: Mapping[int, int]) -> DividerUse:
+        """Make one of executions by operand class."""
+        keys = sorted(executions)
+        return cls(address, np.array(keys, np.int64), np.array([executions[key] for key in keys], np.int64))
+
 
 _RISCV_INTERRUPT_BIT = 31
 

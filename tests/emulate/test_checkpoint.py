@@ -34,8 +34,8 @@ def end_of(machine: Machine) -> tuple[object, ...]:
         if count
     }
     ram = tuple(bank.bytes.tobytes() for bank in machine.memory.banks if bank.spec.name == "ram")
-    divides = {address: histogram.copy().tobytes() for address, histogram in machine.divides.items() if histogram.any()}
-    return stop.reason, stop.pc, printed_text(machine), counters.ticks, machine.idle_ticks, ran, ram, divides, machine.processor.log.snapshot()
+    interrupts = machine.processor.log.snapshot()
+    return stop.reason, stop.pc, printed_text(machine), counters.ticks, machine.idle_ticks, ran, ram, machine.divides, interrupts
 
 
 @pytest.mark.parametrize(("name", "core"), PROGRAMS)

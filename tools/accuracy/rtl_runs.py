@@ -6,6 +6,7 @@ times; the third, warm pass is the measured one.
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
@@ -44,8 +45,6 @@ SIMULATED_SOC = MachineSpec(
 )
 """The machine of every program."""
 
-Histogram = npt.NDArray[np.uint64]
-
 
 class _Regions:
     """Charges what runs between the two markers of a third pass to a row of its own."""
@@ -53,10 +52,10 @@ class _Regions:
     def __init__(self, machine: Machine, *, look_at_accesses: bool) -> None:
         self._machine = machine
         self._stores: dict[int, int] = {}
-        self._before: dict[int, Histogram] = {}
+        self._before: dict[int, Counter[int]] = {}
         self.rows: dict[int, int] = {}
         self.ledger = Ledger(machine.counters, machine.memory_trace)
-        self.divides: dict[int, npt.NDArray[np.int64]] = {}
+        self.divides: dict[int, Counter[int]] = {}
         self.accesses = WordCrossings(machine.engine) if look_at_accesses else None
         self._accesses_before: dict[int, int] = {}
         self.crossings: dict[tuple[int, int], int] = {}
@@ -77,16 +76,13 @@ class _Regions:
         stores = self._stores[marker] = self._stores.get(marker, 0) + 1
         if stores == _FIRST_STORE_OF_THE_THIRD_PASS:
             row = self.rows.setdefault(marker, len(self.rows) + 1)
-            self._before = {divide: histogram.copy() for divide, histogram in self._machine.divides.items()}
+            self._before = self._machine.divides
             self._accesses_before = dict(self.accesses.counts) if self.accesses is not None else {}
             self.ledger.charge(row, address)
         elif stores == _LAST:
             self.ledger.charge(_OUTSIDE, address)
-            for divide, histogram in self._machine.divides.items():
-                used = histogram.astype(np.int64)
-                if divide in self._before:
-                    used -= self._before[divide].astype(np.int64)
-                self.divides[divide] = self.divides.get(divide, np.zeros_like(used)) + used
+            for divide, counts in self._machine.divides.items():
+                self.divides[divide] = self.divides.get(divide, Counter()) + (counts - self._before.get(divide, Counter()))
             for instruction, count in (self.accesses.counts if self.accesses is not None else {}).items():
                 if count != self._accesses_before.get(instruction, 0):
                     self.crossings[instruction, self.rows[marker]] = count - self._accesses_before.get(instruction, 0)
@@ -133,7 +129,7 @@ def _profile(machine: Machine, *, whole_run: bool, look_at_accesses: bool) -> Bl
         names = [WHOLE_RUN]
         ledger = Ledger(machine.counters, machine.memory_trace)
         ledger.take_everything(1)
-        divides = {address: histogram.astype(np.int64) for address, histogram in machine.divides.items()}
+        divides = machine.divides
     else:
         names = [str(marker) for marker in regions.rows]
         ledger = regions.ledger
@@ -155,9 +151,7 @@ def _profile(machine: Machine, *, whole_run: bool, look_at_accesses: bool) -> Bl
         crossings=() if whole_run else _crossings(regions.crossings, 1 + len(names)),
         kernels=tuple(KernelRecord(name) for name in names),
         functions=(),
-        dividers=tuple(
-            DividerUse(address, keys := np.flatnonzero(histogram).astype(np.int64), histogram[keys]) for address, histogram in sorted(divides.items())
-        ),
+        dividers=tuple(DividerUse.of(address, counts) for address, counts in sorted(divides.items())),
         firmware=FirmwareFacts(image.name, image.format, image.sha256),
         run=RunFacts("between two markers, third pass", "addresses", str(stop.reason)),
     )
