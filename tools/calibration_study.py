@@ -39,11 +39,13 @@ def main() -> int:
     energy_rows, image_rows = read_rows(ENERGY_RUNS), read_rows(IMAGE_RUNS)
     folder = cost_tables() / "calibrations"
     write_spreads(load_figures(FIGURES).comparisons)
-    for name, calibration in shipped_calibrations(energy_rows, energy_spread(energy_rows)):
+    spread = energy_spread(energy_rows)
+    assert spread.reading is not None
+    for name, calibration in shipped_calibrations(energy_rows, spread):
         (folder / f"{name}.toml").write_text(calibration_toml(calibration), encoding="utf-8")
         print(f"wrote {name}")
     trials = run_trials(energy_rows, image_rows)
-    text = section(trials, [learning_curve(energy_rows, image_rows), programs_on_unseen_cores(), transfer_curve()])
+    text = section(trials, spread.reading, [learning_curve(energy_rows, image_rows), programs_on_unseen_cores(), transfer_curve()])
     print(text)
     put_section(_ROOT / "docs" / "accuracy.md", text)
     write_linearity(_ROOT / "docs", energy_rows, image_rows)

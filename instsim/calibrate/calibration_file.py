@@ -10,6 +10,7 @@ from instsim.calibrate.calibration import Calibration, Quality
 from instsim.calibrate.model import Domain, FittedModel, Range
 from instsim.calibrate.terms import TERMS, Term
 from instsim.calibrate.toml_fields import FieldReader, parse_versioned, read_small_text, toml_table
+from instsim.calibrate.weight_reading import WeightReading
 from instsim.errors import TableError
 
 __all__ = ["SCHEMA_VERSION", "calibration_toml", "load_calibration", "parse_calibration"]
@@ -18,6 +19,8 @@ SCHEMA_VERSION = 1
 """Raised when a file that was valid would no longer be, or would mean something else."""
 
 _TEXTS = ("name", "board", "regulator", "firmware", "source", "data_digest", "refit", "instsim_version")
+
+_READING = ("slope", "slope_sd", "network_sd", "mean")
 
 _COMMENT = """\
 # Made by `instsim calibrate`. A coefficient is in the unit beside it; covariances are those of the coefficients,
@@ -45,6 +48,8 @@ def _model_tables(model: FittedModel, quality: Quality | None) -> list[str]:
             },
         )
     ]
+    if model.reading is not None:
+        tables.append(toml_table(f"{name}.weight_reading", {key: getattr(model.reading, key) for key in _READING}))
     for number, (term, coefficient) in enumerate(zip(model.terms, model.coefficients, strict=True)):
         kind = TERMS[term.kind]
         pairs = {
@@ -131,6 +136,12 @@ def _read_model(quantity: str, table: Any, problems: list[str]) -> tuple[FittedM
         covariance.append(tuple(term.numbers("covariance", len(rows))))
         term.close()
     domain = _read_domain(reader.child("domain", None), f"{quantity}.domain", problems)
+    reading_table = reader.child("weight_reading", None)
+    reading = None
+    if reading_table is not None:
+        inner = FieldReader(reading_table, f"{quantity}.weight_reading", problems)
+        reading = WeightReading(inner.number("slope", least=None), *(inner.number(key) for key in _READING[1:]))
+        inner.close()
     quality_table = reader.child("quality", None)
     quality = None
     if quality_table is not None:
@@ -151,6 +162,7 @@ def _read_model(quantity: str, table: Any, problems: list[str]) -> tuple[FittedM
         reader.number("between_firmware_degrees_of_freedom", least=1e-9),
         domain,
         bool(reader.take("measured_time", bool)),
+        reading,
     )
     reader.close()
     return model, quality

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from instsim.calibrate.fitting import Errors, Fit, Sample, fit, spans
+from instsim.calibrate.fitting import Errors, Fit, Sample, at_mean_reading, fit, spans
 from instsim.calibrate.spread import Spread
 from instsim.calibrate.terms import TERMS, Term
 from instsim.errors import InputError
@@ -19,6 +20,8 @@ _MUST_FALL_TO = 0.9
 _ROUNDING = 1e-9
 """An error as small as this is one of arithmetic."""
 
+_CHOSEN = "chosen"
+
 _EXTRA = ("constant", "stalls", "flash-reads", "warmth")
 
 
@@ -29,7 +32,7 @@ class Candidate:
     Attributes
     ----------
     terms : tuple of str
-        Labels of its terms.
+        Labels of its terms; ``weight-reading`` behind them where what known boards show of that is in it.
     left_out : Errors
         Leave-one-out errors.
     verdict : str
@@ -89,13 +92,19 @@ class _Search:
             reasons = tuple(f"{' + '.join(term.label for term in terms)}: {reason}" for terms, _, reason in self._seen)
             raise InputError(f"no model of {self._quantity} fits the runs", hint="look at units and at the runs named", details=reasons)
         chosen = self.best.model.terms
+        reading = () if self._spread.reading is None else ("weight-reading",)
         return Choice(
             self.best,
             tuple(
-                Candidate(tuple(term.label for term in terms), errors, "chosen" if terms == chosen else reason or "a larger model was better")
+                Candidate((*(term.label for term in terms), *reading), errors, _CHOSEN if terms == chosen else reason or "a larger model was better")
                 for terms, errors, reason in self._seen
             ),
         )
+
+
+def _runs(samples: Sequence[Sample]) -> int:
+    """Return how many runs there are that do not repeat each other."""
+    return len({sample.key for sample in samples})
 
 
 def _families(samples: Sequence[Sample]) -> list[str]:
@@ -113,7 +122,7 @@ def _by_family(search: _Search, kind: str, samples: Sequence[Sample]) -> None:
 def _grow(search: _Search, samples: Sequence[Sample], against: str) -> None:
     """Add terms one at a time while the leave-one-out error falls and there are runs for them."""
     grown = True
-    runs = len({sample.key for sample in samples})
+    runs = _runs(samples)
     while grown and search.best is not None:
         grown = False
         terms = search.best.model.terms
@@ -174,6 +183,8 @@ def choose_energy(samples: Sequence[Sample], spread: Spread, regulator: str, *, 
 
     Notes
     -----
+    What reading weights does is taken from known boards; five runs or more may refute it, by a left-out error that falls by a tenth without it.
+
     One clock and one supply: energy is a power times time, through the origin. Where they vary: energy of a cycle (following the supply as the
     regulator has it), and static power times time where the runs carry it.
 
@@ -182,6 +193,23 @@ def choose_energy(samples: Sequence[Sample], spread: Spread, regulator: str, *, 
     InputError
         If no model fits.
     """
+    level, beside = at_mean_reading(samples, spread)
+    choice = _search_energy(level, beside, regulator, measured_time=measured_time)
+    if beside.reading is None or _runs(samples) < _RUNS_FOR_A_TERM_MORE:
+        return choice
+    without = _search_energy(samples, beside.without_reading(), regulator, measured_time=measured_time)
+    best = choice.fit.left_out.rms
+    if math.isfinite(best) and without.fit.left_out.rms <= _MUST_FALL_TO * best - _ROUNDING:
+        return Choice(without.fit, (*without.candidates, *_passed_over(choice.candidates, "better without weight-reading")))
+    return Choice(choice.fit, (*choice.candidates, *_passed_over(without.candidates, "not better without weight-reading")))
+
+
+def _passed_over(candidates: Sequence[Candidate], reason: str) -> list[Candidate]:
+    """Return the one that was chosen among models of the other kind, with why it is not."""
+    return [replace(candidate, verdict=reason) for candidate in candidates if candidate.verdict == _CHOSEN]
+
+
+def _search_energy(samples: Sequence[Sample], spread: Spread, regulator: str, *, measured_time: bool) -> Choice:
     search = _Search("energy", samples, spread, measured_time=measured_time)
     points = [sample.point for sample in samples]
     supplied = all(point.supply_v > 0 for point in points)
@@ -194,7 +222,7 @@ def choose_energy(samples: Sequence[Sample], spread: Spread, regulator: str, *, 
         return search.choice()
     dynamic = _DYNAMIC.get(regulator, _DYNAMIC["unknown"]) if supplies_vary else ("cycles",)
     static = ("time", "time*V") if supplies_vary else ("time",)
-    enough = len({sample.key for sample in samples}) >= 4
+    enough = _runs(samples) >= 4
     for kind in dynamic:
         # Between models of one size the smaller error decides; the regulator's own comes first and wins a draw.
         search.look([Term(kind)], better_than=1.0 if search.best is None else 0.999)

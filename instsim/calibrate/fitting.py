@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from instsim.calibrate.spread import Spread, pooled_sd
 from instsim.calibrate.terms import TERMS, Term, term_value
 from instsim.errors import InputError
 
-__all__ = ["Errors", "Fit", "Influence", "Sample", "fit", "leave_one_out", "make_samples", "spans"]
+__all__ = ["Errors", "Fit", "Influence", "Sample", "at_mean_reading", "fit", "leave_one_out", "make_samples", "spans"]
 
 _METER_RELATIVE_SD = 0.02
 """Accuracy of the power meter behind MLPerf Tiny: repeats that scatter less say nothing about how well a model holds."""
@@ -161,6 +161,20 @@ def make_samples(quantity: str, observations: Sequence[Observation]) -> tuple[Sa
     return tuple(sorted(samples, key=lambda s: (s.point.cycles, s.point.clock_hz, s.value, s.name, str(s.key), s.weight)))
 
 
+def at_mean_reading(samples: Sequence[Sample], spread: Spread) -> tuple[tuple[Sample, ...], Spread]:
+    """Return energies as they would be if all runs read weights alike, and the spread that is left then.
+
+    Where the weights of a run are not known, the energies stay as they are, and the spread is that of such runs.
+    """
+    per_cycle = [sample.point.weights_per_cycle for sample in samples]
+    known = [value for value in per_cycle if value is not None]
+    if spread.reading is None or not known or len(known) < len(per_cycle):
+        return tuple(samples), spread.without_reading()
+    reading = replace(spread.reading, mean=math.fsum(known) / len(known))
+    level = tuple(replace(sample, value=sample.value / reading.ratio(value)) for sample, value in zip(samples, known, strict=True))
+    return level, replace(spread, reading=reading)
+
+
 def _design(terms: Sequence[Term], samples: Sequence[Sample]) -> tuple[Array, Array]:
     """Return the design matrix and the weights of the relative error, ``w / y^2``."""
     rows = [[term_value(term, sample.point) for term in terms] for sample in samples]
@@ -221,7 +235,7 @@ def _across_families(spread: Spread) -> Spread:
     if not spread.degrees_of_freedom:
         return spread
     degrees = min(spread.degrees_of_freedom, spread.between_degrees_of_freedom)
-    return Spread(math.hypot(spread.ln_sd, spread.between_ln_sd), degrees, 0.0, degrees)
+    return Spread(math.hypot(spread.ln_sd, spread.between_ln_sd), degrees, 0.0, degrees, spread.reading)
 
 
 def fit(quantity: str, terms: Sequence[Term], samples: Sequence[Sample], spread: Spread, *, measured_time: bool = False) -> Fit:
@@ -281,6 +295,7 @@ def fit(quantity: str, terms: Sequence[Term], samples: Sequence[Sample], spread:
         between_degrees_of_freedom=between_degrees,
         domain=domain,
         measured_time=measured_time,
+        reading=spread.reading,
     )
     left_out = leave_one_out(terms, samples)
     root = np.sqrt(np.diag(covariance))

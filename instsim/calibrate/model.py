@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from instsim.calibrate.observation import Point
 from instsim.calibrate.student_t import quantile
 from instsim.calibrate.terms import Term, term_value
+from instsim.calibrate.weight_reading import WeightReading
 
 __all__ = ["ASSUMED_ROW_LN_SD", "OUTSIDE_LN_SD", "Domain", "FittedModel", "Prediction", "Range", "interval_half_width"]
 
@@ -117,6 +118,8 @@ class FittedModel:
         What the runs cover.
     measured_time : bool
         Whether energy was fitted on measured latency, so that the error of a predicted latency comes on top.
+    reading : WeightReading or None
+        What reading weights does to energy, beside the terms; None for latency, and where the weights of the runs are not known.
     """
 
     quantity: str
@@ -131,6 +134,7 @@ class FittedModel:
     between_degrees_of_freedom: float
     domain: Domain
     measured_time: bool = False
+    reading: WeightReading | None = None
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -175,10 +179,14 @@ class FittedModel:
         variance += (OUTSIDE_LN_SD * self.domain.cycles.outside(point.cycles)) ** 2
         variance += (ASSUMED_ROW_LN_SD * max(0.0, point.assumed_share - self.domain.assumed_share)) ** 2
         degrees = self.degrees_of_freedom
+        ratio = 1.0
+        if self.reading is not None:
+            ratio = self.reading.ratio(point.weights_per_cycle)
+            variance += self.reading.ln_variance(point.weights_per_cycle)
         if not self.knows(point.firmware):
             variance += self.between_ln_sd**2 * (1.0 + 1.0 / max(1, len(self.domain.firmware)))
             degrees = min(degrees, self.between_degrees_of_freedom)
-        return Prediction(value, math.sqrt(variance), degrees)
+        return Prediction(value * ratio, math.sqrt(variance), degrees)
 
 
 def _quadratic(row: Sequence[float], matrix: Sequence[Sequence[float]]) -> float:

@@ -29,6 +29,8 @@ class Point:
         Family of the firmware: runtime and compiler, or any name the user gave; empty if unknown.
     assumed_share : float
         Share of the cycles that rests on assumed rows of a table.
+    weight_bytes : float or None
+        Bytes of the network's weights and biases; None where unknown.
     """
 
     cycles: float
@@ -40,11 +42,17 @@ class Point:
     stall_cycles: float | None = None
     firmware: str = ""
     assumed_share: float = 0.0
+    weight_bytes: float | None = None
 
     @property
     def nominal_s(self) -> float:
         """Cycles over clock."""
         return self.cycles / self.clock_hz
+
+    @property
+    def weights_per_cycle(self) -> float | None:
+        """Bytes of weights over cycles; None where unknown."""
+        return None if self.weight_bytes is None else self.weight_bytes / self.cycles
 
 
 @dataclass(frozen=True, slots=True)

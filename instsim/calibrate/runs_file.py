@@ -42,7 +42,7 @@ _QUANTITIES: Mapping[str, Mapping[str, float]] = MappingProxyType(
     }
 )
 _SOURCES = ("image", "profile", "model", "cycles")
-_PLAIN = ("cycles", "repeats", "flash_reads", "stall_cycles")
+_PLAIN = ("cycles", "repeats", "flash_reads", "stall_cycles", "weight_bytes")
 _TEXTS = ("image", "profile", "model", "name", "region", "firmware", "notes")
 
 COLUMNS: tuple[str, ...] = (*_TEXTS, *_PLAIN, *(f"{quantity}_{unit}" for quantity, units in _QUANTITIES.items() for unit in units))
@@ -64,7 +64,8 @@ _TEMPLATE = """\
 # repeats       how many inferences the figures are a mean of; latency_sd_ms and energy_sd_uj are the deviation of a single one
 # notes         anything
 #
-# Further columns: name, flash_reads, stall_cycles (counted on the board). Units stand in the column names, never in the cells.
+# Further columns: name, flash_reads, stall_cycles (counted on the board), weight_bytes (of the network, where the
+# image does not show them). Units stand in the column names, never in the cells.
 image,region,latency_ms,energy_uj,clock_mhz,supply_v,firmware,repeats,notes
 kws.elf,,97.65,4635.7,120,1.8,TFLM 2.4 GCC 12 -O2,100,example row: replace it
 ic.elf,,252.76,12298.3,120,1.8,TFLM 2.4 GCC 12 -O2,40,example row: replace it
@@ -93,6 +94,8 @@ class Run:
         Operating point, None where the column is empty.
     flash_reads, stall_cycles : float or None
         Counted on the board.
+    weight_bytes : float or None
+        Of the network.
     repeats : int
         Behind the figures.
     """
@@ -114,6 +117,7 @@ class Run:
     temperature_c: float | None
     flash_reads: float | None
     stall_cycles: float | None
+    weight_bytes: float | None
     repeats: int
 
     @property
@@ -326,6 +330,7 @@ def _run(row: Mapping[str, str], line: int, folder: Path) -> tuple[Run | None, l
         temperature_c=quantity("temperature", least=None),
         flash_reads=number("flash_reads", least=-1e-300),
         stall_cycles=number("stall_cycles", least=-1e-300),
+        weight_bytes=number("weight_bytes", least=-1e-300),
         repeats=int(repeats or 1),
     )
     return (None, problems) if problems else (run, [])

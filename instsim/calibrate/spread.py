@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from instsim.calibrate.weight_reading import WeightReading
 
 __all__ = ["NO_SPREAD", "Spread", "pool_spreads", "pooled_sd"]
 
@@ -23,12 +25,21 @@ class Spread:
         Between families of firmware on one board.
     between_degrees_of_freedom : float
         Behind that.
+    reading : WeightReading or None
+        What reading weights does to power; `ln_sd` is then what is left beside it.
     """
 
     ln_sd: float
     degrees_of_freedom: float
     between_ln_sd: float
     between_degrees_of_freedom: float
+    reading: WeightReading | None = None
+
+    def without_reading(self) -> Spread:
+        """Return the scatter of runs whose weights are not known."""
+        if self.reading is None:
+            return self
+        return replace(self, ln_sd=math.sqrt(self.ln_sd**2 + self.reading.unknown_ln_variance), reading=None)
 
 
 _MOST_DEGREES = 100.0

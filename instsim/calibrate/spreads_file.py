@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from instsim.calibrate.spread import Spread
+from instsim.calibrate.weight_reading import WeightReading
 from instsim.errors import TableError
 from instsim.resources import cost_tables
 
@@ -87,7 +88,13 @@ def load_spreads(path: Path | None = None) -> KnownSpreads:
 
 def _spread(table: Mapping[str, Any]) -> Spread:
     keys = ("ln_sd", "degrees_of_freedom", "between_firmware_ln_sd", "between_firmware_degrees_of_freedom")
-    return Spread(*(float(table[key]) for key in keys))
+    ln_sd, degrees, between, between_degrees = (float(table[key]) for key in keys)
+    return Spread(ln_sd, degrees, between, between_degrees, _reading(table["weight_reading"]) if "weight_reading" in table else None)
+
+
+def _reading(table: Mapping[str, Any]) -> WeightReading:
+    slope, slope_sd, network_sd = (float(table[key]) for key in ("slope", "slope_sd", "network_sd"))
+    return WeightReading(slope, slope_sd, network_sd)
 
 
 def _nominal(table: Mapping[str, Any]) -> NominalSpread:

@@ -105,6 +105,12 @@ class NetworkCosts:
     places: Integers
     layer_costs: LayerCosts
 
+    @property
+    def weight_bytes(self) -> Floats:
+        """Bytes of each network's weights and biases, those of operators that share them once for each."""
+        network = np.repeat(np.arange(self.cycles.size), np.diff(self.offsets))
+        return np.bincount(network, self.layer_costs.weight_bytes[self.places], self.cycles.size).astype(np.float64)
+
 
 def cost_networks(
     taught: TaughtPredictor, priced: Mapping[str, PricedKind], networks: Sequence[LayerNetwork], memory: str | None = None

@@ -9,6 +9,7 @@ from instsim.calibrate.fit_board import BoardFit
 from instsim.calibrate.fitting import Fit
 from instsim.calibrate.student_t import quantile
 from instsim.calibrate.terms import TERMS
+from instsim.calibrate.weight_reading import WeightReading
 from instsim.report.parts import Column, Facts, Heading, Lines, Part, Row, Table
 from instsim.units import format_count
 
@@ -53,6 +54,8 @@ def _facts(fit: Fit) -> Facts:
     if groups is not None:
         pairs.append(("one firmware left out", f"mean {_percent(groups.mean_absolute)}, worst {_percent(groups.worst)}"))
     pairs.append(("other firmware adds", f"{_percent(model.between_ln_sd)} spread"))
+    if model.quantity == "energy":
+        pairs.append(("weight-reading", _reading(model.reading)))
     domain = model.domain
     clocks = f"{domain.clock_hz.low / 1e6:g} to {domain.clock_hz.high / 1e6:g} MHz" if domain.clock_hz.low != domain.clock_hz.high else ""
     pairs.append(("holds for", f"{format_count(domain.cycles.low)} to {format_count(domain.cycles.high)} cycles{', ' + clocks if clocks else ''}"))
@@ -60,6 +63,13 @@ def _facts(fit: Fit) -> Facts:
     if len(model.terms) > 1:
         pairs.append(("condition number", f"{fit.condition_number:.3g}"))
     return Facts("", tuple(pairs))
+
+
+def _reading(reading: WeightReading | None) -> str:
+    if reading is None:
+        return "left out: the weights of a run are not known (column weight_bytes), or the runs refute it"
+    change = reading.ratio(reading.mean + 0.1) - 1.0
+    return f"{100 * change:+.1f}% power for 0.1 byte of weights a cycle more than the runs' {reading.mean:.3g}, from known boards"
 
 
 def _candidates(choice: Choice) -> Table:

@@ -54,7 +54,7 @@ def _quantity(choice: Choice | None) -> dict[str, Any] | None:
         "runs": len(fit.influence),
         **{
             key: plain(getattr(model, key))
-            for key in ("ln_sd", "degrees_of_freedom", "own_ln_sd", "own_degrees_of_freedom", "between_ln_sd", "domain", "measured_time")
+            for key in ("ln_sd", "degrees_of_freedom", "own_ln_sd", "own_degrees_of_freedom", "between_ln_sd", "domain", "measured_time", "reading")
         },
         "left_out": {"mean": plain(fit.left_out.mean_absolute), "worst": plain(fit.left_out.worst)},
         "other_firmware_left_out": None if fit.groups_left_out is None else {"mean": plain(fit.groups_left_out.mean_absolute)},

@@ -17,13 +17,14 @@ from instsim.calibrate.student_t import quantile
 from instsim.errors import TableError, UsageError
 from instsim.resources import cost_tables
 from instsim.session.choose import Target
+from instsim.session.covariates import memory_covariates, weight_bytes_of
 from instsim.session.estimate import Estimate, EstimatedOperator, Figure
 from instsim.session.firmware_family import firmware_family
 from instsim.session.request import Request
 from instsim.session.settings import Settings
 from instsim.units import format_count
 
-__all__ = ["NO_CALIBRATION", "calibrated", "memory_covariates", "shipped_calibrations"]
+__all__ = ["NO_CALIBRATION", "calibrated", "shipped_calibrations"]
 
 NO_CALIBRATION = "none"
 """Value of ``--calibration`` that asks for nominal figures."""
@@ -55,7 +56,7 @@ def shipped_calibrations() -> tuple[Path, ...]:
     return tuple(sorted((cost_tables() / "calibrations").glob("*@*.toml")))
 
 
-def calibrated(estimate: Estimate, target: Target, request: Request, settings: Settings) -> Estimate:
+def calibrated(estimate: Estimate, target: Target, request: Request, settings: Settings, *, weight_bytes: float | None = None) -> Estimate:
     """Put calibrated figures, or at least intervals, in the place of nominal ones.
 
     Parameters
@@ -68,6 +69,8 @@ def calibrated(estimate: Estimate, target: Target, request: Request, settings: S
         Calibration, family of firmware and level of the intervals.
     settings : Settings
         The project's calibration, if it names one.
+    weight_bytes : float, optional
+        Of the network, where the operators of the estimate do not show them.
 
     Raises
     ------
@@ -87,13 +90,8 @@ def calibrated(estimate: Estimate, target: Target, request: Request, settings: S
         origin = "comes with instsim; board, clock and supply match"
     if calibration is None:
         return _nominal(estimate, target, request.level)
-    return _Application(calibration, estimate, target, request, chosen=named is not None).estimate(origin)
-
-
-def memory_covariates(estimate: Estimate | None) -> tuple[float | None, float | None]:
-    """Return flash reads and stall cycles of an estimate, None each where its memories were not followed."""
-    memory = None if estimate is None else estimate.memory
-    return (None, None) if memory is None else (float(memory.flash_reads), memory.stall_cycles)
+    weights = weight_bytes_of(estimate) if weight_bytes is None else weight_bytes
+    return _Application(calibration, estimate, target, request, weights, chosen=named is not None).estimate(origin)
 
 
 def _named(name: str) -> Calibration:
@@ -173,7 +171,9 @@ def _nominal(estimate: Estimate, target: Target, level: float) -> Estimate:
 class _Application:
     """One calibration applied to one estimate."""
 
-    def __init__(self, calibration: Calibration, estimate: Estimate, target: Target, request: Request, *, chosen: bool) -> None:
+    def __init__(
+        self, calibration: Calibration, estimate: Estimate, target: Target, request: Request, weight_bytes: float | None, *, chosen: bool
+    ) -> None:
         self._chosen = chosen
         self._calibration, self._estimate, self._target, self._request = calibration, estimate, target, request
         image = firmware_family(estimate)
@@ -190,6 +190,7 @@ class _Application:
             stall_cycles=stall_cycles,
             firmware=family,
             assumed_share=share,
+            weight_bytes=weight_bytes,
         )
         self.warnings: list[str] = []
 
@@ -285,7 +286,10 @@ class _Application:
 
 
 def _terms(model: FittedModel | None) -> str:
-    return "" if model is None else " + ".join(dict.fromkeys(term.kind for term in model.terms))
+    if model is None:
+        return ""
+    terms = " + ".join(dict.fromkeys(term.kind for term in model.terms))
+    return terms if model.reading is None else f"{terms}, with weight-reading"
 
 
 def _domain_warnings(model: FittedModel, point: Point) -> list[str]:

@@ -14,7 +14,8 @@ from instsim.calibrate.runs_file import Run, RunsFile, read_runs
 from instsim.calibrate.spreads_file import load_spreads
 from instsim.cost import Board, load_board
 from instsim.errors import InputError, UsageError
-from instsim.session.calibrated import NO_CALIBRATION, memory_covariates
+from instsim.session.calibrated import NO_CALIBRATION
+from instsim.session.covariates import memory_covariates, weight_bytes_of
 from instsim.session.estimate import Estimate
 from instsim.session.firmware_family import firmware_family
 from instsim.session.matrix import Failure, estimate_matrix
@@ -81,16 +82,21 @@ def calibrate(path: Path, wanted: CalibrationRequest, *, processes: int | None =
     asked = [(run.path, request_of_run(run, request)) for run in runs.runs if run.path is not None and run.is_firmware]
     places = [f"line {run.line}: {run.name}" for run in runs.runs if run.is_firmware]
     priced, predicted = iter(estimates_of(asked, places, processes)), iter(_predicted(runs, wanted))
-    estimates = [next(priced) if run.is_firmware else next(predicted) if run.source == "model" else None for run in runs.runs]
+    found = [_of_image(next(priced)) if run.is_firmware else next(predicted) if run.source == "model" else (None, None) for run in runs.runs]
+    estimates = [estimate for estimate, _ in found]
     clock_hz = float(request.clock_hz or settings.clock_hz or board.clock_hz)
-    observations = [_observation(run, found, board, clock_hz) for run, found in zip(runs.runs, estimates, strict=True)]
+    observations = [_observation(run, estimate, weights, board, clock_hz) for run, (estimate, weights) in zip(runs.runs, found, strict=True)]
     fitted = fit_board(observations, _setup(runs, wanted, board, estimates, observations), load_spreads().by_quantity)
     warnings = (*runs.warnings, *operating_point_warnings(observations, clock_hz, board.supply.voltage_v), *fitted.warnings)
     return replace(fitted, warnings=tuple(dict.fromkeys(warnings)))
 
 
-def _predicted(runs: RunsFile, wanted: CalibrationRequest) -> list[Estimate]:
-    """Return estimates of the runs that name models, by a predictor."""
+def _of_image(found: Estimate) -> tuple[Estimate, float | None]:
+    return found, weight_bytes_of(found)
+
+
+def _predicted(runs: RunsFile, wanted: CalibrationRequest) -> list[tuple[Estimate, float]]:
+    """Return estimates of the runs that name models, by a predictor, and the bytes of their weights."""
     models = [run for run in runs.runs if run.source == "model"]
     if not models:
         if wanted.predictor or wanted.descriptor:
@@ -109,11 +115,12 @@ def _predicted(runs: RunsFile, wanted: CalibrationRequest) -> list[Estimate]:
     from instsim.session.predicting import Predictor  # noqa: PLC0415 -- not for runs of images
 
     predictor = Predictor(wanted.predictor, wanted.request, descriptor=wanted.descriptor)
-    cycles = predictor.predict([run.path for run in models if run.path is not None]).cycles.tolist()
+    costs = predictor.predict([run.path for run in models if run.path is not None]).costs
+    cycles = costs.cycles.tolist()
     unknown = [f"line {run.line}: {run.name}" for run, found in zip(models, cycles, strict=True) if not found > 0]
     if unknown:
         raise InputError("an operator is not known to the predictor", hint="`instsim predict` names it", details=tuple(unknown))
-    return [predictor.nominal(found) for found in cycles]
+    return [(predictor.nominal(found), weights) for found, weights in zip(cycles, costs.weight_bytes.tolist(), strict=True)]
 
 
 def request_of_run(run: Run, request: Request) -> Request:
@@ -156,7 +163,7 @@ def _told(failure: Failure) -> str:
     return str(InputError(failure.message, hint=failure.hint, details=failure.details)).replace("\n", "\n    ")
 
 
-def _observation(run: Run, found: Estimate | None, board: Board, clock_hz: float) -> Observation:
+def _observation(run: Run, found: Estimate | None, weight_bytes: float | None, board: Board, clock_hz: float) -> Observation:
     clock_hz = run.clock_hz or clock_hz
     cycles = found.cycles if found is not None else run.cycles or 0.0
     nominal_s = cycles / clock_hz
@@ -172,6 +179,7 @@ def _observation(run: Run, found: Estimate | None, board: Board, clock_hz: float
         stall_cycles=waited[1] if run.stall_cycles is None else run.stall_cycles,
         firmware=run.firmware or (firmware_family(found) if found is not None else ""),
         assumed_share=0.0 if found is None else found.provenance.cycles_by_basis.get("assumed", 0.0),
+        weight_bytes=weight_bytes if run.weight_bytes is None else run.weight_bytes,
     )
     return Observation(run.name, point, run.latency_s, run.energy_j, run.latency_sd_s, run.energy_sd_j, run.repeats, run.line)
 

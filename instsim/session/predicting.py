@@ -307,10 +307,12 @@ class Predictor:
         grid = np.unique(known)
         if grid.size > _GRID:
             grid = np.geomspace(grid[0], grid[-1], _GRID)
-        estimates = [calibrated(self.nominal(float(cycles)), self.target, self._request, self._settings) for cycles in grid]
+        # Energy is exponential in weights a cycle: none and one byte tell all between.
+        estimates, reading = ([self._calibrated(float(cycles), per_cycle) for cycles in grid] for per_cycle in (0.0, 1.0))
         half = NormalDist().inv_cdf(0.5 + self._request.level / 2) * costs.sd
         latency = _spread(grid, [estimate.latency for estimate in estimates], costs.cycles, half)
-        energy = _spread(grid, [estimate.energy for estimate in estimates], costs.cycles, half)
+        without, with_all = (_spread(grid, [estimate.energy for estimate in side], costs.cycles, half) for side in (estimates, reading))
+        energy = _between(without, with_all, costs.weight_bytes / costs.cycles)
         said = [warning for estimate in estimates for warning in estimate.warnings]
         return latency, energy, tuple(dict.fromkeys((*self.target.warnings, *self._remarks(costs), *said)))
 
@@ -353,6 +355,9 @@ class Predictor:
 
     def _kinds_with_stalls(self) -> set[str]:
         return {name for name, kind in self.taught.kinds.items() if self.memory in kind.stalls}
+
+    def _calibrated(self, cycles: float, weights_per_cycle: float) -> Estimate:
+        return calibrated(self.nominal(cycles), self.target, self._request, self._settings, weight_bytes=weights_per_cycle * cycles)
 
     def nominal(self, cycles: float) -> Estimate:
         """Return the estimate of a network of so many cycles, as tables have it."""
@@ -403,6 +408,14 @@ def _network(model: Model) -> LayerNetwork:
     if not all(isinstance(layer, Layer) for layer in layers):
         raise ModelError("a network is given as a path, as bytes, or as layers", hint="instsim.Layer describes one")
     return chain(layers)
+
+
+def _between(
+    first: tuple[Floats, Floats, Floats, Figure], last: tuple[Floats, Floats, Floats, Figure], share: Floats
+) -> tuple[Floats, Floats, Floats, Figure]:
+    """Interpolate a figure and its interval between two ends, by logarithms."""
+    value, low, high = (start * np.exp(share * np.log(end / start)) for start, end in zip(first[:3], last[:3], strict=True))
+    return value, low, high, first[3]
 
 
 def _spread(grid: Floats, figures: Sequence[Figure], cycles: Floats, half: Floats) -> tuple[Floats, Floats, Floats, Figure]:

@@ -15,8 +15,8 @@ from instsim.calibrate.calibration_file import calibration_toml, load_calibratio
 from instsim.cli import main
 from instsim.errors import InputError, TableError, UsageError
 from instsim.resources import firmware_elf
-from instsim.session.calibrated import memory_covariates
 from instsim.session.calibrating import CalibrationRequest, calibrate
+from instsim.session.covariates import memory_covariates
 from instsim.session.planning import plan
 from instsim.session.request import Request
 

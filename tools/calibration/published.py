@@ -10,7 +10,7 @@ from instsim.calibrate.observation import Observation, Point
 from instsim.session.facade import estimate
 from instsim.session.request import Request
 
-__all__ = ["ENERGY_RUNS", "IMAGE_RUNS", "by_setup", "energy_runs", "image_runs", "predict_images", "read_rows"]
+__all__ = ["ENERGY_RUNS", "IMAGE_RUNS", "WEIGHT_BYTES", "by_setup", "energy_runs", "image_runs", "maker", "predict_images", "read_rows"]
 
 _FOLDER = Path(__file__).resolve().parent.parent / "published_runs"
 ENERGY_RUNS = _FOLDER / "mlperf_tiny_energy.csv"
@@ -18,6 +18,11 @@ ENERGY_RUNS = _FOLDER / "mlperf_tiny_energy.csv"
 
 IMAGE_RUNS = _FOLDER / "mlperf_tiny_images.csv"
 """Latency of images whose bytes are public, with the cycles that instsim predicts for them."""
+
+WEIGHT_BYTES = {"ad": 270_880, "kws": 24_368, "ic": 78_744}
+"""Weights (8 bits) and biases (32 bits) of the benchmark's networks, from the dimensions of their layers (mlcommons/tiny, benchmark/training)."""
+
+_MAKERS = {"nucleo": "STMicroelectronics", "disco": "STMicroelectronics", "ek": "Renesas", "rx65n": "Renesas", "xg24": "Silicon Labs"}
 
 Row = dict[str, str]
 
@@ -28,12 +33,24 @@ def read_rows(path: Path) -> list[Row]:
         return list(csv.DictReader(stream))
 
 
+def maker(row: Row) -> str:
+    """Return who makes the chip of a row's board."""
+    return _MAKERS[row["board"].partition("-")[0]]
+
+
 def energy_runs(rows: Sequence[Row]) -> list[Observation]:
-    """Return rows of `ENERGY_RUNS` as observations; a set-up's name is its firmware."""
+    """Return rows of `ENERGY_RUNS` as observations; a set-up's name is its firmware. ``weights = unknown`` in a row hides the network's."""
     runs = []
     for row in rows:
         latency_s = float(row["latency_ms"]) * 1e-3
-        point = Point(float(row["cycles"]), float(row["clock_mhz"]) * 1e6, latency_s, float(row["supply_v"]), firmware=row["firmware"])
+        point = Point(
+            float(row["cycles"]),
+            float(row["clock_mhz"]) * 1e6,
+            latency_s,
+            float(row["supply_v"]),
+            firmware=row["firmware"],
+            weight_bytes=None if row.get("weights") == "unknown" else WEIGHT_BYTES[row["benchmark"]],
+        )
         name = f"{row['benchmark']} {row['laboratory']} {row['round']}"
         runs.append(Observation(name, point, latency_s, float(row["energy_uj"]) * 1e-6))
     return runs

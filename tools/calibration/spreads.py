@@ -9,9 +9,10 @@ from statistics import fmean, stdev
 from accuracy.comparison import Comparison
 
 from calibration.nominal import nominal_spreads
-from calibration.published import ENERGY_RUNS, IMAGE_RUNS, Row, by_setup, read_rows
+from calibration.published import ENERGY_RUNS, IMAGE_RUNS, WEIGHT_BYTES, Row, by_setup, read_rows
 from instsim.calibrate.spread import Spread, pool_spreads
 from instsim.calibrate.spreads_file import FOLLOWED_MEMORY
+from instsim.calibrate.weight_reading import WeightReading, slope_within
 from instsim.isa import Isa
 from instsim.resources import cost_tables
 from instsim.session.memories import IDEAL_MEMORY
@@ -48,15 +49,38 @@ def _ln_excess(row: Row) -> float:
     return math.log(float(row["latency_ms"]) * float(row["clock_mhz"]) * 1e3 / float(row["predicted_cycles"]))
 
 
+def _weights_per_cycle(row: Row) -> float:
+    return WEIGHT_BYTES[row["benchmark"]] / float(row["cycles"])
+
+
+def _slope(rows: Sequence[Row]) -> float:
+    """Return the slope of the logarithm of power on weights a cycle, within set-ups."""
+    return slope_within([[(_weights_per_cycle(row), _ln_power(row)) for row in group] for _, group in by_setup(rows, *_SETUP)])
+
+
+def _reading(rows: Sequence[Row]) -> WeightReading:
+    """Return what reading weights does to power; its standard error by leaving one board out at a time (jackknife), for a board's rows agree."""
+    boards = sorted({row["board"] for row in rows})
+    slopes = [_slope([row for row in rows if row["board"] != board]) for board in boards]
+    slope_sd = math.sqrt((len(boards) - 1) / len(boards) * math.fsum((slope - fmean(slopes)) ** 2 for slope in slopes))
+    network_sd, _ = _pooled([[_weights_per_cycle(row) for row in group] for _, group in by_setup(rows, *_SETUP)])
+    return WeightReading(_slope(rows), slope_sd, network_sd)
+
+
 def energy_spread(rows: Sequence[Row]) -> Spread:
-    """Return the spread of energy at measured latency, within set-ups and between the firmwares of a board."""
-    within = [[_ln_power(row) for row in group] for _, group in by_setup(rows, *_SETUP)]
+    """Return the spread of energy at measured latency, within set-ups and between the firmwares of a board, and what reading weights does to it."""
+    reading = _reading(rows)
+
+    def ln_power(row: Row) -> float:
+        return _ln_power(row) - reading.slope * _weights_per_cycle(row)
+
+    within = [[ln_power(row) for row in group] for _, group in by_setup(rows, *_SETUP)]
     sd, degrees = pool_spreads(*_variances(within))
     boards: dict[tuple[str, str], list[float]] = {}
     for key, group in by_setup(rows, *_SETUP):
-        boards.setdefault((key[0], key[1]), []).append(fmean(_ln_power(row) for row in group))
+        boards.setdefault((key[0], key[1]), []).append(fmean(map(ln_power, group)))
     between, between_degrees = _pooled(list(boards.values()))
-    return Spread(sd, min(_MOST_DEGREES, degrees), between, between_degrees)
+    return Spread(sd, min(_MOST_DEGREES, degrees), between, between_degrees, reading)
 
 
 def latency_spread(rows: Sequence[Row]) -> Spread:
@@ -82,8 +106,14 @@ def _table(name: str, spread: Spread, source: str) -> str:
     return (
         f"[{name}]\nln_sd = {spread.ln_sd:.4g}\ndegrees_of_freedom = {spread.degrees_of_freedom:.1f}\n"
         f"between_firmware_ln_sd = {spread.between_ln_sd:.4g}\nbetween_firmware_degrees_of_freedom = {spread.between_degrees_of_freedom:.1f}\n"
-        f'source = "{source}"\n'
+        f'source = "{source}"\n{_reading_table(name, spread.reading)}'
     )
+
+
+def _reading_table(name: str, reading: WeightReading | None) -> str:
+    if reading is None:
+        return ""
+    return f"\n[{name}.weight_reading]\nslope = {reading.slope:.4g}\nslope_sd = {reading.slope_sd:.4g}\nnetwork_sd = {reading.network_sd:.4g}\n"
 
 
 def spreads_toml(energy_rows: Sequence[Row], image_rows: Sequence[Row], comparisons: Sequence[Comparison]) -> str:

@@ -8,9 +8,10 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from statistics import fmean, median
 
-from calibration.published import Row, by_setup, energy_runs, image_runs
+from calibration.published import Row, by_setup, energy_runs, image_runs, maker
 from calibration.spreads import energy_spread, latency_spread
 from instsim.calibrate.fit_board import Setup, fit_board
 from instsim.calibrate.fitting import make_samples
@@ -125,13 +126,14 @@ def _gather(
     spread_of: Callable[[Sequence[Row]], Spread],
     quantity: str,
     split: Callable[[list[Observation]], Split],
+    *,
+    apart: Callable[[Row], str] = itemgetter("board"),
 ) -> list[tuple[float, bool, float]]:
-    """Run a kind of trial on every group of rows, with the spread that all other boards show."""
+    """Run a kind of trial on every group of rows, with what all other boards show (or all of other makers)."""
     outcomes = []
     make = energy_runs if quantity == "energy" else image_runs
     for _, group in by_setup(rows, *keys):
-        board = group[0]["board"]
-        spread = spread_of([row for row in rows if row["board"] != board])
+        spread = spread_of([row for row in rows if apart(row) != apart(group[0])])
         outcomes += _score(quantity, split(make(group)), spread, group[0].get("regulator", "unknown"))
     return outcomes
 
@@ -151,13 +153,22 @@ def run_trials(energy_rows: Sequence[Row], image_rows: Sequence[Row]) -> list[Tr
     """
     setup = ("board", "supply_v", "firmware", "laboratory", "round")
     named, board = _renamed(energy_rows), ("board", "supply_v")
+    unweighted = [{**row, "weights": "unknown"} for row in energy_rows]
     scalar = [row for row in energy_rows if "accelerator" not in row["firmware"]]
     images = [{**row, "family": row["firmware"].removesuffix(", weights in RAM")} for row in image_rows]
     without = [row for row in images if not (row["benchmark"] == "ad" and "RAM" not in row["firmware"])]
     family = ("board", "family")
 
-    def energy(title: str, runs: str, rows: Sequence[Row], keys: Sequence[str], split: Callable[[list[Observation]], Split]) -> Trials:
-        return _trials(f"energy, {title}", runs, _gather(rows, keys, energy_spread, "energy", split))
+    def energy(
+        title: str,
+        runs: str,
+        rows: Sequence[Row],
+        keys: Sequence[str],
+        split: Callable[[list[Observation]], Split],
+        *,
+        apart: Callable[[Row], str] = itemgetter("board"),
+    ) -> Trials:
+        return _trials(f"energy, {title}", runs, _gather(rows, keys, energy_spread, "energy", split, apart=apart))
 
     def latency(title: str, runs: str, rows: Sequence[Row], keys: Sequence[str], split: Callable[[list[Observation]], Split]) -> Trials:
         return _trials(f"latency, {title}", runs, _gather(rows, keys, latency_spread, "latency", split))
@@ -170,6 +181,11 @@ def run_trials(energy_rows: Sequence[Row], image_rows: Sequence[Row]) -> list[Tr
     return [
         *(energy("other networks of the set-up", str(size), energy_rows, setup, partial(_subsets, size)) for size in (1, 2)),
         energy("other networks of the set-up", "1-2", energy_rows, setup, of_any_size(1, 2)),
+        *(
+            energy("the same, all boards of its maker left out", str(size), energy_rows, setup, partial(_subsets, size), apart=maker)
+            for size in (1, 2)
+        ),
+        *(energy("the same, weights not known", str(size), unweighted, setup, partial(_subsets, size)) for size in (1, 2)),
         *(energy("the same without accelerators", str(size), scalar, setup, partial(_subsets, size)) for size in (1, 2)),
         *(energy("runs of a board drawn from all its firmwares", str(size), named, board, partial(_draws, size)) for size in (3, 5, 8)),
         energy(f"{new_firmware}, from one other", "2-3", named, board, _pairs_of_families),
