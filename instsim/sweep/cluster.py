@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+import pickle
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from instsim import __version__
 from instsim.errors import InputError, InstsimError, UsageError
+from instsim.sweep.batches import BATCH_S, Batch, Batches
 from instsim.sweep.evaluating import Content, Plan
 from instsim.sweep.row import Outcome
 
@@ -17,13 +20,27 @@ __all__ = ["Workers", "workers"]
 
 _ANSWER_S = 10
 _FIRST_WORKER_S = 60
-_RETRIES = 1
-"""How often a model whose worker died is tried again: it may have died of another cause."""
+_OUT_FOR_EACH = 2
+"""Batches that are out for each worker: the next one is there when one is done."""
+
+_SETTINGS = {
+    # A death is told at once: who is to blame is found here, where it is known who was at work beside whom.
+    "distributed.scheduler.allowed-failures": 0,
+    # Dask looks after its processes 200 times a second, which takes time from models on few processors.
+    "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.monitor-interval": "500ms",
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.admin.large-graph-warning-threshold": "1GB",
+    # Dask's own also makes malloc give every array back at once; a model then takes a quarter longer.
+    "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1},
+}
 
 
 @dataclass
 class Workers:
-    """Takes batches of models and gives their outcomes, in the order they are done.
+    """Takes models and gives their outcomes, in the order they are done.
 
     Attributes
     ----------
@@ -35,15 +52,27 @@ class Workers:
         Threads of all workers.
     key : str
         Name of what each worker keeps.
+    group_size : int
+        Models that are best evaluated together.
     """
 
     client: Any
     place: str
     capacity: int
     key: str
+    group_size: int
 
-    def run(self, batches: Iterator[tuple[int, Sequence[Content]]]) -> Iterator[tuple[int, list[Outcome]]]:
-        """Evaluate numbered batches; few more are taken than there are workers.
+    def run(self, models: Iterator[tuple[int, Content]], left: Callable[[], int]) -> Iterator[list[tuple[int, Outcome]]]:
+        """Evaluate numbered models; some batches more are taken than there are workers.
+
+        A model whose worker dies is tried again, with nothing beside it; if that worker dies as well, it was the model.
+
+        Parameters
+        ----------
+        models : iterator of (int, Content)
+            The models.
+        left : callable
+            See `Batches`.
 
         Raises
         ------
@@ -56,38 +85,50 @@ class Workers:
 
         from instsim.sweep.keeper import evaluate  # noqa: PLC0415 -- imports dask
 
-        sizes: dict[str, tuple[int, int]] = {}
+        most = _OUT_FOR_EACH * self.capacity
+        fresh = Batches(models, left, self.group_size, most)
+        unfinished: deque[Batch] = deque()
+        suspects: deque[Batch] = deque()
+        out: dict[str, Batch] = {}
         done = as_completed(loop=self.client.loop)
-        running = 0
-        exhausted = False
         while True:
-            while not exhausted and running < 2 * self.capacity:
-                taken = next(batches, None)
-                if taken is None:
-                    exhausted = True
+            while len(out) < (1 if suspects else most):
+                batch = suspects.popleft() if suspects else unfinished.popleft() if unfinished else fresh.take()
+                if batch is None:
                     break
-                number, models = taken
-                future = self.client.submit(evaluate, self.key, list(models), pure=False)
-                sizes[future.key] = number, len(models)
+                # As one piece, which dask does not search for futures.
+                future = self.client.submit(evaluate, self.key, pickle.dumps(batch.models), BATCH_S, pure=False)
+                out[future.key] = batch
                 done.add(future)
-                running += 1
-            if not running:
+                if batch.is_suspect:
+                    break
+            if not out:
                 return
             future = next(done)
-            running -= 1
-            number, size = sizes.pop(future.key)
-            yield number, self._outcomes(future, size)
+            batch = out.pop(future.key)
+            found = self._found(future)
+            if found is not None:
+                outcomes, seconds = found
+                fresh.note(len(outcomes), seconds)
+                if len(outcomes) < len(batch.models):
+                    unfinished.append(batch.behind(len(outcomes)))
+                yield list(zip(batch.numbers, outcomes, strict=False))
+            elif batch.is_suspect:
+                yield [(batch.numbers[0], Outcome.failure("crash", "the process that evaluated it died; it may have run out of memory"))]
+            else:
+                suspects.extend(batch.suspects())
 
-    def _outcomes(self, future: Any, size: int) -> list[Outcome]:
+    def _found(self, future: Any) -> tuple[list[Outcome], float] | None:
+        """Return outcomes of a batch and the time they took; None if the worker died."""
         if future.status == "finished":
-            found: list[Outcome] | InstsimError = future.result()
+            found: tuple[list[Outcome], float] | InstsimError = future.result()
             if isinstance(found, InstsimError):
                 raise found
             return found
         if future.status == "error":
             error = future.exception()
             if type(error).__name__ == "KilledWorker":
-                return [Outcome.failure("crash", "the process that evaluated it died; it may have run out of memory")] * size
+                return None
             raise InputError(f"a worker of {self.place} failed: {type(error).__name__}: {error}", hint="is instsim installed there?")
         raise InputError(f"the scheduler of {self.place} was lost", hint="what was found so far is kept: the same command goes on where it was")
 
@@ -119,8 +160,7 @@ def workers(plan: Plan, count: int, scheduler: str | None) -> Iterator[Workers]:
         hint = "pip install 'instsim[sweep]', or --workers 0 to work in this process alone"
         raise UsageError("sweeps in parallel need dask.distributed, which is not installed", hint=hint) from error
     with ExitStack() as stack:
-        # One model at a time is given to a worker, so that one which kills it is known.
-        stack.enter_context(dask.config.set({"distributed.scheduler.worker-saturation": 1.0, "distributed.scheduler.allowed-failures": _RETRIES}))
+        stack.enter_context(dask.config.set(_SETTINGS))
         stack.enter_context(_quiet())
         if scheduler is None:
             place = "this machine"
@@ -137,7 +177,7 @@ def workers(plan: Plan, count: int, scheduler: str | None) -> Iterator[Workers]:
         name = f"instsim-{plan.setting}"
         client.register_plugin(Keeper(name, plan))
         try:
-            yield Workers(client, place, capacity, name)
+            yield Workers(client, place, capacity, name, plan.group_size)
         finally:
             if scheduler is not None:
                 with suppress(Exception):

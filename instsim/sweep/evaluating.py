@@ -65,7 +65,7 @@ class Plan(ABC):
     setting: str
     facts: Mapping[str, str]
 
-    batch_size = 1
+    group_size = 1
     """Models that are best evaluated together."""
 
     @abstractmethod
@@ -122,7 +122,7 @@ class PredictorPlan(Plan):
     taught: TaughtPredictor
     source: str
 
-    batch_size = 16
+    group_size = 16
     """Few enough that each model's calibration is its own, and does not depend on its neighbours (see `instsim.session.predicting`)."""
 
     def start(self) -> Evaluator:

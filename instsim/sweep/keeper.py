@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
+import time
 from collections.abc import Sequence
 
 from distributed import Worker, WorkerPlugin, get_worker
@@ -34,20 +36,24 @@ class Keeper(WorkerPlugin):  # type: ignore[misc] # dask is Any to the checker
         """Begin on a worker."""
         self._lock = threading.Lock()
 
-    def run(self, models: Sequence[Content]) -> list[Outcome]:
-        """Return one outcome for each model."""
+    def run(self, models: Sequence[Content], seconds: float) -> tuple[list[Outcome], float]:
+        """Return outcomes of the first models, one at least and no more than `seconds` take, and the time that they took."""
         assert self._lock is not None
         # A worker of somebody's cluster may have several threads; a machine runs one model at a time.
         with self._lock:
             if self._evaluator is None:
                 self._evaluator = self._plan.start()
-            return self._evaluator.run(models)
+            outcomes: list[Outcome] = []
+            started = time.monotonic()
+            while len(outcomes) < len(models) and (not outcomes or time.monotonic() - started < seconds):
+                outcomes += self._evaluator.run(models[len(outcomes) : len(outcomes) + self._plan.group_size])
+            return outcomes, time.monotonic() - started
 
 
-def evaluate(name: str, models: list[Content]) -> list[Outcome] | InstsimError:
-    """Evaluate models on the worker that this runs on; an error that every model would meet is returned, not raised."""
+def evaluate(name: str, models: bytes, seconds: float) -> tuple[list[Outcome], float] | InstsimError:
+    """Evaluate pickled models on the worker that this runs on, see `Keeper.run`; an error that every model would meet is returned, not raised."""
     try:
         keeper: Keeper = get_worker().plugins[name]
-        return keeper.run(models)
+        return keeper.run(pickle.loads(models), seconds)  # noqa: S301 -- dask unpickles the call itself
     except InstsimError as error:
         return error

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from itertools import chain
+from functools import partial
+from itertools import chain, islice
+from operator import length_hint
 from pathlib import Path
 
 from instsim.errors import InstsimError, UsageError
@@ -99,7 +101,7 @@ def sweep(models: Iterable[Given | tuple[str, Given]], plan: Plan, options: Swee
         journal = None if options.output is None else stack.enter_context(Journal(journal_path(options.output), plan.setting))
         run = _Run(plan, options, journal)
         try:
-            yield from run.rows(read_models(models))
+            yield from run.rows(models)
         except BaseException:
             # What was found is worth a file; that there is trouble is told by the trouble.
             with suppress(InstsimError):
@@ -126,18 +128,19 @@ class _Run:
         self._ready: list[SweepRow] = []
         self._evaluated: dict[str, Outcome] = {}
         self._waiting: dict[str, list[_Place]] = {}
-        self._submitted: dict[int, tuple[str, ...]] = {}
+        self._digests: dict[int, str] = {}
 
-    def rows(self, models: Iterator[SweepModel]) -> Iterator[SweepRow]:
+    def rows(self, models: Iterable[Given | tuple[str, Given]]) -> Iterator[SweepRow]:
         """Yield a row for each model, as it is done."""
-        batches = self._batches(models)
-        first = next(batches, None)
+        given = iter(models)
+        unknown = self._unknown(read_models(given))
+        first = next(unknown, None)
         yield from self._take()
         if first is not None:
             # Workers are started for work only: to ask for a sweep that is complete costs nothing.
             with ExitStack() as stack:
-                for number, outcomes in self._evaluate(chain((first,), batches), stack):
-                    self._settle(self._submitted.pop(number), outcomes)
+                for found in self._evaluate(chain((first,), unknown), partial(length_hint, given), stack):
+                    self._settle(found)
                     yield from self._take()
         yield from self._take()
 
@@ -150,17 +153,19 @@ class _Run:
         if self._options.on_written is not None:
             self._options.on_written(files)
 
-    def _evaluate(self, batches: Iterator[tuple[int, list[Content]]], stack: ExitStack) -> Iterator[tuple[int, list[Outcome]]]:
+    def _evaluate(self, models: Iterator[tuple[int, Content]], left: Callable[[], int], stack: ExitStack) -> Iterator[list[tuple[int, Outcome]]]:
         if self._options.workers == 0 and self._options.scheduler is None:
-            evaluator = self._plan.start()
-            return ((number, evaluator.run(models)) for number, models in batches)
-        return stack.enter_context(workers(self._plan, self._options.workers, self._options.scheduler)).run(batches)
+            return self._evaluate_here(models)
+        return stack.enter_context(workers(self._plan, self._options.workers, self._options.scheduler)).run(models, left)
 
-    def _batches(self, models: Iterator[SweepModel]) -> Iterator[tuple[int, list[Content]]]:
-        """Give the models that nobody has evaluated, in numbered batches, each one once."""
-        contents: list[Content] = []
-        digests: list[str] = []
-        batch = 0
+    def _evaluate_here(self, models: Iterator[tuple[int, Content]]) -> Iterator[list[tuple[int, Outcome]]]:
+        evaluator = self._plan.start()
+        while group := list(islice(models, self._plan.group_size)):
+            numbers, contents = zip(*group, strict=True)
+            yield list(zip(numbers, evaluator.run(contents), strict=True))
+
+    def _unknown(self, models: Iterator[SweepModel]) -> Iterator[tuple[int, Content]]:
+        """Give the models that nobody has evaluated, each one once."""
         for number, model in enumerate(models):
             place = _Place(number, model.path, model.size_bytes)
             known = self._known(model.digest)
@@ -172,15 +177,8 @@ class _Run:
                 self._waiting[model.digest].append(place)
             else:
                 self._waiting[model.digest] = [place]
-                contents.append(model.content)
-                digests.append(model.digest)
-            if len(contents) == self._plan.batch_size:
-                self._submitted[batch] = tuple(digests)
-                yield batch, contents
-                batch, contents, digests = batch + 1, [], []
-        if contents:
-            self._submitted[batch] = tuple(digests)
-            yield batch, contents
+                self._digests[number] = model.digest
+                yield number, model.content
 
     def _known(self, digest: str) -> Outcome | None:
         if digest in self._evaluated or self._journal is None:
@@ -188,8 +186,8 @@ class _Run:
         found = self._journal.find(digest)
         return None if found is not None and found.status != "ok" and self._options.retry_failed else found
 
-    def _settle(self, digests: tuple[str, ...], outcomes: list[Outcome]) -> None:
-        found = list(zip(digests, outcomes, strict=True))
+    def _settle(self, outcomes: Sequence[tuple[int, Outcome]]) -> None:
+        found = [(self._digests.pop(number), outcome) for number, outcome in outcomes]
         if self._journal is not None:
             self._journal.append(found)
         if self._options.on_evaluated is not None:
