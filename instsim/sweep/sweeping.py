@@ -187,15 +187,17 @@ class _Run:
         return None if found is not None and found.status != "ok" and self._options.retry_failed else found
 
     def _settle(self, outcomes: Sequence[tuple[int, Outcome]]) -> None:
+        """Keep outcomes; they are in the journal when this returns, and before that no row of them is given to the caller."""
         found = [(self._digests.pop(number), outcome) for number, outcome in outcomes]
-        if self._journal is not None:
-            self._journal.append(found)
-        if self._options.on_evaluated is not None:
-            self._options.on_evaluated(len(found))
+        # An interrupt may come at any moment: what is in the journal has to be among the rows that are written then.
         for digest, outcome in found:
             self._evaluated[digest] = outcome
             for place in self._waiting.pop(digest):
                 self._finish(place, digest, outcome)
+        if self._journal is not None:
+            self._journal.append(found)
+        if self._options.on_evaluated is not None:
+            self._options.on_evaluated(len(found))
 
     def _finish(self, place: _Place, digest: str, outcome: Outcome) -> None:
         row = SweepRow.of(place.path, digest, place.size_bytes, outcome)
