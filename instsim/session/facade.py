@@ -64,7 +64,7 @@ def profile_for(image: FirmwareImage, target: Target, request: Request, variants
         Memory systems to simulate behind the board's own.
     """
     try:
-        if _is_kept(request):
+        if request.is_kept:
             return remembered_profile(image, target, request, lambda: _run(image, target, request, variants), variants)
         return _run(image, target, request, variants)
     except RunError as error:
@@ -79,11 +79,6 @@ def _with_guess(error: RunError, choice: BoardChoice) -> RunError:
     if choice.doubts:
         guess += f", but {'; '.join(choice.doubts)}"
     return type(error)(error.message, hint=error.hint, details=(*error.details, guess))
-
-
-def _is_kept(request: Request) -> bool:
-    """Whether what runs is kept for the next time."""
-    return request.use_cache and not request.uses_files
 
 
 def _run(image: FirmwareImage, target: Target, request: Request, variants: Sequence[Variant]) -> BlockProfile:
@@ -156,7 +151,7 @@ class _WouldRun(Exception):  # noqa: N818 -- no error: never leaves this module
 
 
 def _kept_profile(image: FirmwareImage, target: Target, request: Request) -> BlockProfile:
-    if not _is_kept(request):
+    if not request.is_kept:
         raise _WouldRun
     return remembered_profile(image, target, request, _would_run)
 

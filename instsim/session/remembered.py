@@ -19,7 +19,7 @@ from instsim.session.memories import Variant
 from instsim.session.model_file import model_name, read_model_file
 from instsim.session.request import Request
 
-__all__ = ["remembered_profile"]
+__all__ = ["remembered_profile", "run_key"]
 
 _KIND = "profiles"
 _FILES_KEPT = 1024
@@ -62,20 +62,8 @@ def remembered_profile(
     variants : sequence of Variant
         Memory systems that are simulated behind the board's own.
     """
-    facts = [
-        __version__,
-        artifacts.code_stamp(*_ROOMS),
-        image.sha256,
-        image.name,
-        target.machine_board.digest,
-        target.machine_board.name,
-        target.core.digest,
-        repr(target.clock_hz),
-        repr(tuple(variants)),
-        "" if request.model is None else f"{model_name(request.model)} {hashlib.sha256(read_model_file(request.model)).hexdigest()}",
-        *(f"{field.name}={getattr(request, field.name)!r}" for field in fields(request) if field.name not in _NOT_OF_THE_RUN),
-    ]
-    key = hashlib.sha256("\0".join(facts).encode()).hexdigest()
+    model = "" if request.model is None else f"{model_name(request.model)} {hashlib.sha256(read_model_file(request.model)).hexdigest()}"
+    key = run_key(image, target, request, repr(tuple(variants)), model)
     stored = artifacts.load(_KIND, key)
     if stored is not None:
         try:
@@ -86,3 +74,20 @@ def remembered_profile(
     artifacts.store(_KIND, key, data, files_kept=_FILES_KEPT)
     # Read back, so that the first answer and the later ones come from the very same value.
     return profile_from_bytes(data, image.name)
+
+
+def run_key(image: FirmwareImage, target: Target, request: Request, *told: str) -> str:
+    """Return a digest of image, machine, request and version, and of what else the caller is told that decides what runs."""
+    facts = [
+        __version__,
+        artifacts.code_stamp(*_ROOMS),
+        image.sha256,
+        image.name,
+        target.machine_board.digest,
+        target.machine_board.name,
+        target.core.digest,
+        repr(target.clock_hz),
+        *told,
+        *(f"{field.name}={getattr(request, field.name)!r}" for field in fields(request) if field.name not in _NOT_OF_THE_RUN),
+    ]
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()

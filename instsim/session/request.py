@@ -124,6 +124,11 @@ class Request:
     memory: str | None = None
 
     @property
+    def is_kept(self) -> bool:
+        """Whether what runs is kept for the next time."""
+        return self.use_cache and not self.uses_files
+
+    @property
     def uses_files(self) -> bool:
         """Whether the run reads or writes files beside the image."""
         return any((self.serial, self.input_file, self.pokes, self.peeks, self.svd, self.save_outputs))

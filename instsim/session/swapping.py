@@ -21,11 +21,13 @@ from instsim.session.choose import Target
 from instsim.session.machines import machine_spec
 from instsim.session.memories import MemorySimulation, memory_simulation
 from instsim.session.model_file import check_model_options, model_name, read_model_file
+from instsim.session.remembered import run_key
 from instsim.session.request import Request
 from instsim.session.surroundings import find_register_resets
 from instsim.session.verification import verify_outputs
 from instsim.swap.checks import tensor_bytes
 from instsim.swap.facts import RunnerFacts
+from instsim.swap.facts_file import keep_facts, kept_facts
 from instsim.swap.fitting import fit_warnings
 from instsim.swap.result import SwapResult
 from instsim.swap.runner import ModelRunner
@@ -54,7 +56,7 @@ def make_runner(
     request : Request
         Budget and reset values.
     facts : RunnerFacts, optional
-        What was learned of this image before.
+        What was learned of this image before. Without them what was learned of it on this machine is kept for the next time.
     on_memory : callable, optional
         ``on_memory(simulation)`` is called before each model with the memory systems that its profile counts, unless the request wants ideal
         memories. Without it memories are ideal: a machine with caches is slower by a factor of ten, and a new one for each model.
@@ -74,16 +76,21 @@ def make_runner(
         on_memory(simulation)
         return simulation.timing
 
-    return ModelRunner(
+    key = run_key(image, target, request, "learned") if facts is None and request.is_kept else None
+    known = facts if key is None else kept_facts(key)
+    runner = ModelRunner(
         image,
         machine_spec(target.machine_board, target.core, target.clock_hz),
-        facts=facts,
+        facts=known,
         block_cycles=partial(CostModel(target.core).static_cycles, target.core.isa),
         register_resets=find_register_resets(request),
         budget_cycles=request.budget_cycles,
         on_progress=request.on_progress,
         memory_timing=None if on_memory is None or memory_simulation(target, request) is None else timing,
     )
+    if key is not None and known is None:
+        keep_facts(key, runner.facts)
+    return runner
 
 
 def swapped_profile(image: FirmwareImage, target: Target, request: Request) -> BlockProfile:

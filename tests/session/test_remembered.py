@@ -15,10 +15,24 @@ from instsim.resources import firmware_elf
 from instsim.session import facade
 from instsim.session.facade import estimate
 from instsim.session.request import Request
+from instsim.swap import runner
 
 ELF = firmware_elf() / "elf"
 IMAGE = ELF / "dispatch-s28-cortex-m4.elf"
 L4 = Request(board="nucleo-l4r5zi")
+
+
+def test_a_runner_is_learned_once_for_many_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSTSIM_CACHE_DIR", str(tmp_path / "cache"))
+    learned = []
+    learn = runner.learn_runner
+    monkeypatch.setattr(runner, "learn_runner", lambda image, *rest: learned.append(image.name) or learn(image, *rest))
+    models = firmware_elf() / "models"
+    first, other = (estimate(IMAGE, replace(L4, model=models / name)) for name in ("small.tflite", "kws.tflite"))
+    assert learned == [IMAGE.name]
+    without = [estimate(IMAGE, replace(L4, model=models / name, use_cache=False)) for name in ("small.tflite", "kws.tflite")]
+    assert learned == [IMAGE.name] * 3
+    assert [render_json(first), render_json(other)] == [render_json(each) for each in without]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from instsim.emulate.observed import issued_instructions
 from instsim.errors import InputError, ModelError, SwapError
 from instsim.swap.facts import Drive
+from instsim.swap.facts_file import facts_bytes, facts_from_bytes
 from instsim.swap.runner import ModelRunner
 from tests.emulate.bundled import chip, entry, image_of
 from tests.swap.swapping import CORES, RUNNERS, fresh_runner, model, noise, own_run, runner, same
@@ -32,6 +33,13 @@ def test_a_firmwares_own_model_runs_as_it_does_by_itself(name: str, core: str) -
     assert same(replace(found.profile, kernels=own.kernels), own)
     assert found.profile.run.arena_used_bytes == own.run.arena_used_bytes
     assert [k.name for k in found.profile.kernels] == [k.name for k in own.kernels]
+
+
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("name", RUNNERS)
+def test_what_was_learned_is_read_as_it_was_kept(name: str, core: str) -> None:
+    facts = runner(name, core).facts
+    assert facts_from_bytes(facts_bytes(facts)) == facts
 
 
 @pytest.mark.parametrize("core", CORES)
