@@ -11,11 +11,13 @@ from instsim.calibrate.calibration import Calibration, Quality
 from instsim.calibrate.checks import check_units, outlier_warnings
 from instsim.calibrate.choosing import Choice, choose_energy, choose_latency
 from instsim.calibrate.fitting import Fit, make_samples
+from instsim.calibrate.known_boards import KnownBoard, Shrinkage, model_of_others, prior_from, shrink
+from instsim.calibrate.model import FittedModel
 from instsim.calibrate.observation import Observation
 from instsim.calibrate.spread import NO_SPREAD, Spread
 from instsim.errors import InputError
 
-__all__ = ["BoardFit", "Setup", "fit_board"]
+__all__ = ["BoardFit", "Setup", "fit_board", "others_alone", "with_others"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class BoardFit:
         The runs.
     warnings : tuple of str
         What a reader should know.
+    shrinkages : tuple of Shrinkage
+        What other boards did to the models.
     """
 
     calibration: Calibration
@@ -57,6 +61,7 @@ class BoardFit:
     energy: Choice | None
     observations: tuple[Observation, ...]
     warnings: tuple[str, ...]
+    shrinkages: tuple[Shrinkage, ...] = ()
 
 
 def fit_board(observations: Sequence[Observation], setup: Setup, spreads: Mapping[str, Spread]) -> BoardFit:
@@ -93,20 +98,82 @@ def fit_board(observations: Sequence[Observation], setup: Setup, spreads: Mappin
             warnings += _warnings(choice.fit)
     points = [run.point for run in observations]
     families = sorted({point.firmware for point in points if point.firmware})
-    calibration = Calibration(
+    calibration = replace(
+        _calibration(
+            setup,
+            float(median(point.clock_hz for point in points)),
+            float(median(point.supply_v for point in points)),
+            "; ".join(families) or "not named",
+            {choice.fit.model.quantity: choice.fit.model for choice in (latency, energy) if choice is not None},
+        ),
+        latency_quality=None if latency is None else _quality(latency.fit),
+        energy_quality=None if energy is None else _quality(energy.fit),
+    )
+    return BoardFit(calibration, latency, energy, tuple(observations), tuple(warnings))
+
+
+def with_others(fitted: BoardFit, known: Sequence[KnownBoard], spreads: Mapping[str, Spread]) -> BoardFit:
+    """Draw a calibration toward boards that are calibrated already.
+
+    Parameters
+    ----------
+    fitted : BoardFit
+        By the board's own runs.
+    known : sequence of KnownBoard
+        The others.
+    spreads : mapping of str to Spread
+        ``latency`` and ``energy``: what known boards show.
+    """
+    calibration, shrinkages, warnings = fitted.calibration, [], list(fitted.warnings)
+    for quantity, model in (("latency", calibration.latency), ("energy", calibration.energy)):
+        prior = prior_from(quantity, known, spreads[quantity])
+        if model is None or prior is None:
+            if model is not None:
+                warnings.append(f"{quantity}: no calibration named has one, so it rests on the runs alone")
+            continue
+        found = shrink(model, prior, calibration.clock_hz)
+        if found is None:
+            terms = " + ".join(term.label for term in model.terms)
+            warnings.append(f"{quantity}: {terms} rests on the runs alone, for other boards say nothing of these terms")
+            continue
+        shrinkages.append(found[1])
+        calibration = replace(calibration, latency=found[0]) if quantity == "latency" else replace(calibration, energy=found[0])
+    return replace(fitted, calibration=calibration, warnings=tuple(warnings), shrinkages=tuple(shrinkages))
+
+
+def others_alone(known: Sequence[KnownBoard], setup: Setup, spreads: Mapping[str, Spread], clock_hz: float, supply_v: float) -> BoardFit:
+    """Return the calibration of a board without any run: what other boards say.
+
+    Raises
+    ------
+    InputError
+        If they say nothing.
+    """
+    priors = {quantity: prior_from(quantity, known, spreads[quantity]) for quantity in ("latency", "energy")}
+    made = {quantity: model_of_others(prior, spreads[quantity], clock_hz, supply_v) for quantity, prior in priors.items() if prior is not None}
+    if not made:
+        raise InputError("the calibrations named hold neither latency nor energy")
+    models = {quantity: model for quantity, (model, _) in made.items()}
+    calibration = _calibration(setup, clock_hz, supply_v, "not named", models)
+    warning = "no run of this board: the figures are those of other boards, with the spread between boards"
+    return BoardFit(calibration, None, None, (), (warning,), tuple(shrinkage for _, shrinkage in made.values()))
+
+
+def _calibration(setup: Setup, clock_hz: float, supply_v: float, firmware: str, models: Mapping[str, FittedModel]) -> Calibration:
+    return Calibration(
         name=setup.name,
         board=setup.board,
         core=setup.core,
         core_digest=setup.core_digest,
         memory=setup.memory,
-        clock_hz=float(median(point.clock_hz for point in points)),
-        supply_v=float(median(point.supply_v for point in points)),
+        clock_hz=clock_hz,
+        supply_v=supply_v,
         regulator=setup.regulator,
-        firmware=setup.firmware or "; ".join(families) or "not named",
-        latency=None if latency is None else latency.fit.model,
-        energy=None if energy is None else energy.fit.model,
-        latency_quality=None if latency is None else _quality(latency.fit),
-        energy_quality=None if energy is None else _quality(energy.fit),
+        firmware=setup.firmware or firmware,
+        latency=models.get("latency"),
+        energy=models.get("energy"),
+        latency_quality=None,
+        energy_quality=None,
         source=setup.source,
         data_digest=setup.data_digest,
         refit=setup.refit,
@@ -114,7 +181,6 @@ def fit_board(observations: Sequence[Observation], setup: Setup, spreads: Mappin
         notes=setup.notes,
         fingerprints=setup.fingerprints,
     )
-    return BoardFit(calibration, latency, energy, tuple(observations), tuple(warnings))
 
 
 def _with_time(run: Observation, latency: Choice | None) -> Observation:

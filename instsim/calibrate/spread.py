@@ -27,6 +27,8 @@ class Spread:
         Behind that.
     reading : WeightReading or None
         What reading weights does to power; `ln_sd` is then what is left beside it.
+    boards_ln_sd, boards_degrees_of_freedom : float
+        How far boards differ from each other.
     """
 
     ln_sd: float
@@ -34,6 +36,8 @@ class Spread:
     between_ln_sd: float
     between_degrees_of_freedom: float
     reading: WeightReading | None = None
+    boards_ln_sd: float = 0.0
+    boards_degrees_of_freedom: float = 0.0
 
     def without_reading(self) -> Spread:
         """Return the scatter of runs whose weights are not known."""

@@ -89,7 +89,9 @@ def load_spreads(path: Path | None = None) -> KnownSpreads:
 def _spread(table: Mapping[str, Any]) -> Spread:
     keys = ("ln_sd", "degrees_of_freedom", "between_firmware_ln_sd", "between_firmware_degrees_of_freedom")
     ln_sd, degrees, between, between_degrees = (float(table[key]) for key in keys)
-    return Spread(ln_sd, degrees, between, between_degrees, _reading(table["weight_reading"]) if "weight_reading" in table else None)
+    reading = _reading(table["weight_reading"]) if "weight_reading" in table else None
+    boards = (float(table[key]) for key in ("between_boards_ln_sd", "between_boards_degrees_of_freedom"))
+    return Spread(ln_sd, degrees, between, between_degrees, reading, *boards)
 
 
 def _reading(table: Mapping[str, Any]) -> WeightReading:

@@ -24,6 +24,13 @@ _PLOTS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 @click.option("--event", "events", multiple=True, metavar="NAME", help="With --table: a row to refit. Default: all that are not documented.")
 @click.option("--predictor", type=Name(), metavar="FILE", help="Predictor of rows that name a model. Default: the one that suits the board.")
 @click.option("--descriptor", type=Name(), metavar="FILE", help="Device descriptor that such rows are priced by, instead of the board's core.")
+@click.option(
+    "--like",
+    type=Name(),
+    metavar="BOARD",
+    multiple=True,
+    help="Draw the fit toward calibrated boards: a calibration's file, a folder of them, a board that comes with instsim, or 'all'; repeatable.",
+)
 @click.option("--name", help="Name of the calibration. Default: that of the output file.")
 @click.option("--source", default="", help="Where the runs come from, in words.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw measured against predicted (.png, .svg, .pdf).")
@@ -49,7 +56,7 @@ def command(runs: Path | None, output: Path | None, *, template: bool, table: bo
 
         print_text(runs_template())
         return
-    if runs is None:
+    if runs is None and (table or not options["like"]):
         raise UsageError("give a file of runs", hint="`instsim calibrate --template > runs.csv` makes one to start from")
     for path in (output, plot):
         if path is not None and path.exists() and not options["force"]:
@@ -57,14 +64,19 @@ def command(runs: Path | None, output: Path | None, *, template: bool, table: bo
     if plot is not None and plot.suffix.lower() not in _PLOTS:
         raise UsageError(f"{plot}: a plot ends in {', '.join(_PLOTS)}")
     if table:
+        assert runs is not None
+        if options["like"]:
+            raise UsageError("--like is for latency and energy of a board, --table for its core table", hint="leave one of them out")
         _refit(runs, output, form, options)
         return
     from instsim.calibrate.calibration_file import calibration_toml  # noqa: PLC0415
     from instsim.session.calibrating import CalibrationRequest, calibrate  # noqa: PLC0415
 
-    name = options["name"] or (output.name.partition(".")[0] if output is not None else runs.stem)
+    name = options["name"] or (output.name.partition(".")[0] if output is not None else runs.stem if runs is not None else "others")
     request = request_from(options)
-    wanted = CalibrationRequest(request, name, options["source"], str(output or ""), options["predictor"], options["descriptor"])
+    wanted = CalibrationRequest(
+        request, name, options["source"], str(output or ""), options["predictor"], options["descriptor"], tuple(options["like"])
+    )
     fitted = calibrate(runs, wanted, processes=options["workers"])
     picture = None
     if plot is not None:

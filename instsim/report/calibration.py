@@ -7,6 +7,7 @@ import math
 from instsim.calibrate.choosing import Choice
 from instsim.calibrate.fit_board import BoardFit
 from instsim.calibrate.fitting import Fit
+from instsim.calibrate.known_boards import Shrinkage
 from instsim.calibrate.student_t import quantile
 from instsim.calibrate.terms import TERMS
 from instsim.calibrate.weight_reading import WeightReading
@@ -107,6 +108,29 @@ def _runs(fit: Fit) -> Table:
     return Table("Runs", columns, rows, notes=notes)
 
 
+def _others(found: Shrinkage) -> Table:
+    """Return what other boards said, and what became of the coefficients."""
+    prior = found.prior
+    total = math.fsum(board.weight for board, _ in prior.boards)
+    unit, scale = ("measured over nominal", 1.0) if prior.quantity == "latency" else ("pJ a cycle", 1e12)
+    rows = [
+        Row((board.calibration.name, f"{board.distance:.2f}", f"{board.weight / total:.0%}", f"{scale * math.exp(value):.4g}"))
+        for board, value in prior.boards
+    ]
+    columns = (Column("calibration", numeric=False, least_width=16), Column("distance"), Column("weight"), Column(unit))
+    spread = f"Their mean is {scale * math.exp(prior.ln_mean):.4g}; a new board lies a factor of {math.exp(prior.ln_sd):.3g} from it (one standard deviation)."
+    kind = TERMS[found.term]
+    of_term = kind.energy_unit if prior.quantity == "energy" else kind.latency_unit
+    named = f"{of_term} ({found.term})" if of_term != "1" else f"({found.term})"
+    if found.own:
+        did = f"The runs weigh {100 * found.own_weight:.1f}%, these {100 * (1 - found.own_weight):.1f}%: "
+        did += ", ".join(f"{before:.5g} became {after:.5g}" for before, after in zip(found.own, found.shrunk, strict=True))
+        did += f" {named}. Errors on runs left out are those of the runs alone."
+    else:
+        did = f"No run: {found.shrunk[0]:.5g} {named}, as theirs."
+    return Table(f"{prior.quantity.capitalize()}: other boards", columns, tuple(rows), notes=(spread, did))
+
+
 def calibration_parts(fitted: BoardFit) -> tuple[Part, ...]:
     """Return the parts of the report on a fit.
 
@@ -121,9 +145,10 @@ def calibration_parts(fitted: BoardFit) -> tuple[Part, ...]:
     for choice in (fitted.latency, fitted.energy):
         if choice is not None:
             parts += [_coefficients(choice.fit), _facts(choice.fit), _candidates(choice), _runs(choice.fit)]
-    if fitted.energy is None:
+    parts += [_others(shrinkage) for shrinkage in fitted.shrinkages]
+    if calibration.energy is None:
         parts.append(Lines(("No run has an energy: energy stays nominal.",), style="muted"))
-    if fitted.latency is None:
+    if calibration.latency is None:
         parts.append(Lines(("No run has a latency: latency stays nominal.",), style="muted"))
     if fitted.warnings:
         parts.append(Lines(fitted.warnings, title="Warnings", style="warning", bullet="! "))

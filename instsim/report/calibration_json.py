@@ -7,6 +7,7 @@ from typing import Any
 
 from instsim.calibrate.choosing import Choice
 from instsim.calibrate.fit_board import BoardFit
+from instsim.calibrate.known_boards import Shrinkage
 from instsim.calibrate.terms import TERMS
 from instsim.report.json_report import plain
 from instsim.units import round_figure
@@ -31,7 +32,29 @@ def calibration_document(fitted: BoardFit) -> dict[str, Any]:
         **{key: plain(getattr(calibration, key)) for key in (*keys, "refit", "instsim_version")},
         "latency": _quantity(fitted.latency),
         "energy": _quantity(fitted.energy),
+        "other_boards": [_others(found) for found in fitted.shrinkages],
         "warnings": list(fitted.warnings),
+    }
+
+
+def _others(found: Shrinkage) -> dict[str, Any]:
+    prior = found.prior
+    return {
+        "quantity": prior.quantity,
+        "boards": [
+            {
+                "calibration": board.calibration.name,
+                "digest": board.calibration.digest,
+                "distance": round_figure(board.distance),
+                "ln_value": round_figure(value),
+            }
+            for board, value in prior.boards
+        ],
+        **{key: plain(getattr(prior, key)) for key in ("ln_mean", "ln_sd", "degrees_of_freedom")},
+        "term": found.term,
+        "own_coefficients": plain(found.own),
+        "coefficients": plain(found.shrunk),
+        "own_weight": round_figure(found.own_weight),
     }
 
 

@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from instsim.calibrate.checks import operating_point_warnings
-from instsim.calibrate.fit_board import BoardFit, Setup, fit_board
+from instsim.calibrate.fit_board import BoardFit, Setup, fit_board, others_alone, with_others
 from instsim.calibrate.observation import Observation, Point
 from instsim.calibrate.runs_file import Run, RunsFile, read_runs
 from instsim.calibrate.spreads_file import load_spreads
-from instsim.cost import Board, load_board
+from instsim.cost import Board, load_board, load_core
 from instsim.errors import InputError, UsageError
 from instsim.session.calibrated import NO_CALIBRATION
 from instsim.session.covariates import memory_covariates, weight_bytes_of
 from instsim.session.estimate import Estimate
 from instsim.session.firmware_family import firmware_family
+from instsim.session.known_boards import BoardTraits, find_known, known_boards
 from instsim.session.matrix import Failure, estimate_matrix
 from instsim.session.request import Request
 from instsim.session.settings import find_settings
@@ -43,6 +44,8 @@ class CalibrationRequest:
         Predictor of the runs that name models; None: the one that suits the board.
     descriptor : str or None
         Device descriptor that these are priced by, in the place of a core table.
+    like : tuple of str
+        Calibrated boards to draw the fit toward, see `instsim.session.known_boards.find_known`.
     """
 
     request: Request
@@ -51,15 +54,16 @@ class CalibrationRequest:
     output: str = ""
     predictor: str | None = None
     descriptor: str | None = None
+    like: tuple[str, ...] = ()
 
 
-def calibrate(path: Path, wanted: CalibrationRequest, *, processes: int | None = None) -> BoardFit:
+def calibrate(path: Path | None, wanted: CalibrationRequest, *, processes: int | None = None) -> BoardFit:
     """Calibrate a board from a file of runs.
 
     Parameters
     ----------
-    path : Path
-        The runs, see `instsim.calibrate.runs_file`.
+    path : Path or None
+        The runs, see `instsim.calibrate.runs_file`; None: other boards alone.
     wanted : CalibrationRequest
         Board and names.
     processes : int, optional
@@ -76,17 +80,25 @@ def calibrate(path: Path, wanted: CalibrationRequest, *, processes: int | None =
     if named is None:
         raise UsageError("a calibration belongs to a board", hint="--board NAME, or the path of your board file")
     board = load_board(named)
-    runs = read_runs(path)
     request = replace(request, board=named, calibration=NO_CALIBRATION)
     wanted = replace(wanted, request=request)
+    clock_hz = float(request.clock_hz or settings.clock_hz or board.clock_hz)
+    others = find_known(wanted.like)
+    spreads = load_spreads().by_quantity
+    traits = BoardTraits(load_core(request.core or settings.core or board.core).name, board.supply.regulator, clock_hz, board.supply.voltage_v)
+    if path is None:
+        return others_alone(known_boards(others, traits), _setup(None, wanted, board, (), ()), spreads, clock_hz, board.supply.voltage_v)
+    runs = read_runs(path)
     asked = [(run.path, request_of_run(run, request)) for run in runs.runs if run.path is not None and run.is_firmware]
     places = [f"line {run.line}: {run.name}" for run in runs.runs if run.is_firmware]
     priced, predicted = iter(estimates_of(asked, places, processes)), iter(_predicted(runs, wanted))
     found = [_of_image(next(priced)) if run.is_firmware else next(predicted) if run.source == "model" else (None, None) for run in runs.runs]
     estimates = [estimate for estimate, _ in found]
-    clock_hz = float(request.clock_hz or settings.clock_hz or board.clock_hz)
     observations = [_observation(run, estimate, weights, board, clock_hz) for run, (estimate, weights) in zip(runs.runs, found, strict=True)]
-    fitted = fit_board(observations, _setup(runs, wanted, board, estimates, observations), load_spreads().by_quantity)
+    fitted = fit_board(observations, _setup(runs, wanted, board, estimates, observations), spreads)
+    if others:
+        at = replace(traits, clock_hz=fitted.calibration.clock_hz, supply_v=fitted.calibration.supply_v)
+        fitted = with_others(fitted, known_boards(others, at), spreads)
     warnings = (*runs.warnings, *operating_point_warnings(observations, clock_hz, board.supply.voltage_v), *fitted.warnings)
     return replace(fitted, warnings=tuple(dict.fromkeys(warnings)))
 
@@ -185,7 +197,7 @@ def _observation(run: Run, found: Estimate | None, weight_bytes: float | None, b
 
 
 def _setup(
-    runs: RunsFile, wanted: CalibrationRequest, board: Board, estimates: Sequence[Estimate | None], observations: Sequence[Observation]
+    runs: RunsFile | None, wanted: CalibrationRequest, board: Board, estimates: Sequence[Estimate | None], observations: Sequence[Observation]
 ) -> Setup:
     first = next((found for found in estimates if found is not None), None)
     prints: dict[str, str] = {}
@@ -194,9 +206,11 @@ def _setup(
         image = "" if found is None else firmware_family(found)
         if image and prints.setdefault(image, run.point.firmware) != run.point.firmware:
             unclear.add(image)
-    command = ["instsim", "calibrate", str(runs.path), "--board", wanted.request.board or board.name]
+    command = ["instsim", "calibrate", *([] if runs is None else [str(runs.path)]), "--board", wanted.request.board or board.name]
     for option, value in (("--core", wanted.request.core), ("--predictor", wanted.predictor), ("--descriptor", wanted.descriptor)):
         command += [option, value] if value else []
+    for name in wanted.like:
+        command += ["--like", name]
     if wanted.output:
         command += ["-o", wanted.output, "--force"]
     return Setup(
@@ -206,8 +220,13 @@ def _setup(
         core=first.provenance.core if first is not None else "",
         core_digest=first.provenance.core_digest if first is not None else "",
         memory=first.provenance.memory if first is not None else "",
-        source=wanted.source or f"{len(runs.runs)} runs of {runs.path.name}",
-        data_digest=runs.digest,
+        source=wanted.source or _source(runs, wanted.like),
+        data_digest="" if runs is None else runs.digest,
         refit=shlex.join(command),
         fingerprints=tuple(sorted((image, family) for image, family in prints.items() if image not in unclear)),
     )
+
+
+def _source(runs: RunsFile | None, like: Sequence[str]) -> str:
+    own = "no run" if runs is None else f"{len(runs.runs)} run{'s' if len(runs.runs) > 1 else ''} of {runs.path.name}"
+    return f"{own}, like {', '.join(like)}" if like else own

@@ -46,6 +46,35 @@ def test_images_that_do_not_run_are_named_in_the_order_of_the_rows(instsim, imag
     assert not (tmp_path / "x.toml").exists()
 
 
+def test_other_boards_may_stand_in_or_help(instsim, runs, tmp_path):
+    own = instsim("calibrate", runs, *BOARD, "-o", "own.toml")
+    drawn = instsim("calibrate", runs, "--board", "nucleo-f446re", "--like", "own.toml", "--like", "nucleo-u575zi-q", "-o", "drawn.toml")
+    none = instsim("calibrate", "--board", "nucleo-f446re", "--like", tmp_path, "-o", "none.toml")
+    assert (own.code, drawn.code, none.code) == (0, 0, 0)
+    assert "other boards" not in own.out
+    for part in ("Latency: other boards", "Energy: other boards", "nucleo-u575zi-q@160MHz-1.8V", "The runs weigh", "became"):
+        assert part in drawn.out
+    assert "no run of this board" in none.out
+    estimated = instsim("estimate", tmp_path / "dispatch-s36.elf", "--board", "nucleo-f446re", "--calibration", "none.toml")
+    assert estimated.code == 0
+    assert estimated.out.count("calibrated") >= 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--like", "nucleo-l4r5z"), ("did you mean nucleo-l4r5zi?",)),
+        (("--like", "runs.csv"), ("not TOML",)),
+        (("--like", "all", "--table"), ("--table",)),
+        ((), ("give a file of runs", "--template")),
+    ],
+)
+def test_what_is_wrong_with_other_boards_is_said(instsim, runs, arguments, words):
+    ran = instsim("calibrate", *([runs] if "--table" in arguments else []), *BOARD, *arguments)
+    assert ran.code in {1, 2}
+    assert all(word in ran.err for word in words)
+
+
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds processes in /proc")
 @pytest.mark.parametrize("arguments", [("calibrate", "runs.csv"), ("plan", "one.elf", "two.elf")])
 def test_ctrl_c_ends_all_processes_with_one_line(python, images, tmp_path, arguments):

@@ -67,6 +67,14 @@ def _reading(rows: Sequence[Row]) -> WeightReading:
     return WeightReading(_slope(rows), slope_sd, network_sd)
 
 
+def _between_boards(rows: Sequence[Row], values: Sequence[float]) -> tuple[float, float]:
+    """Return standard deviation and degrees of freedom of the means of boards."""
+    boards: dict[str, list[float]] = {}
+    for row, value in zip(rows, values, strict=True):
+        boards.setdefault(row["board"], []).append(value)
+    return stdev(map(fmean, boards.values())), float(len(boards) - 1)
+
+
 def energy_spread(rows: Sequence[Row]) -> Spread:
     """Return the spread of energy at measured latency, within set-ups and between the firmwares of a board, and what reading weights does to it."""
     reading = _reading(rows)
@@ -80,7 +88,8 @@ def energy_spread(rows: Sequence[Row]) -> Spread:
     for key, group in by_setup(rows, *_SETUP):
         boards.setdefault((key[0], key[1]), []).append(fmean(map(ln_power, group)))
     between, between_degrees = _pooled(list(boards.values()))
-    return Spread(sd, min(_MOST_DEGREES, degrees), between, between_degrees, reading)
+    charges = [ln_power(row) - math.log(float(row["clock_mhz"])) for row in rows]
+    return Spread(sd, min(_MOST_DEGREES, degrees), between, between_degrees, reading, *_between_boards(rows, charges))
 
 
 def latency_spread(rows: Sequence[Row]) -> Spread:
@@ -91,7 +100,7 @@ def latency_spread(rows: Sequence[Row]) -> Spread:
         boards.setdefault(board, []).append(fmean(within[-1]))
     sd, degrees = pool_spreads(*_variances(within))
     between, between_degrees = _pooled(list(boards.values()))
-    return Spread(sd, min(_MOST_DEGREES, degrees), between, between_degrees)
+    return Spread(sd, min(_MOST_DEGREES, degrees), between, between_degrees, None, *_between_boards(rows, [_ln_excess(row) for row in rows]))
 
 
 def _ideal_latency(rows: Sequence[Row]) -> tuple[float, float, float]:
@@ -106,6 +115,7 @@ def _table(name: str, spread: Spread, source: str) -> str:
     return (
         f"[{name}]\nln_sd = {spread.ln_sd:.4g}\ndegrees_of_freedom = {spread.degrees_of_freedom:.1f}\n"
         f"between_firmware_ln_sd = {spread.between_ln_sd:.4g}\nbetween_firmware_degrees_of_freedom = {spread.between_degrees_of_freedom:.1f}\n"
+        f"between_boards_ln_sd = {spread.boards_ln_sd:.4g}\nbetween_boards_degrees_of_freedom = {spread.boards_degrees_of_freedom:.1f}\n"
         f'source = "{source}"\n{_reading_table(name, spread.reading)}'
     )
 

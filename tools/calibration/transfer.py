@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from statistics import fmean
 
-from calibration.published import Row, by_setup
-from instsim.calibrate.device_descriptor import distance
-from instsim.session.microbenchmark import find_build
+from calibration.published import Row, by_setup, energy_runs, image_runs
+from calibration.spreads import energy_spread, latency_spread
+from instsim.calibrate.calibration import Calibration
+from instsim.calibrate.fit_board import BoardFit, Setup, fit_board, others_alone, with_others
+from instsim.calibrate.fitting import make_samples
+from instsim.calibrate.known_boards import KnownBoard
+from instsim.calibrate.observation import Observation
+from instsim.calibrate.spread import Spread
+from instsim.session.known_boards import BoardTraits, board_distance
 
 __all__ = ["learning_curve"]
 
 _SEED = 13
-_DRAWS = 200
+_DRAWS = 60
 _MOST_RUNS = 10
 _CORES = {
     "nucleo-l4r5zi": ("cortex-m4", "ldo"),
@@ -24,13 +28,11 @@ _CORES = {
     "nucleo-h7a3zi-q": ("cortex-m7", "switched"),
     "disco-f746ng": ("cortex-m7", "ldo"),
     "nucleo-g0b1re": ("cortex-m0plus", "ldo"),
-    "esp32-c3": ("esp32-c3", "switched"),
     "ek-ra6m4": ("cortex-m33", "unknown"),
     "rx65n-cloud-kit": ("RXv2", "unknown"),
     "xg24-dk2601b": ("cortex-m33", "switched"),
 }
-_UNLIKE = 0.8
-"""Distance of cores of which no build of the microbenchmark runs on both."""
+_NO_SPREAD_OF_OTHER = Spread(0.1, 5.0, 0.1, 5.0, None, 0.1, 5.0)
 
 
 @dataclass
@@ -42,76 +44,56 @@ class _Curve:
     boards: dict[int, set[str]] = field(default_factory=dict)
 
 
-def _ln_charge(row: Row) -> float:
-    """Logarithm of the energy of a cycle."""
-    return math.log(float(row["energy_uj"]) / float(row["cycles"]))
+def _traits(row: Row) -> BoardTraits:
+    core, regulator = _CORES[row["board"]]
+    return BoardTraits(core, regulator, float(row["clock_mhz"]) * 1e6, float(row.get("supply_v", 0.0)))
 
 
-def _ln_factor(row: Row) -> float:
-    """Logarithm of measured over predicted latency."""
-    return math.log(float(row["latency_ms"]) * 1e3 * float(row["clock_mhz"]) / float(row["predicted_cycles"]))
+def _errors(quantity: str, calibration: Calibration, runs: Sequence[Observation]) -> list[float]:
+    model = calibration.energy if quantity == "energy" else calibration.latency
+    assert model is not None
+    predicted = [(model.predict(sample.point), sample.value) for sample in make_samples(quantity, runs)]
+    return [abs(found.value / value - 1) for found, value in predicted if found is not None]
 
 
-@cache
-def _core_distance(first: str, second: str) -> float:
-    if first == second:
-        return 0.0
-    vectors = {known.core.name: known.cycles for known in find_build("cortex-m0plus").known_cores()}
-    return distance(vectors[first], vectors[second]) if first in vectors and second in vectors else _UNLIKE
-
-
-def _distance(first: Row, second: Row) -> float:
-    """Distance of two boards: of their cores' descriptors, regulators, clocks, supplies."""
-    core, regulator = _CORES[first["board"]]
-    other_core, other_regulator = _CORES[second["board"]]
-    clocks = abs(math.log(float(first["clock_mhz"]) / float(second["clock_mhz"])))
-    supplies = abs(math.log(float(first["supply_v"]) / float(second["supply_v"]))) if "supply_v" in first else 0.0
-    return _core_distance(core, other_core) + 0.5 * (regulator != other_regulator) + clocks + supplies
-
-
-def _prior(group: Sequence[Row], others: Sequence[Sequence[Row]], ln_value: Callable[[Row], float], least_sd: float) -> tuple[float, float]:
-    """Return mean and spread of a quantity on other boards, the nearest weighing most."""
-    means = [(fmean(map(ln_value, other)), math.exp(-_distance(group[0], other[0]))) for other in others]
-    total = sum(weight for _, weight in means)
-    mean = math.fsum(weight * value for value, weight in means) / total
-    spread = math.sqrt(math.fsum(weight * (value - mean) ** 2 for value, weight in means) / total)
-    return mean, max(spread, least_sd)
-
-
-def _curve(rows: Sequence[Row], keys: Sequence[str], ln_value: Callable[[Row], float], sds: tuple[float, float], nominal: float | None) -> _Curve:
-    """Learn a quantity of each board in turn.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-        Published runs.
-    keys : sequence of str
-        Columns that tell one board's operating points apart.
-    ln_value : callable
-        What is learnt: the logarithm of a run's factor.
-    sds : tuple of float
-        Its spread between networks, and between firmwares.
-    nominal : float or None
-        What stands for it without any run; None where nothing does.
-    """
+def _curve(
+    quantity: str,
+    rows: Sequence[Row],
+    keys: Sequence[str],
+    observations: Callable[[Sequence[Row]], list[Observation]],
+    spread_of: Callable[[Sequence[Row]], Spread],
+) -> _Curve:
+    """Learn a quantity of each board in turn, with spreads and calibrations of the other boards alone."""
     curve = _Curve()
     rng = random.Random(_SEED)  # noqa: S311 -- subsampling, no secret
-    variance = math.fsum(sd**2 for sd in sds)
     groups = list(by_setup(rows, *keys))
+
+    def fitted(runs: Sequence[Observation], group: Sequence[Row], spreads: Mapping[str, Spread]) -> BoardFit:
+        return fit_board(runs, Setup("trial", group[0]["board"], _traits(group[0]).regulator), spreads)
+
     for (board, *_), group in groups:
-        mean, spread = _prior(group, [other for (name, *_), other in groups if name != board], ln_value, sds[1])
-        for count in range(min(_MOST_RUNS, len(group) - 1) + 1):
-            subsets = [tuple(rng.sample(range(len(group)), count)) for _ in range(_DRAWS)] if count else [()]
-            for chosen in subsets:
-                own = [ln_value(group[i]) for i in chosen]
-                weight = count / variance / (count / variance + 1 / spread**2)
-                left = [ln_value(row) for i, row in enumerate(group) if i not in chosen]
-                alone = fmean(own) if own else nominal
-                shrunk = weight * fmean(own) + (1 - weight) * mean if own else mean
-                for errors, guess in ((curve.alone, alone), (curve.shrunk, shrunk)):
-                    if guess is not None:
-                        errors.setdefault(count, []).extend(abs(math.exp(guess - value) - 1) for value in left)
-                curve.boards.setdefault(count, set()).add(board)
+        foreign = [row for row in rows if row["board"] != board]
+        spreads = {"latency": _NO_SPREAD_OF_OTHER, "energy": _NO_SPREAD_OF_OTHER, quantity: spread_of(foreign)}
+        traits = _traits(group[0])
+        known = [
+            KnownBoard(fitted(observations(other), other, spreads).calibration, board_distance(traits, _traits(other[0])))
+            for (name, *_), other in groups
+            if name != board
+        ]
+        runs = observations(group)
+        none = others_alone(known, Setup("trial", board, traits.regulator), spreads, traits.clock_hz, traits.supply_v).calibration
+        curve.shrunk.setdefault(0, []).extend(_errors(quantity, none, runs))
+        curve.boards.setdefault(0, set()).add(board)
+        if quantity == "latency":
+            curve.alone.setdefault(0, []).extend(abs(run.point.nominal_s / (run.latency_s or 0.0) - 1) for run in runs)
+        for count in range(1, min(_MOST_RUNS, len(group) - 1) + 1):
+            for _ in range(_DRAWS):
+                chosen = set(rng.sample(range(len(runs)), count))
+                alone = fitted([runs[i] for i in sorted(chosen)], group, spreads)
+                left = [run for i, run in enumerate(runs) if i not in chosen]
+                curve.alone.setdefault(count, []).extend(_errors(quantity, alone.calibration, left))
+                curve.shrunk.setdefault(count, []).extend(_errors(quantity, with_others(alone, known, spreads).calibration, left))
+            curve.boards.setdefault(count, set()).add(board)
     return curve
 
 
@@ -123,17 +105,10 @@ def learning_curve(energy_rows: Sequence[Row], image_rows: Sequence[Row]) -> str
     energy_rows, image_rows : sequence of dict
         The published energies, and the latencies of images with predicted cycles. Boards in turn are new; the others are known.
     """
-    energy = _curve(energy_rows, ("board", "supply_v"), _ln_charge, (0.056, 0.098), None)
-    latency = _curve(image_rows, ("board",), _ln_factor, (0.005, 0.009), 0.0)
+    energy = _curve("energy", energy_rows, ("board", "supply_v"), energy_runs, energy_spread)
+    latency = _curve("latency", image_rows, ("board",), image_runs, latency_spread)
     lines = [
-        "### Boards that nobody has calibrated",
-        "",
-        "From none to ten runs of a new board: its own runs alone, and shrunk toward the other boards, the nearest",
-        "weighing most (by their cores' [descriptors](characterize.md), regulator, clock, supply). Energy is that at measured latency, of any",
-        "firmware; latency alone without a run is nominal. From one run on other boards give three tenths of a per cent at most, and less than",
-        "that on a board of one's own, for the memory systems of these boards were made with these images in view: so calibrations are fitted",
-        "to the board alone. Without a run other boards say nothing useful of energy, and of latency no more than the tables do.",
-        "",
+        _INTRODUCTION,
         "| runs | boards | energy alone | with other boards | boards | latency alone | with other boards |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -144,3 +119,15 @@ def learning_curve(energy_rows: Sequence[Row], image_rows: Sequence[Row]) -> str
             cells += [f"{fmean(errors[count]):.1%}" if count in errors else "-" for errors in (curve.alone, curve.shrunk)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+_INTRODUCTION = """### Boards that nobody has calibrated
+
+From none to ten runs of a new board: its own runs alone, and drawn toward the other boards (`instsim calibrate --like`), the nearest
+weighing most (by their cores' [descriptors](characterize.md), regulator, clock, supply). Energy is that at measured latency, of any
+firmware; latency alone without a run is nominal. Other boards win by a tenth or two of a point, for latency with memory systems that
+were made with these very images in view: so calibrations are fitted to the board alone unless asked otherwise. Without a run other boards say
+nothing useful of energy, and of latency no more than the tables do.
+
+| runs | boards | energy alone | with other boards | boards | latency alone | with other boards |
+|---|---|---|---|---|---|---|"""
