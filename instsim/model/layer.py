@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["ELEMENT_BYTES", "PARAMETRIC_KINDS", "ArenaTensor", "Layer", "LayerNetwork", "chain", "output_bytes", "same_padding"]
+__all__ = ["ELEMENT_BYTES", "PAIRED_KINDS", "PARAMETRIC_KINDS", "ArenaTensor", "Layer", "LayerNetwork", "chain", "output_bytes", "same_padding"]
 
 ELEMENT_BYTES = {
     "int8": 1,
@@ -25,6 +25,16 @@ ELEMENT_BYTES = {
 
 PARAMETRIC_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 """Operators with weights."""
+
+PAIRED_KINDS = ("ADD", "SUB", "MUL")
+"""Element-wise operators of two operands."""
+
+_RECTIFYING = (1, 3)
+"""Activations whose outputs are never negative."""
+
+_RECTIFIERS = ("RELU", "RELU6", "SOFTMAX", "LOGISTIC")
+_PASSING = ("MAX_POOL_2D", "AVERAGE_POOL_2D", "RESHAPE")
+"""Operators whose output has the zero point of their input."""
 
 
 class Layer(NamedTuple):
@@ -57,10 +67,13 @@ class Layer(NamedTuple):
         Number of inputs that are no constants.
     is_broadcast : bool
         Whether two operands of an element-wise operator differ in shape.
+    rectified : int
+        How many operands of an element-wise operator of two are never negative, as behind a ReLU: their zero point is the lowest value.
     dtype, weights_dtype : str
         Element type of the first input and of the weights.
     inputs : tuple of int
-        Which earlier layers' outputs it reads, -1 for the network's input; empty for the layer before. Matters for the arena only.
+        Which earlier layers' outputs it reads, -1 for the network's input; empty for the layer before. Matters for the arena, and `chain` counts
+        `rectified` from it.
     """
 
     kind: str
@@ -84,6 +97,7 @@ class Layer(NamedTuple):
     per_channel: bool = False
     operands: int = 1
     is_broadcast: bool = False
+    rectified: int = 0
     dtype: str = "int8"
     weights_dtype: str = "int8"
     inputs: tuple[int, ...] = ()
@@ -195,4 +209,20 @@ def chain(layers: Sequence[Layer], name: str = "") -> LayerNetwork:
     last_use[-1] = len(layers)
     sizes = [first.input_elements * ELEMENT_BYTES.get(first.dtype, 1), *(output_bytes(layer) for layer in layers)]
     tensors = tuple(ArenaTensor(size, place, max(last, place)) for place, (size, last) in enumerate(zip(sizes, last_use, strict=True)))
+    if any(layer.kind in PAIRED_KINDS for layer in layers):
+        layers = _with_rectified(layers)
     return LayerNetwork(tuple(layers), tensors, sum(layer.weight_bytes for layer in layers), None, name)
+
+
+def _with_rectified(layers: Sequence[Layer]) -> list[Layer]:
+    """Return layers whose `Layer.rectified` is told from what they read, where nobody has set it."""
+    never_negative: list[bool] = []
+    told = []
+    for place, layer in enumerate(layers):
+        sources = [source >= 0 and never_negative[source] for source in layer.inputs or (place - 1,)]
+        if layer.kind in PAIRED_KINDS and not layer.rectified and any(sources):
+            told.append(layer._replace(rectified=sum(sources)))
+        else:
+            told.append(layer)
+        never_negative.append(layer.activation in _RECTIFYING or layer.kind in _RECTIFIERS or (layer.kind in _PASSING and all(sources)))
+    return told

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from instsim.model.layer import Layer
+from instsim.model.layer import PAIRED_KINDS, Layer
 from instsim.model.network import Array, Network, Operator, Subgraph, Tensor
 from instsim.model.tflite_writer import write_tflite
 
@@ -15,15 +15,17 @@ __all__ = ["WRITABLE_KINDS", "layers_network", "layers_tflite"]
 
 _POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
 _SAME_SCALE = (*_POOLS, "RESHAPE", "PAD", "CONCATENATION", "RELU", "RELU6", "MAXIMUM", "MINIMUM")
-_BINARY = ("ADD", "SUB", "MUL")
 _FIXED_SCALES = {"SOFTMAX": (1 / 256, -128), "LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}
 WRITABLE_KINDS = (
-    "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", *_POOLS, *_BINARY, *_FIXED_SCALES, "RESHAPE", "QUANTIZE", "RELU", "RELU6", "MEAN",
+    "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", *_POOLS, *PAIRED_KINDS, *_FIXED_SCALES, "RESHAPE", "QUANTIZE", "RELU", "RELU6", "MEAN",
     "PAD", "CONCATENATION", "HARD_SWISH", "LEAKY_RELU", "DEQUANTIZE",
 )  # fmt: skip
 """Operators that `layers_network` can write."""
 
 _INPUT_SCALE, _INPUT_ZERO = 0.05, -3
+_LOWEST = -128
+"""Zero point of what is never negative."""
+
 _OUTPUT_SCALE = 0.05
 """Of operators with weights: as in trained networks activations neither grow nor vanish from layer to layer, on which SOFTMAX would depend."""
 
@@ -70,7 +72,10 @@ class _Drawing:
             if layer.kind not in WRITABLE_KINDS:
                 raise ValueError(f"cannot write {layer.kind}")
             sources = layer.inputs or ((place - 1,) * 1 if layer.operands == 1 else (place - 1, *(-1,) * (layer.operands - 1)))
-            taken = [made[source] if source >= 0 else self._input(layer) for source in sources]
+            taken = [
+                made[source] if source >= 0 else self._input(layer, _LOWEST if operand < layer.rectified else _INPUT_ZERO)
+                for operand, source in enumerate(sources)
+            ]
             for tensor in taken[:1]:
                 if math.prod(self._tensors[tensor].shape) != layer.input_elements:
                     raise ValueError(f"layer {place} ({layer.kind}) takes {layer.input_elements} elements, and gets {self._tensors[tensor].shape}")
@@ -85,9 +90,9 @@ class _Drawing:
         self._tensors.append(Tensor(f"t{len(self._tensors)}", shape, dtype, scales, zero_point, axis, data))
         return len(self._tensors) - 1
 
-    def _input(self, layer: Layer) -> int:
+    def _input(self, layer: Layer, zero_point: int) -> int:
         shape = (layer.batch, layer.channels) if layer.kind == "FULLY_CONNECTED" else (layer.batch, layer.height, layer.width, layer.channels)
-        self._inputs.append(self._add(shape, (_INPUT_SCALE,), _INPUT_ZERO))
+        self._inputs.append(self._add(shape, (_INPUT_SCALE,), zero_point))
         return self._inputs[-1]
 
     def _operator(self, layer: Layer, taken: list[int]) -> Operator:
@@ -99,14 +104,15 @@ class _Drawing:
             scale, zero_point = _FIXED_SCALES[layer.kind]
             scales = (scale,)
         elif layer.kind not in _SAME_SCALE:
-            factor = 1.4 if layer.kind in _BINARY else 1.3
-            scales, zero_point = (max(self._tensors[tensor].scales[0] for tensor in taken) * factor,), 4
+            factor = 1.4 if layer.kind in PAIRED_KINDS else 1.3
+            zero_point = _LOWEST if self._is_never_negative(layer, taken) else 4
+            scales = (max(self._tensors[tensor].scales[0] for tensor in taken) * factor,)
         shape = _output_shape(layer, source)
         options: dict[str, int | float] = {}
         constants: list[int] = []
         if layer.kind in _POOLS:
             options = _window(layer) | {"filter_height": layer.kernel_height, "filter_width": layer.kernel_width}
-        elif layer.kind in _BINARY:
+        elif layer.kind in PAIRED_KINDS:
             options = {"fused_activation": layer.activation}
         elif layer.kind == "SOFTMAX":
             options = {"beta": 1.0}
@@ -124,6 +130,10 @@ class _Drawing:
         if layer.kind == "DEQUANTIZE":
             return Operator(layer.kind, (taken[0],), (self._add(shape, (), 0, dtype="float32"),), {})
         return Operator(layer.kind, (*taken, *constants), (self._add(shape, scales, zero_point),), options)
+
+    def _is_never_negative(self, layer: Layer, taken: Sequence[int]) -> bool:
+        rectified = all(self._tensors[tensor].zero_point == _LOWEST for tensor in taken)
+        return layer.activation != 0 or (layer.kind in ("ADD", "MUL") and rectified)
 
     def _integers(self, values: Sequence[int]) -> int:
         return self._add((len(values),), (), 0, np.array(values, np.int32), dtype="int32")
@@ -154,7 +164,7 @@ class _Drawing:
         if layer.has_bias:
             bias = draw.integers(-2000, 2000, layer.out_channels).astype(np.int32)
             inputs.append(self._add((layer.out_channels,), tuple(scale * value for value in weight_scales), 0, bias, dtype="int32"))
-        zero_point = -128 if layer.activation else int(draw.integers(-20, 20))
+        zero_point = _LOWEST if layer.activation else int(draw.integers(-20, 20))
         out_shape = (layer.batch, layer.out_channels)
         options: dict[str, int | float] = {"fused_activation": layer.activation}
         if layer.kind != "FULLY_CONNECTED":

@@ -22,12 +22,14 @@ _LARGEST_DIMENSION = 1 << 28
 _LARGEST_TENSOR = 1 << 40
 _MOST_DIMENSIONS = 8
 _CUSTOM = 32
-_U8, _I8, _U16, _I32, _U32 = (struct.Struct(f"<{code}").unpack_from for code in "BbHiI")
+_U8, _I8, _U16, _I32, _U32, _I64 = (struct.Struct(f"<{code}").unpack_from for code in "BbHiIq")
 _DTYPES = {
     0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 5: "string", 6: "bool", 7: "int16", 8: "complex64", 9: "int8",
     10: "float64", 11: "complex128", 12: "uint64", 13: "resource", 14: "variant", 15: "uint32", 16: "uint16", 17: "int4",
 }  # fmt: skip
 """Numbers of ``TensorType`` in the schema."""
+
+_LOWEST = {"int8": -128, "uint8": 0}
 
 _FOREIGN = (
     (b"\x89HDF\r\n\x1a\n", "a Keras model (HDF5)"),
@@ -90,6 +92,11 @@ class _Table:
             raise ModelError(f"the vector at offset {start:#x} has {length:,} elements, more than the {limit:,} any real model has", hint=_HINT)
         return struct.unpack_from(f"<{length}i", self._data, start) if length else ()
 
+    def first_long(self, slot: int) -> int | None:
+        """Return the first element of a vector of 64-bit integers; None if there is none."""
+        start, length = self.vector(slot)
+        return int(_I64(self._data, start)[0]) if length else None
+
     def tables(self, slot: int, limit: int) -> list[_Table]:
         start, length = self.vector(slot)
         if length > limit:
@@ -103,12 +110,23 @@ class _Operand(NamedTuple):
     dtype: str
     buffer: int
     is_variable: bool
-    scales: int
+    quantization: _Table | None
     is_constant: bool
 
     @property
     def elements(self) -> int:
         return math.prod(self.shape)
+
+    @property
+    def scales(self) -> int:
+        """How many scales there are."""
+        return self.quantization.vector(2)[1] if self.quantization is not None else 0
+
+    @property
+    def is_rectified(self) -> bool:
+        """Whether the zero point is the lowest value of the type, so that no value is negative."""
+        lowest = _LOWEST.get(self.dtype)
+        return lowest is not None and self.quantization is not None and self.quantization.first_long(3) == lowest
 
 
 def read_layers(data: bytes | memoryview, name: str = "") -> LayerNetwork:
@@ -181,11 +199,10 @@ class _Reader:
         if any(size < 0 for size in tensor.integers(7, _MOST_DIMENSIONS)[1:]):
             raise ModelError(f"tensor {index} has a dynamic shape", hint="convert the model with a fixed input shape")
         quantization = tensor.child(4)
-        scales = quantization.vector(2)[1] if quantization is not None else 0
         buffer = tensor.scalar(2, _U32)
         is_constant = 0 < buffer < len(self._buffers) and self._buffers[buffer] > 0
         number = tensor.scalar(1, _I8)
-        return _Operand(shape, _DTYPES.get(number, f"type{number}"), buffer, bool(tensor.scalar(5, _U8)), scales, is_constant)
+        return _Operand(shape, _DTYPES.get(number, f"type{number}"), buffer, bool(tensor.scalar(5, _U8)), quantization, is_constant)
 
     def network(self) -> LayerNetwork:
         operators = self._graph.tables(3, MOST_OPERATORS)
@@ -254,6 +271,7 @@ class _Reader:
             fields |= _window(options, (options.scalar(4, _I32), options.scalar(3, _I32)), (5, 0, 0))
         elif kind in ("ADD", "SUB", "MUL", "DIV") and weights is not None:
             fields |= {"is_broadcast": weights.shape != first.shape, "activation": options.scalar(0, _I8) if options is not None else 0}
+            fields["rectified"] = first.is_rectified + weights.is_rectified
         return Layer(kind, *dims, **fields)  # type: ignore[arg-type]
 
 

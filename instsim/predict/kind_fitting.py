@@ -21,7 +21,7 @@ from instsim.predict.paths import assign_paths, find_paths
 from instsim.predict.predictor import DISPATCH, ClassRecord, KindModel, PathModel
 from instsim.predict.quantities import Quantities
 from instsim.predict.samples import Sample, join_samples
-from instsim.predict.vocabulary import conditions_of, terms_of
+from instsim.predict.vocabulary import conditions_of, separations_of, terms_of
 
 __all__ = ["DOMAIN_QUANTITIES", "FittedKind", "fit_kind"]
 
@@ -78,7 +78,8 @@ def fit_kind(kind: str, isa: Isa, samples: Sequence[Sample], cores: Sequence[Cor
     quantities = Quantities(layers)
     condition_names = conditions_of(kind)
     conditions = np.stack([quantities.literal(name) for name in condition_names], axis=1)
-    found = find_paths(profile.executions > 0, profile.sizes, conditions, condition_names)
+    separations = {name: quantities.literal(name) for name in separations_of(kind)}
+    found = find_paths(profile.executions > 0, profile.sizes, conditions, condition_names, separations)
     chosen = assign_paths(found, quantities)
     vocabulary = _Vocabulary(quantities, terms_of(kind), conditions, condition_names)
     paths = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,9 @@ Flags = npt.NDArray[np.bool_]
 Path = tuple[Gate, ...]
 
 
-def find_paths(ran: Flags, sizes: npt.NDArray[np.int64], conditions: Flags, names: Sequence[str]) -> tuple[Path, ...]:
+def find_paths(
+    ran: Flags, sizes: npt.NDArray[np.int64], conditions: Flags, names: Sequence[str], separations: Mapping[str, Flags] | None = None
+) -> tuple[Path, ...]:
     """Find the paths that samples of one operator took.
 
     Blocks that run in the same samples belong together. The largest such group that runs in some samples and not in others, and whose running is
@@ -36,13 +38,26 @@ def find_paths(ran: Flags, sizes: npt.NDArray[np.int64], conditions: Flags, name
         Which conditions held, the likeliest first.
     names : sequence of str
         Of the conditions.
+    separations : mapping of str to ndarray of bool, shape (samples,), optional
+        Conditions that separate paths at any rate, with whether they held.
 
     Returns
     -------
     tuple of tuple of Gate
         For each path the gates that must all be open; together they cover every layer, and no layer twice.
     """
-    return tuple(_divided(ran, sizes, conditions, names, ()))
+    parts: list[tuple[Flags, Path]] = [(np.ones(ran.shape[0], np.bool_), ())]
+    for name, holds in (separations or {}).items():
+        gate = Gate((name,))
+        parts = [part for rows, path in parts for part in _separated(rows, path, holds, gate)]
+    return tuple(path for rows, start in parts for path in _divided(ran[rows], sizes, conditions[rows], names, start))
+
+
+def _separated(rows: Flags, path: Path, holds: Flags, gate: Gate) -> list[tuple[Flags, Path]]:
+    inside, outside = rows & holds, rows & ~holds
+    if min(inside.sum(), outside.sum()) < _FEWEST_SAMPLES:
+        return [(rows, path)]
+    return [(inside, (*path, gate)), (outside, (*path, gate.opposite()))]
 
 
 def _divided(ran: Flags, sizes: npt.NDArray[np.int64], conditions: Flags, names: Sequence[str], path: Path) -> list[Path]:

@@ -21,13 +21,14 @@ from instsim.errors import PredictorError
 from instsim.model.layer import Layer
 from instsim.predict.copies import CALLS, JOINING, PADDING, WINDOWS, Axis, joining_calls, padding_calls, window_calls
 from instsim.predict.library_calls import Calls
+from instsim.predict.window_statistics import mean_bits, rises
 
 __all__ = ["QUANTITIES", "Quantities"]
 
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-_FIRST, _LAST = 1, 21
+_FIRST, _LAST = 1, 22
 """Places of the whole numbers in a `Layer`."""
 
 _COLUMNS = {name: place - _FIRST for place, name in enumerate(Layer._fields) if _FIRST <= place < _LAST}
@@ -35,7 +36,7 @@ _COLUMNS = {name: place - _FIRST for place, name in enumerate(Layer._fields) if 
 _PLAIN = {
     "N": "batch", "H": "height", "W": "width", "C": "channels", "OH": "out_height", "OW": "out_width", "OC": "out_channels",
     "KH": "kernel_height", "KW": "kernel_width", "SH": "stride_height", "SW": "stride_width", "M": "depth_multiplier",
-    "ACT": "activation", "BIAS": "has_bias", "PCH": "per_channel", "IN": "operands", "SAME": "same_padding",
+    "ACT": "activation", "BIAS": "has_bias", "PCH": "per_channel", "IN": "operands", "SAME": "same_padding", "POS": "rectified",
 }  # fmt: skip
 
 _KIND_LETTERS = 3
@@ -64,7 +65,12 @@ def _axis(size: Integers, out: Integers, window: tuple[Integers, Integers], same
         "F": clipped_behind,
         "G": np.minimum(out, clipped_before + clipped_behind),
         "PAD": before,
+        "I": out - np.minimum(out, clipped_before + clipped_behind),
+        "U": np.maximum(np.minimum(kernel, size + before) - np.maximum(before - (out - 1) * stride, 0), 0),
     }
+
+
+_AXIS_PARTS = ("V", "N", "P", "E", "F", "G", "PAD", "I", "U")
 
 
 _DERIVED: Mapping[str, Callable[[Quantities], Integers]] = MappingProxyType(
@@ -85,6 +91,10 @@ _DERIVED: Mapping[str, Callable[[Quantities], Integers]] = MappingProxyType(
         "PADMAX": lambda q: np.maximum(q.quantity("PADY"), q.quantity("PADX")),
         "EDGES": lambda q: q.quantity("GY") + q.quantity("GX"),
         "VV": lambda q: q.quantity("VY") * q.quantity("VX") - q.quantity("P"),
+        "RE": lambda q: q.quantity("VY") * q.quantity("VX") - q.quantity("UY") * q.quantity("UX"),
+        "MX": lambda q: rises(*q.axes()),
+        "QB": lambda q: mean_bits(*q.axes()),
+        "KV": lambda q: q.quantity("VY") * q.quantity("VX") * q.quantity("C") // np.maximum(q.quantity("P"), 1),
     }
 )
 
@@ -95,13 +105,17 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
         "Q": "elements of the output", "WC": "W*C", "OWC": "OW*OC", "SWC": "SW*C", "MB": "blocks of four in the depth multiplier",
         "OCB": "blocks of four output channels", "KB": "blocks of four in K",
         "PADMAX": "larger padding of the two axes", "EDGES": "output rows and columns whose window is clipped", "VV": "VY*VX - P",
+        "MX": "rises of a running maximum over random taps, the first excepted, summed over outputs, in thousandths",
+        "QB": "bits of the mean of random taps, summed over outputs, in thousandths",
+        "RE": "taps inside the input that an output before has used, too", "KV": "mean elements inside the input that an output takes",
         **{
             f"{name}{axis}": f"{what} ({'rows' if axis == 'Y' else 'columns'})"
             for axis in "YX"
             for name, what in (
                 ("V", "taps inside the input, summed over outputs"), ("N", "taps before the input"), ("P", "taps behind the input"),
                 ("E", "outputs whose window is clipped before"), ("F", "outputs whose window is clipped behind"),
-                ("G", "outputs whose window is clipped"), ("PAD", "padding before"),
+                ("G", "outputs whose window is clipped"), ("PAD", "padding before"), ("I", "outputs whose window is whole"),
+                ("U", "taps inside the input for some output"),
             )
         },
         **CALLS,
@@ -154,12 +168,16 @@ class Quantities:
             total += calls * of(value)
         return total
 
-    def _window_calls(self) -> Mapping[str, Calls]:
+    def axes(self) -> tuple[Axis, Axis]:
+        """Return rows and columns of the windows."""
         rows, columns = (
             Axis(self.quantity(axis), self.quantity(f"O{axis}"), self.quantity(f"K{axis}"), self.quantity(f"S{axis}"), self.quantity(padding))
             for axis, padding in (("H", "PADY"), ("W", "PADX"))
         )
-        return window_calls(rows, columns, self.quantity("C"))
+        return rows, columns
+
+    def _window_calls(self) -> Mapping[str, Calls]:
+        return window_calls(*self.axes(), self.quantity("C"))
 
     def _padding_calls(self) -> Mapping[str, Calls]:
         rows, columns = ((self.quantity(axis), self.quantity(f"O{axis}")) for axis in "HW")
@@ -174,7 +192,7 @@ class Quantities:
             return column
         if name in _DERIVED:
             return _DERIVED[name](self)
-        if name[:-1] in ("V", "N", "P", "E", "F", "G", "PAD") and name[-1] in "YX":
+        if name[:-1] in _AXIS_PARTS and name[-1] in "YX":
             down = name[-1] == "Y"
             size, out, kernel, stride = (self.quantity(part) for part in (("H", "OH", "KH", "SH") if down else ("W", "OW", "KW", "SW")))
             parts = _axis(size, out, (kernel, stride), self.quantity("SAME"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from instsim.model.layer import Layer, same_padding
+from instsim.model.layer import PAIRED_KINDS, Layer, same_padding
 
 __all__ = ["MOST_MACS", "draw_layer"]
 
@@ -73,9 +73,10 @@ def _draw(kind: str, generator: np.random.Generator) -> Layer:
     if kind == "CONCATENATION":
         operands = int(generator.integers(2, 5))
         return Layer(kind, height, width, channels, height, width, channels * operands, operands=operands)
-    operands = 2 if kind in ("ADD", "SUB", "MUL") else 1
-    activation = _activation(generator) if operands == 2 else 0
-    return Layer(kind, height, width, channels, height, width, channels, activation=activation, operands=operands)
+    if kind in PAIRED_KINDS:
+        activation, rectified = _activation(generator), int(generator.integers(0, 3))
+        return Layer(kind, height, width, channels, height, width, channels, activation=activation, operands=2, rectified=rectified)
+    return Layer(kind, height, width, channels, height, width, channels)
 
 
 def _windowed(kind: str, shape: tuple[int, int, int], generator: np.random.Generator) -> Layer:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from instsim.cost.core_table import CoreTable
+from instsim.dynamics.memory_system import Cache
 from instsim.model.layer import Layer
 from instsim.predict.class_fitting import merged
 from instsim.predict.formula import Piece, evaluate, gated, scaled
@@ -34,11 +35,48 @@ _FEWEST_LAYERS = 8
 _SMALL_CYCLES = 5000.0
 """Smaller layers count as if they took so long: networks are made of larger ones."""
 
-_WEIGHTS = {"CONV_2D": ("K*OC", "K"), "DEPTHWISE_CONV_2D": ("T*OC", "C"), "FULLY_CONNECTED": ("C*OC", "C")}
-"""Bytes of weights, as terms, and what the inner loops run over."""
 
-_LOOPS = (("{}>=16", "{}%16>=4", "!{}%4==0"), ("{}>=16", "{}%16>=4"), ("{}>=16", "!{}%4==0"))
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """Bytes of weights that an operator reads, as terms.
+
+    Attributes
+    ----------
+    once, again, whole : str
+        Read at least once; read by an output behind another one; read by outputs whose window is not clipped.
+    an_output, a_whole_output : str
+        Read for one output of all channels: in the mean, and if its window is not clipped.
+    depth : str
+        What the inner loops run over.
+    """
+
+    once: str
+    again: str
+    whole: str
+    an_output: str
+    a_whole_output: str
+    depth: str
+
+
+_WEIGHTS = {
+    "CONV_2D": _Weights("UY*UX*C*OC", "RE*C*OC", "IY*IX*K*OC", "KV*OC", "K*OC", "K"),
+    "DEPTHWISE_CONV_2D": _Weights("UY*UX*OC", "RE*OC", "IY*IX*T*OC", "KV*M", "T*OC", "C"),
+    "FULLY_CONNECTED": _Weights("C*OC", "N*C*OC", "N*C*OC", "C*OC", "C*OC", "C"),
+}
+
+_SMALLEST_LINE = 8
+
+_FILLED = ((3, 4), (7, 8), (15, 16), (1, 1), (17, 16), (9, 8), (5, 4), (3, 2), (2, 1), (3, 1))
+"""Sizes relative to a cache's from which weights may not stay in it: code takes room, and how a full set makes room matters."""
+
+_LOOPS = (
+    ("{}>=16", "{}%16>=4", "!{}%4==0"), ("{}>=16", "{}%16>=4"), ("{}>=16", "!{}%4==0"), ("{}%16>=4", "!{}%4==0"), ("{}>=16",), ("{}%16>=4",),
+    ("!{}%4==0",),
+)  # fmt: skip
 """Conditions under which several unrolled loops run in turn, the most loops first: together they may not fit a cache that each of them fits."""
+
+_EIGHTHS = (1, 2, 4, 6, 7)
+"""Of a line, that rows of weights end behind its start: where several rows are read at once, they may all want their next line at the same time."""
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -62,7 +100,7 @@ class LayerStalls:
     stalls: float
 
 
-def fit_stalls(kind: KindModel, core: CoreTable, runs: Sequence[LayerStalls], cache_bytes: Sequence[int]) -> StallModel:
+def fit_stalls(kind: KindModel, core: CoreTable, runs: Sequence[LayerStalls], caches: Sequence[Cache]) -> StallModel:
     """Learn what a memory system adds to one operator.
 
     Parameters
@@ -73,8 +111,8 @@ def fit_stalls(kind: KindModel, core: CoreTable, runs: Sequence[LayerStalls], ca
         One it has prices for.
     runs : sequence of LayerStalls
         At least one.
-    cache_bytes : sequence of int
-        Sizes of the caches that data go through.
+    caches : sequence of Cache
+        Those that reads of weights go through.
 
     Returns
     -------
@@ -95,25 +133,33 @@ def fit_stalls(kind: KindModel, core: CoreTable, runs: Sequence[LayerStalls], ca
             continue
         part = quantities.take(rows)
         exact = [record.formula.pieces for record in path.classes if record.formula.is_exact]
-        offered = _offered(kind.kind, [priced.pieces[number], *exact], part, cache_bytes)
+        offered = _offered(kind.kind, [priced.pieces[number], *exact], part, caches)
         pieces.append(_fitted(offered, part, stalls[rows], 1.0 / (cycles[rows] + stalls[rows] + _SMALL_CYCLES)))
     return StallModel(tuple(pieces), len(runs), float((stalls / (cycles + stalls)).mean()))
 
 
-def _offered(kind: str, parts: Sequence[Pieces], quantities: Quantities, cache_bytes: Sequence[int]) -> list[Pieces]:
+def _offered(kind: str, parts: Sequence[Pieces], quantities: Quantities, caches: Sequence[Cache]) -> list[Pieces]:
     """Return what stalls may be made of, each different from all others in these layers; the simplest first."""
-    plain = [(Piece((), ((1.0, "1"),)),), *parts]
+    plain = [_term("1"), *parts]
     gates: list[tuple[str, ...]] = []
-    if kind in _WEIGHTS:
-        weights, depth = _WEIGHTS[kind]
-        gates += [(f"{weights}>={size * times // 2 + 1}",) for size in cache_bytes for times in (1, 2, 4)]
-        gates += [tuple(loop.format(depth) for loop in loops) for loops in _LOOPS]
+    weights = _WEIGHTS.get(kind)
+    if weights is not None:
+        limits = [cache.size_bytes * times // over + 1 for cache in caches for times, over in _FILLED]
+        plain += [_term(text) for text in dict.fromkeys((weights.once, weights.again, weights.whole))]
+        gates += [(f"{text}>={limit}",) for text in dict.fromkeys((weights.an_output, weights.a_whole_output)) for limit in limits]
+        gates += [tuple(loop.format(weights.depth) for loop in loops) for loops in _LOOPS]
+        lines = sorted({cache.line_bytes for cache in caches if cache.line_bytes >= _SMALLEST_LINE})
+        gates += [(f"{sign}{weights.depth}%{line}>={line * eighths // 8}",) for line in lines for eighths in _EIGHTHS for sign in ("", "!")]
     found: dict[bytes, Pieces] = {}
     for pieces in [*plain, *(gated(pieces, gate) for gate in gates for pieces in plain)]:
         values = evaluate(pieces, quantities)
         if (values >= 0).all() and values.any():
             found.setdefault(values.tobytes(), pieces)
     return list(found.values())
+
+
+def _term(text: str) -> Pieces:
+    return (Piece((), ((1.0, text),)),)
 
 
 def _fitted(offered: Sequence[Pieces], quantities: Quantities, stalls: Floats, weights: Floats) -> Pieces:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import cache
 from itertools import product
 
+from instsim.model.layer import PAIRED_KINDS
 from instsim.predict.copies import JOINING, PADDING, WINDOWS
 from instsim.predict.library_calls import KINDS
 from instsim.predict.predictor import DISPATCH
 
-__all__ = ["conditions_of", "terms_of"]
+__all__ = ["conditions_of", "separations_of", "terms_of"]
 
 _WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D")
 
@@ -55,6 +56,7 @@ def terms_of(kind: str) -> tuple[str, ...]:
     depths = {"CONV_2D": ("", "OC", "C", "C*OC"), "DEPTHWISE_CONV_2D": ("", "C", "OC")}.get(kind, ("", "C"))
     terms = ["BIAS"] if kind in ("CONV_2D", "DEPTHWISE_CONV_2D") else []
     terms += [_join(row, column, depth) for row, column, depth in product(_ROWS, _COLUMNS, depths)]
+    terms += {"AVERAGE_POOL_2D": ["QB*C"], "MAX_POOL_2D": ["MX*C"]}.get(kind, [])
     channels = _digits("C")
     if kind == "DEPTHWISE_CONV_2D":
         channels += ["C*MB", "C*M/4", *_digits("M", (2, 4)), *_digits("OC", (2, 4, 16)), *(f"C*{atom}" for atom in _digits("M", (2, 4)))]
@@ -120,6 +122,11 @@ def _flat_terms(kind: str) -> list[str]:
         elements += [term for operator, layout in (("PAD", PADDING), ("CONCATENATION", JOINING)) if kind == operator for term in _call_terms(layout)]
         elements += [f"R*IN*{atom}" for atom in _digits("C")] + [f"P*{atom}" for atom in _digits("C")] + [f"H*{atom}" for atom in ("OWC", "OW")]
     return elements
+
+
+def separations_of(kind: str) -> tuple[str, ...]:
+    """Return conditions that separate paths of an operator though no block need tell them apart: what follows data differs there."""
+    return ("POS==0", "POS==1") if kind in PAIRED_KINDS else ()
 
 
 @cache

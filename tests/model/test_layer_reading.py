@@ -37,6 +37,7 @@ LAYERS = (
     Layer("FULLY_CONNECTED", channels=13, out_channels=5, batch=3, per_channel=True),
     Layer("MAX_POOL_2D", 8, 6, 5, 4, 3, 5, kernel_height=2, kernel_width=2, stride_height=2, stride_width=2),
     Layer("ADD", 4, 5, 6, 4, 5, 6, operands=2, activation=1),
+    Layer("MUL", 4, 5, 6, 4, 5, 6, operands=2, rectified=1),
     Layer("PAD", 4, 5, 6, 7, 6, 6),
     Layer("CONCATENATION", 2, 3, 4, 2, 3, 12, operands=3),
     Layer("MEAN", 4, 5, 6, 1, 1, 6),
@@ -88,6 +89,18 @@ def test_lifetimes_of_a_shortcut_reach_to_its_use():
     assert [(t.first, t.last) for t in made.tensors] == [(0, 1), (1, 3), (2, 3), (3, 3)]
     assert sorted((t.size_bytes, t.first, t.last) for t in read.tensors) == sorted((t.size_bytes, t.first, t.last) for t in made.tensors)
     assert read.layers[2].inputs == (1, 0)
+
+
+def test_operands_behind_a_relu_are_counted_in_files_and_in_layers():
+    convolution = Layer("CONV_2D", 4, 4, 2, 4, 4, 2, per_channel=True, inputs=(-1,))
+    for activations, rectified in (((0, 0), 0), ((1, 0), 1), ((3, 1), 2)):
+        layers = [convolution._replace(activation=activation) for activation in activations]
+        layers += [Layer("ADD", 4, 4, 2, 4, 4, 2, operands=2, inputs=(0, 1))]
+        assert chain(layers).layers[2].rectified == rectified
+        assert read_layers(layers_tflite(layers)).layers[2].rectified == rectified
+    pooled = Layer("MAX_POOL_2D", 4, 4, 2, 4, 4, 2, kernel_height=1, kernel_width=1)
+    layers = [convolution._replace(activation=1), pooled, Layer("ADD", 4, 4, 2, 4, 4, 2, operands=2, inputs=(1, -1))]
+    assert chain(layers).layers[2].rectified == 1
 
 
 @pytest.mark.parametrize(

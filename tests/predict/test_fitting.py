@@ -12,7 +12,7 @@ from instsim.predict.gates import Gate, find_gate
 from instsim.predict.paths import assign_paths, find_paths
 from instsim.predict.quantities import Quantities
 from instsim.predict.sampling import draw_layer
-from instsim.predict.vocabulary import conditions_of, terms_of
+from instsim.predict.vocabulary import conditions_of, separations_of, terms_of
 
 KIND = "DEPTHWISE_CONV_2D"
 NO_CLASSES = np.zeros((60, 0), np.int64)
@@ -148,6 +148,19 @@ def test_paths_are_told_from_the_blocks_that_ran():
     assert len(paths) == 3
     chosen, truth = assign_paths(paths, Quantities(fresh)), kernel(Quantities(fresh))
     assert len({(a, b) for a, b in zip(chosen.tolist(), truth.tolist(), strict=True)}) == 3
+
+
+def test_what_follows_data_is_told_apart_where_conditions_say_so():
+    generator = np.random.default_rng(14)
+    layers = [draw_layer("ADD", generator) for _ in range(200)]
+    names, separations = conditions_of("ADD"), separations_of("ADD")
+    quantities = Quantities(layers)
+    conditions = np.stack([quantities.literal(name) for name in names], axis=1)
+    ran = np.ones((200, 3), bool)
+    assert find_paths(ran, np.full(3, 40), conditions, names) == ((),)
+    paths = find_paths(ran, np.full(3, 40), conditions, names, {name: quantities.literal(name) for name in separations})
+    chosen = assign_paths(paths, quantities)
+    assert len({(path, layer.rectified) for path, layer in zip(chosen.tolist(), layers, strict=True)}) == len(paths) == 3
 
 
 def test_a_negated_gate_takes_away_what_lies_inside():

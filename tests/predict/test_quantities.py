@@ -21,7 +21,8 @@ def _axis(size, out, kernel, stride, same):
         clipped_before += taps[0] < 0
         clipped_behind += taps[-1] >= size
         clipped += taps[0] < 0 or taps[-1] >= size
-    return inside, before, behind, clipped_before, clipped_behind, clipped, pad
+    used = {tap for place in range(out) for tap in range(kernel) if 0 <= place * stride - pad + tap < size}
+    return inside, before, behind, clipped_before, clipped_behind, clipped, pad, out - clipped, len(used)
 
 
 def test_taps_and_clipped_windows_are_counted_as_by_hand():
@@ -40,7 +41,7 @@ def test_taps_and_clipped_windows_are_counted_as_by_hand():
         columns.append(_axis(width, ow, kw, sw, same))
     quantities = Quantities(layers)
     for axis, expected in (("Y", rows), ("X", columns)):
-        for place, name in enumerate(("V", "N", "P", "E", "F", "G", "PAD")):
+        for place, name in enumerate(("V", "N", "P", "E", "F", "G", "PAD", "I", "U")):
             assert quantities.quantity(name + axis).tolist() == [row[place] for row in expected], name + axis
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from instsim.cost import load_core
+from instsim.dynamics.memory_system import Cache
 from instsim.predict.formula import Formula, Piece
 from instsim.predict.gates import Gate
 from instsim.predict.predictor import ClassRecord, KindModel, PathModel
@@ -16,7 +17,7 @@ from instsim.predict.stall_fitting import LayerStalls, fit_stalls
 
 CORE = load_core("cortex-m4")
 MEMORY = "flash of five wait states"
-CACHE_BYTES = 256
+CACHE = Cache("data lines", line_bytes=32, sets=1, ways=8)
 
 
 def _record(term):
@@ -44,7 +45,7 @@ def _layers(count, seed):
 def _stalls(quantities):
     """A line for each turn of one loop, the weights again for each pixel where they are larger than the cache, and a cold start."""
     loops = np.where(quantities.literal("T==1"), 1.5 * quantities.term("P*OC"), 0.5 * quantities.term("P*K"))
-    reread = np.where(quantities.literal(f"K*OC>={CACHE_BYTES + 1}"), 2.0 * quantities.term("P*OC"), 0)
+    reread = np.where(quantities.literal(f"K*OC>={CACHE.size_bytes + 1}"), 2.0 * quantities.term("P*OC"), 0)
     return 300 + loops + reread
 
 
@@ -55,7 +56,7 @@ def _runs(layers):
 
 
 def test_waits_of_loops_cold_starts_and_caches_are_recovered():
-    model = fit_stalls(KIND, CORE, _runs(_layers(300, 1)), [CACHE_BYTES])
+    model = fit_stalls(KIND, CORE, _runs(_layers(300, 1)), [CACHE])
     fresh = _runs(_layers(100, 2))
     together = price_kind(replace(KIND, stalls={MEMORY: model}), CORE, MEMORY).cycles([run.layer for run in fresh])
     errors = np.abs(together / np.array([run.cycles + run.stalls for run in fresh]) - 1)
@@ -66,23 +67,38 @@ def test_waits_of_loops_cold_starts_and_caches_are_recovered():
 
 def test_waits_are_never_negative():
     runs = [LayerStalls(run.layer, run.cycles, max(0.0, run.stalls - 0.2 * run.cycles)) for run in _runs(_layers(200, 3))]
-    model = fit_stalls(KIND, CORE, runs, [CACHE_BYTES])
+    model = fit_stalls(KIND, CORE, runs, [CACHE])
     assert all(value > 0 for pieces in model.pieces for piece in pieces for value, _ in piece.terms)
 
 
 def test_a_path_that_was_hardly_run_takes_the_share_of_its_cycles():
     runs = [run for run in _runs(_layers(200, 4)) if run.layer.kernel_height * run.layer.kernel_width > 1]
-    model = fit_stalls(KIND, CORE, runs, [CACHE_BYTES])
+    model = fit_stalls(KIND, CORE, runs, [CACHE])
     share = sum(run.stalls for run in runs) / sum(run.cycles for run in runs)
     (piece,) = model.pieces[0]
     assert {term: value for value, term in piece.terms}["P*OC*C"] == pytest.approx(share * price_kind(KIND, CORE).pieces[0][0].terms[0][0])
 
 
 def test_without_a_memory_that_was_taught_nothing_is_added():
-    model = fit_stalls(KIND, CORE, _runs(_layers(100, 5)), [CACHE_BYTES])
+    model = fit_stalls(KIND, CORE, _runs(_layers(100, 5)), [CACHE])
     taught = replace(KIND, stalls={MEMORY: model})
     layers = _layers(20, 6)
     ideal = price_kind(KIND, CORE).cycles(layers)
     assert price_kind(taught, CORE).cycles(layers).tolist() == ideal.tolist()
     assert price_kind(taught, CORE, "another flash").cycles(layers).tolist() == ideal.tolist()
     assert (price_kind(taught, CORE, MEMORY).cycles(layers) > ideal).all()
+
+
+def test_weights_that_a_cache_holds_are_waited_for_once_and_larger_ones_by_every_output():
+    cache = Cache("unified", line_bytes=32, sets=64, ways=8)
+    layers = [layer for layer in _layers(500, 4) if layer.has_bias]
+    quantities = Quantities(layers)
+    once, again = quantities.term("UY*UX*C*OC"), quantities.term("RE*C*OC")
+    stalls = 9.5 * (once + np.where(quantities.literal(f"KV*OC>={cache.size_bytes + 1}"), again, 0))
+    ideal = price_kind(KIND, CORE).of(quantities)
+    model = fit_stalls(KIND, CORE, [LayerStalls(*row) for row in zip(layers, ideal.tolist(), stalls.tolist(), strict=True)], [cache])
+    networks = _layers(200, 5)
+    quantities = Quantities(networks)
+    true = 9.5 * (quantities.term("UY*UX*C*OC") + np.where(quantities.literal(f"KV*OC>={cache.size_bytes + 1}"), quantities.term("RE*C*OC"), 0))
+    added = price_kind(replace(KIND, stalls={MEMORY: model}), CORE, MEMORY).of(quantities) - price_kind(KIND, CORE).of(quantities)
+    assert (np.abs(added - true) <= 0.01 * true).mean() > 0.97

@@ -8,6 +8,7 @@ import pytest
 from instsim.errors import UsageError
 from instsim.model.layer import Layer
 from instsim.model.layer_models import layers_tflite
+from instsim.predict.formula import Formula, scaled
 from instsim.predict.predictor_file import load_predictor, predictor_text, save_predictor
 from instsim.predict.training import TrainingPlan
 from instsim.resources import firmware_elf
@@ -21,6 +22,14 @@ BOARD = Request(board="nucleo-l4r5zi")
 IMAGE = firmware_elf() / "elf" / "dispatch-s28-cortex-m4.elf"
 SYSTEM = "stm32l4 at 120 MHz, 5 wait states"
 NETWORK = [Layer("FULLY_CONNECTED", channels=200, out_channels=60, activation=1), Layer("FULLY_CONNECTED", channels=60, out_channels=40)]
+
+
+def _twice(paths):
+    """Kernels that run everything twice."""
+    return tuple(
+        replace(path, classes=tuple(replace(record, formula=Formula(scaled(record.formula.pieces, 2.0))) for record in path.classes))
+        for path in paths
+    )
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +89,18 @@ def test_the_error_with_stalls_is_known_and_kept_in_the_file(taught, tmp_path):
     assert Predictor(again, BOARD).predict([NETWORK]).cycles == pytest.approx(Predictor(taught, BOARD).predict([NETWORK]).cycles, rel=1e-5)
 
 
+def test_another_image_with_the_same_kernels_teaches_as_well(ideal, taught):
+    stripped = firmware_elf() / "elf" / "dispatch-s28-stripped-cortex-m4.elf"
+    other = teach_stalls(ideal, stripped, BOARD, StallOptions(kinds=("FULLY_CONNECTED",), layers=60, tested=20))
+    cycles = [Predictor(predictor, BOARD).predict([NETWORK]).cycles[0] for predictor in (other, taught)]
+    assert cycles[0] == pytest.approx(cycles[1], rel=0.01)
+
+
 def test_what_cannot_be_taught_is_refused(ideal):
-    other = firmware_elf() / "elf" / "dispatch-s28-stripped-cortex-m4.elf"
-    with pytest.raises(UsageError, match="not the image"):
-        teach_stalls(ideal, other, BOARD, StallOptions())
+    slow = replace(ideal.kinds["FULLY_CONNECTED"], operands={}, paths=_twice(ideal.kinds["FULLY_CONNECTED"].paths))
+    stranger = replace(ideal, teacher=replace(ideal.teacher, sha256="0" * 64), kinds={**ideal.kinds, "FULLY_CONNECTED": slow})
+    with pytest.raises(UsageError, match="has other kernels than those that taught own: FULLY_CONNECTED"):
+        teach_stalls(stranger, IMAGE, BOARD, StallOptions())
     with pytest.raises(UsageError, match="are ideal"):
         teach_stalls(ideal, IMAGE, replace(BOARD, memory="ideal"), StallOptions())
     with pytest.raises(UsageError, match="TANH"):
