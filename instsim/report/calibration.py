@@ -118,7 +118,8 @@ def _others(found: Shrinkage) -> Table:
         for board, value in prior.boards
     ]
     columns = (Column("calibration", numeric=False, least_width=16), Column("distance"), Column("weight"), Column(unit))
-    spread = f"Their mean is {scale * math.exp(prior.ln_mean):.4g}; a new board lies a factor of {math.exp(prior.ln_sd):.3g} from it (one standard deviation)."
+    mean, factor = scale * math.exp(prior.ln_mean), math.exp(prior.ln_sd)
+    spread = f"Their mean is {mean:.4g}; a new board lies a factor of {factor:.3g} from it (one standard deviation)."
     kind = TERMS[found.term]
     of_term = kind.energy_unit if prior.quantity == "energy" else kind.latency_unit
     named = f"{of_term} ({found.term})" if of_term != "1" else f"({found.term})"

@@ -107,11 +107,7 @@ def learning_curve(energy_rows: Sequence[Row], image_rows: Sequence[Row]) -> str
     """
     energy = _curve("energy", energy_rows, ("board", "supply_v"), energy_runs, energy_spread)
     latency = _curve("latency", image_rows, ("board",), image_runs, latency_spread)
-    lines = [
-        _INTRODUCTION,
-        "| runs | boards | energy alone | with other boards | boards | latency alone | with other boards |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    lines = [_INTRODUCTION]
     for count in sorted(energy.shrunk.keys() | latency.shrunk.keys()):
         cells = [str(count)]
         for curve in (energy, latency):
