@@ -1,4 +1,4 @@
-"""Watches divides: a native hook before each that runs sorts its operands into classes (`instsim.dynamics.divider`)."""
+"""Watches divides: native code before each that runs sorts its operands into classes (`instsim.dynamics.divider`)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from instsim.dynamics.divider import OPERAND_CLASSES
+from instsim.emulate.direct_divides import open_direct_divides
 from instsim.emulate.engine import Engine
 from instsim.emulate.first_runs import FirstRuns
-from instsim.emulate.layout import DivideState
+from instsim.emulate.layout import DivideState, DivideWay
 from instsim.emulate.memory import PAGE
+from instsim.emulate.native import NativeHooks
 from instsim.emulate.sparse import sparse_zeros
 from instsim.isa import DivideSite, Isa, divide_sites
 
 __all__ = ["Divides"]
 
+_PAGES = 1 << 20
+_NEVER = 0xFFFFFFFF
+"""An odd address: no instruction lies there."""
 _PARTS = 64
 """Of a histogram: as many as `DivideState.TOUCHED` has bits."""
 _CHUNK = 64
@@ -44,12 +49,16 @@ class Divides:
         The emulator.
     first_runs : FirstRuns
         Places the hooks.
-    hook : int
-        Address of the native hook.
+    native : NativeHooks
+        The native code.
     """
 
-    def __init__(self, engine: Engine, first_runs: FirstRuns, hook: int) -> None:
-        self._engine, self._first_runs, self._hook = engine, first_runs, hook
+    def __init__(self, engine: Engine, first_runs: FirstRuns, native: NativeHooks) -> None:
+        self._engine, self._first_runs, self._native = engine, first_runs, native
+        self._sites = sparse_zeros(_PAGES)
+        self._states_of_page: dict[int, npt.NDArray[np.uint64]] = {}
+        self._hooked: set[int] = set()
+        engine.hook_watchers.append(self._on_hook)
         self._watched: dict[int, _Watched] = {}
         self._chunk = np.zeros((0, _PARTS, OPERAND_CLASSES // _PARTS), np.uint64)
 
@@ -82,8 +91,36 @@ class Divides:
         state[DivideState.DIVIDEND], state[DivideState.DIVISOR] = general[site.dividend_register], general[site.divisor_register]
         state[DivideState.SIGNED] = int(site.signed)
         state[DivideState.HISTOGRAM] = histogram.ctypes.data
+        if self.is_direct:
+            state[DivideState.WAY] = DivideWay.SHARED if site.address in self._hooked else DivideWay.DIRECT
+            self._states_at(site.address)[site.address % PAGE // 2] = state.ctypes.data
+        engine.add_instruction_hook(self._native.divide, ctypes.c_void_p(state.ctypes.data), site.address)
         self._watched[site.address] = _Watched(state, histogram)
-        engine.add_instruction_hook(self._hook, ctypes.c_void_p(state.ctypes.data), site.address)
+
+    @functools.cached_property
+    def is_direct(self) -> bool:
+        """Whether translated code reaches the native code past the list of hooks."""
+        way = open_direct_divides(self._native.hooked, self._engine.isa)
+        if way is None or not way.enter(self, self._engine, self._sites.ctypes.data):
+            return False
+        # Where there is only one hook, Unicorn calls it by itself, not through the function that was taken over.
+        self._engine.add_instruction_hook(self._native.divide, ctypes.c_void_p(), _NEVER)
+        return True
+
+    def _states_at(self, address: int) -> npt.NDArray[np.uint64]:
+        """Return the addresses of the states of a page's divides, one for each half-word."""
+        states = self._states_of_page.get(address // PAGE)
+        if states is None:
+            states = self._states_of_page[address // PAGE] = np.zeros(PAGE // 2, np.uint64)
+            self._sites[address // PAGE] = states.ctypes.data
+        return states
+
+    def _on_hook(self, address: int) -> None:
+        """Someone else watches an instruction: Unicorn's list has to be walked there."""
+        self._hooked.add(address)
+        watched = self._watched.get(address)
+        if watched is not None and self.is_direct:
+            watched.state[DivideState.WAY] = DivideWay.SHARED
 
 
 def _touched(watched: _Watched) -> list[int]:

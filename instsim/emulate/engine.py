@@ -137,7 +137,7 @@ class Engine:
         self.isa = spec.isa
         self.registers = Registers(spec.isa)
         self.refused: Access | None = None
-        self.on_hook: Callable[[int], None] = lambda _address: None
+        self.hook_watchers: list[Callable[[int], None]] = []
         self._memory = memory
         self._windows = spec.device_windows
         self._on_code_page = on_code_page
@@ -263,7 +263,7 @@ class Engine:
     def add_instruction_hook(self, function: int, state: ctypes.c_void_p, address: int) -> int:
         """Call machine code before the instruction at one address; return a handle for `remove_native_hook`."""
         handle = self.add_native_hook(unicorn.UC_HOOK_CODE, function, state, address, address)
-        self.on_hook(address)
+        self._tell_of_hook(address)
         return handle
 
     def on_instruction(self, address: int, callback: Callable[[int], None]) -> Any:
@@ -273,8 +273,12 @@ class Engine:
             callback(at)
 
         handle = self.uc.hook_add(unicorn.UC_HOOK_CODE, call, begin=address, end=address)
-        self.on_hook(address)
+        self._tell_of_hook(address)
         return handle
+
+    def _tell_of_hook(self, address: int) -> None:
+        for watcher in self.hook_watchers:
+            watcher(address)
 
     def on_block(self, callback: Callable[[int, int], None]) -> Any:
         """Call Python with address and size of every translation block; return a handle for `remove`. Slow: for learning only."""

@@ -25,7 +25,10 @@ from instsim.emulate.layout import (
     CallSide,
     CallState,
     CallWatchState,
+    DivideEntry,
     DivideState,
+    DivideTable,
+    DivideWay,
     Record,
 )
 from instsim.isa import Isa
@@ -79,7 +82,7 @@ _HOST_PAGES, _READ_NODE, _NODE_REGISTER, _NODE_SCRATCH, _TARGET_BITS = (
     int(CallWatchState.SCRATCH),
     int(CallWatchState.TARGET_BITS),
 )
-_READ, _DIVIDEND, _DIVISOR, _SIGNED, _HISTOGRAM, _SCRATCH, _REGISTERS, _TOUCHED = (
+_READ, _DIVIDEND, _DIVISOR, _SIGNED, _HISTOGRAM, _SCRATCH, _REGISTERS, _TOUCHED, _WAY = (
     int(DivideState.READ_FUNCTION),
     int(DivideState.DIVIDEND),
     int(DivideState.DIVISOR),
@@ -88,7 +91,19 @@ _READ, _DIVIDEND, _DIVISOR, _SIGNED, _HISTOGRAM, _SCRATCH, _REGISTERS, _TOUCHED 
     int(DivideState.SCRATCH),
     int(DivideState.REGISTERS),
     int(DivideState.TOUCHED),
+    int(DivideState.WAY),
 )
+_HOOK, _DIRECT = int(DivideWay.HOOK), int(DivideWay.DIRECT)
+_ENTRIES, _CURRENT_ENGINE, _CURRENT_SITES, _HOOKS_FUNCTION, _FIRST_ENTRY = (
+    int(DivideTable.COUNT),
+    int(DivideTable.CURRENT_ENGINE),
+    int(DivideTable.CURRENT_SITES),
+    int(DivideTable.HOOKS_FUNCTION),
+    int(DivideTable.WORDS),
+)
+_ENTRY_ENGINE, _ENTRY_SITES, _ENTRY_WORDS = int(DivideEntry.ENGINE), int(DivideEntry.SITES), int(DivideEntry.WORDS)
+_CODE_HOOK, _INDEX_MASK = 2, 0x3F
+"""Unicorn's index of hooks on instructions, and what of the helper's argument is the index: on Thumb a flag lies above it inside IT blocks."""
 
 
 _call_stop = ForeignFunction(32, (64,))
@@ -99,6 +114,8 @@ _call_prepare = ForeignFunction(64, (64, 64))
 """``prepare(address, size)``, which returns the block's program."""
 _call_read = ForeignFunction(32, (64, 32, 64))
 """``uc_reg_read(engine, register, &result)``."""
+_call_hooks = ForeignFunction(0, (32, 32, 64, 64))
+"""``helper_uc_tracecode(size, index, engine, address)``."""
 
 
 def _find_branch(address: Any, size: Any, state: Any) -> Any:
@@ -293,7 +310,7 @@ def _on_unmask(_engine: Any, _address: Any, _size: Any, state_address: Any) -> N
         state[_DEADLINE] = 0
 
 
-def _on_divide(engine: Any, _address: Any, _size: Any, state_address: Any) -> None:
+def _count_operands(engine: Any, state_address: Any) -> None:
     """Histogram the operands as `instsim.dynamics.divider.pack_operands` packs them."""
     state = words(state_address)
     if state[_REGISTERS] != 0:
@@ -323,9 +340,54 @@ def _on_divide(engine: Any, _address: Any, _size: Any, state_address: Any) -> No
     state[_TOUCHED] |= 1 << (key >> 9)
 
 
+def _on_divide(engine: Any, _address: Any, _size: Any, state_address: Any) -> None:
+    """Before a divide, through the list of hooks."""
+    if words(state_address)[_WAY] == _HOOK:
+        _count_operands(engine, state_address)
+
+
+def _divide_at(address: Any, sites: Any) -> Any:
+    """Return the `DivideState` of the divide at an address, 0 if there is none."""
+    page = words(sites)[address >> 12 & 0xFFFFF]
+    return 0 if page == 0 else words(page + (address & 0xFFE) * 4)[0]
+
+
+@seldom
+def _seldom_divide(size: Any, index: Any, engine: Any, address: Any, table: Any) -> None:
+    """Before a hooked instruction that is no divide of the machine that ran last, or a divide that someone else watches, too."""
+    if table[_CURRENT_ENGINE] != engine and index & _INDEX_MASK == _CODE_HOOK:
+        at = _FIRST_ENTRY
+        end = at + table[_ENTRIES] * _ENTRY_WORDS
+        while at < end:
+            if table[at + _ENTRY_ENGINE] == engine:
+                table[_CURRENT_ENGINE] = engine
+                table[_CURRENT_SITES] = table[at + _ENTRY_SITES]
+                state_address = _divide_at(address, table[_CURRENT_SITES])
+                if state_address != 0:
+                    _count_operands(engine, state_address)
+            at += _ENTRY_WORDS
+    _call_hooks(table[_HOOKS_FUNCTION], size, index, engine, address)
+
+
+def _on_hooked(size: Any, index: Any, engine: Any, address: Any, table_address: Any) -> None:
+    """In place of ``helper_uc_tracecode``: before any hooked instruction, of which divides need not walk the list of all hooks."""
+    table = words(table_address)
+    if table[_CURRENT_ENGINE] == engine and index & _INDEX_MASK == _CODE_HOOK:
+        state_address = _divide_at(address, table[_CURRENT_SITES])
+        if state_address != 0:
+            _count_operands(engine, state_address)
+            if words(state_address)[_WAY] == _DIRECT:
+                return
+    _seldom_divide(size, index, engine, address, table)
+
+
 def hook_entries() -> dict[str, EntryPoint]:
     """Return the hooks on single instructions, by name."""
-    return {"divide": EntryPoint(_on_divide, _PARAMETERS), "unmask": EntryPoint(_on_unmask, _PARAMETERS)}
+    return {
+        "divide": EntryPoint(_on_divide, _PARAMETERS),
+        "hooked": EntryPoint(_on_hooked, (32, 32, 64, 64, 64)),
+        "unmask": EntryPoint(_on_unmask, _PARAMETERS),
+    }
 
 
 def block_hook_entries(isa: Isa, *, branches: bool, stacks: bool, memory: bool) -> dict[str, EntryPoint]:

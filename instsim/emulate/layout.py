@@ -23,7 +23,10 @@ __all__ = [
     "CallSide",
     "CallState",
     "CallWatchState",
+    "DivideEntry",
     "DivideState",
+    "DivideTable",
+    "DivideWay",
     "Record",
 ]
 
@@ -161,7 +164,44 @@ class DivideState(IntEnum):
     """Pointer to the emulator's registers, 32 bits each; 0 if they are to be read by the function."""
     TOUCHED = 7
     """A bit for each 512 operand classes, a page of the counts: whether one of them was met."""
-    WORDS = 8
+    WAY = 8
+    """`DivideWay`: how the divide is reached."""
+    WORDS = 16
+
+
+class DivideWay(IntEnum):
+    """How translated code reaches the native code for a divide."""
+
+    HOOK = 0
+    """Through Unicorn's list of hooks, which calls all that are on its address."""
+    DIRECT = 1
+    """Past the list: its hook is there to have the call emitted, and does nothing."""
+    SHARED = 2
+    """Directly, and someone else watches the divide, too: the list is walked behind it."""
+
+
+class DivideTable(IntEnum):
+    """Head of the table that finds a machine's divides by what Unicorn's helper function is given; entries (`DivideEntry`) follow."""
+
+    COUNT = 0
+    """Entries in use, from the first."""
+    CURRENT_ENGINE = 1
+    """Unicorn's handle of the machine that ran last, 0 if it is gone."""
+    CURRENT_SITES = 2
+    """That machine's `DivideEntry.SITES`."""
+    HOOKS_FUNCTION = 3
+    """Address of the function that walks the list of hooks."""
+    WORDS = 4
+
+
+class DivideEntry(IntEnum):
+    """One machine of the table."""
+
+    ENGINE = 0
+    """Unicorn's handle; 0 if free."""
+    SITES = 1
+    """Pointer to 2**20 pointers: the `DivideState` of each 4 KB page's half-words, 0 where none is watched; 0: none on the page."""
+    WORDS = 2
 
 
 class CallState(IntEnum):

@@ -115,7 +115,7 @@ class Machine:
         self.engine.add_block_hook(block_hook.block, self.counters.state_pointer)
         self.events = EventQueue(self.counters.lower_deadline)
         self._first_runs = FirstRuns(self.engine, self.counters)
-        self._watched_divides = None if count_only else Divides(self.engine, self._first_runs, self._native.divide)
+        self._watched_divides = None if count_only else Divides(self.engine, self._first_runs, self._native)
         self._block_cycles = block_cycles
         self._code_page_watchers: list[Callable[[int], None]] = []
         self._call_watch: CallWatch | None = None

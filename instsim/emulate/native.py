@@ -53,11 +53,14 @@ class NativeHooks:
     ----------
     divide : int
         To be called before one divide instruction, with a `DivideState`.
+    hooked : int
+        To be called before all hooked instructions, in place of Unicorn's own function (`instsim.emulate.direct_divides`).
     unmask : int
         To be called before an instruction that may unmask interrupts, with a `BlockState`.
     """
 
     divide: int
+    hooked: int
     unmask: int
     _engine: Any = field(repr=False, default=None)
 

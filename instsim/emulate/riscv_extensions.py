@@ -84,7 +84,7 @@ class RiscvExtensions:
         self._callbacks = (ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64)(self._ask), ctypes.CFUNCTYPE(None, ctypes.c_uint32)(self._trap))
         self._first_trap = _TRAP_HOOK(lambda _engine, number, _state: self._trap_before_opening(number))
         self._trap_hook = engine.add_trap_hook(ctypes.cast(self._first_trap, ctypes.c_void_p).value or 0, self._pointer)
-        engine.on_hook = self._on_hook
+        engine.hook_watchers.append(self._on_hook)
         counters.find_sites(self._sites.ctypes.data)
 
     def _open(self) -> ExtensionHooks:

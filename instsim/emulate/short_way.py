@@ -15,29 +15,22 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import mmap
-import os
 import struct
 import weakref
 from typing import Any
 
 import numpy as np
-from unicorn.unicorn_py3 import unicorn as binding
 
 from instsim.emulate.accelerator import relax_exit_check
 from instsim.emulate.engine import NOWHERE_PAGE, Engine
 from instsim.emulate.extension_layout import MOST_MACHINES, MachineEntry, MachineTable
+from instsim.emulate.taken_function import TakenFunction, call_of_hooks
 from instsim.isa import Isa
 
 __all__ = ["ShortWay", "open_short_way"]
 
-_FETCH, _TRACE = "cpu_lduw_code_riscv32", "helper_uc_tracecode"
-_FETCH_CODE = "4157 4156 4155 4154 55 4889fd 53 89f3 be01000000 4883ec58"
-_TRACE_CODE = "4155 89f0 83e63f 4189fd 4154 83e040 4989cc 55 4889d5 53"
-"""First bytes of both functions: whole instructions that work at any address."""
-_JUMP = bytes.fromhex("ff2500000000")
-"""``jmp`` to the address that follows."""
-_PROT_ALL, _PROT_CODE = 7, 5
+_FETCH_CODE = bytes.fromhex("4157 4156 4155 4154 55 4889fd 53 89f3 be01000000 4883ec58")
+"""First bytes of ``cpu_lduw_code``."""
 _PROBED, _PATTERN = 5, 0x5EEDC0DE
 _PROBE = NOWHERE_PAGE + 0x100
 
@@ -58,30 +51,16 @@ class ShortWay:
 
     def __init__(self, fetch_function: int, trace_function: int, rare_function: int) -> None:
         self._table = np.zeros(MachineTable.WORDS + MOST_MACHINES * MachineEntry.WORDS, np.uint64)
-        self._code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-        self._code_address = ctypes.addressof(ctypes.c_char.from_buffer(self._code))
-        self._code_bytes = 0
-        fetching, tracing = _function(_FETCH), _function(_TRACE)
-        first_of_fetch, first_of_trace = bytes.fromhex(_FETCH_CODE), bytes.fromhex(_TRACE_CODE)
-        if ctypes.string_at(fetching, len(first_of_fetch)) != first_of_fetch or ctypes.string_at(tracing, len(first_of_trace)) != first_of_trace:
-            raise OSError("not the library that was studied")
-        table = _word(self._table.ctypes.data)
-        # mov rdx, table; jmp: the third argument of a function of two.
-        on_fetch = self._place(b"\x48\xba" + table + _JUMP + _word(fetch_function))
-        # mov r8, table; mov r9, rbp; jmp: the fifth and sixth of four. Translated code keeps the processor's registers at rbp.
-        on_trace = self._place(b"\x49\xb8" + table + b"\x49\x89\xe9" + _JUMP + _word(trace_function))
-        self._table[MachineTable.FETCH_FUNCTION] = self._place(first_of_fetch + _JUMP + _word(fetching + len(first_of_fetch)))
-        self._table[MachineTable.TRACE_FUNCTION] = self._place(first_of_trace + _JUMP + _word(tracing + len(first_of_trace)))
+        self._fetching = TakenFunction("cpu_lduw_code_riscv32", _FETCH_CODE)
+        self._tracing = call_of_hooks()
+        self._table[MachineTable.FETCH_FUNCTION] = self._fetching.original
+        self._table[MachineTable.TRACE_FUNCTION] = self._tracing.original
         self._table[MachineTable.RARE_FUNCTION] = rare_function
-        _write_code(fetching, _JUMP + _word(on_fetch))
-        _write_code(tracing, _JUMP + _word(on_trace))
-
-    def _place(self, code: bytes) -> int:
-        """Put machine code into executable memory; return its address."""
-        start = self._code_bytes
-        self._code[start : start + len(code)] = code
-        self._code_bytes += -(-len(code) // 16) * 16
-        return self._code_address + start
+        table = struct.pack("<Q", self._table.ctypes.data)
+        # mov rdx, table: the third argument of a function of two.
+        self._fetching.lead_to(fetch_function, b"\x48\xba" + table)
+        # mov r8, table; mov r9, rbp: the fifth and sixth of four. Translated code keeps the processor's registers at rbp.
+        self._tracing.lead_to(trace_function, b"\x49\xb8" + table + b"\x49\x89\xe9")
 
     @property
     def table_address(self) -> int:
@@ -162,23 +141,3 @@ def open_short_way(fetch_function: int, trace_function: int, rare_function: int)
         return ShortWay(fetch_function, trace_function, rare_function)
     except (OSError, AttributeError, ValueError):
         return None
-
-
-def _function(name: str) -> int:
-    return ctypes.cast(getattr(binding.uclib, name), ctypes.c_void_p).value or 0
-
-
-def _word(value: int) -> bytes:
-    return struct.pack("<Q", value)
-
-
-def _write_code(address: int, code: bytes) -> None:
-    page = os.sysconf("SC_PAGESIZE")
-    start = address // page * page
-    length = -(-(address + len(code) - start) // page) * page
-    mprotect = ctypes.CDLL(None, use_errno=True).mprotect
-    mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    if mprotect(start, length, _PROT_ALL) != 0:
-        raise OSError(ctypes.get_errno(), "the library's code cannot be written")
-    ctypes.memmove(address, code, len(code))
-    mprotect(start, length, _PROT_CODE)
