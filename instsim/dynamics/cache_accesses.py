@@ -6,7 +6,9 @@ from typing import Any
 
 from instsim.dynamics.memory_layout import (
     END_OF_LIST,
+    FINER_BITS,
     HINTS,
+    MIXED,
     OPERATION_WORDS,
     SKIP_BIT,
     TICKS_PER_CYCLE,
@@ -15,19 +17,33 @@ from instsim.dynamics.memory_layout import (
     PathWord,
     PortWord,
     ProgramWord,
+    RangeWord,
     StepKind,
+    SystemWord,
     Tally,
     UseWord,
 )
 from instsim.dynamics.memory_system import Replacement
-from instsim.dynamics.native_words import words
+from instsim.dynamics.native_words import octets, words
 
-__all__ = ["FINER_BITS", "access", "find_line", "note_fetches"]
+__all__ = ["access", "find_line", "path_of"]
 
 _CYCLE = TICKS_PER_CYCLE
-_OPERATION_BYTES = 8 * OPERATION_WORDS
-FINER_BITS = 4
-"""Times of use inside a block that is skipped through: 16 to each byte of its program, so that the words of one access have times of their own."""
+_OPERATION_BYTES, _RANGE_BYTES = 8 * OPERATION_WORDS, 8 * RangeWord.WORDS
+
+
+def path_of(system: Any, address: Any, kind: Any) -> Any:
+    """Return one more than the path that a data access takes, 0 for none; `kind` is the operation's."""
+    found = octets(system[SystemWord.READ_MAP + kind])[address >> 12]
+    if found == MIXED:
+        found = 0
+        at = system[SystemWord.RANGES]
+        for _ in range(system[SystemWord.RANGES_LENGTH]):
+            stretch = words(at)
+            if stretch[RangeWord.ACCESS] == kind + 1 and stretch[RangeWord.START] <= address < stretch[RangeWord.STOP]:
+                return stretch[RangeWord.PATH] + 1
+            at += _RANGE_BYTES
+    return found
 
 
 def find_line(cache: Any, line: Any) -> Any:
@@ -47,11 +63,11 @@ def find_line(cache: Any, line: Any) -> Any:
     return 0
 
 
-def _install(cache: Any, line: Any) -> None:
+def _install(cache: Any, line: Any, system: Any) -> None:
     """Put a line into a cache."""
     head = words(cache)
     if head[CacheWord.LISTED] != END_OF_LIST:
-        _note_skipped(cache)
+        _note_fetches(cache)
     ways = head[CacheWord.WAYS]
     first = cache + (8 * CacheWord.WORDS) + (line & head[CacheWord.SET_MASK]) * ways * 16
     chosen = first
@@ -77,9 +93,9 @@ def _install(cache: Any, line: Any) -> None:
         chosen = first + (value >> 33) % ways * 16
     if words(chosen)[0] != 0:
         head[CacheWord.EVICTIONS] += 1
-    head[CacheWord.CLOCK] += 1
+    system[SystemWord.CLOCK] += 1
     words(chosen)[0] = line + 1
-    words(chosen)[1] = head[CacheWord.CLOCK]
+    words(chosen)[1] = system[SystemWord.CLOCK]
 
 
 def _read_ahead(path_address: Any, line: Any, at: Any) -> None:
@@ -98,7 +114,7 @@ def _read_ahead(path_address: Any, line: Any, at: Any) -> None:
     head[CacheWord.AHEAD_AT] = begin + path[PathWord.MISS]
 
 
-def _demand(path_address: Any, line: Any, word: Any, at: Any) -> Any:
+def _demand(path_address: Any, line: Any, word: Any, at: Any, system: Any) -> Any:
     """Ask a port for a word; return the tick at which it arrives."""
     path = words(path_address)
     if path[PathWord.PORT] == 0:
@@ -120,6 +136,7 @@ def _demand(path_address: Any, line: Any, word: Any, at: Any) -> Any:
         port[PortWord.FILL_WORD] = word
         port[PortWord.FILL_AT] = arrival
         port[PortWord.BUSY_UNTIL] += path[PathWord.LAST_WORD] * path[PathWord.FURTHER]
+        system[SystemWord.QUIET_FROM] = max(system[SystemWord.QUIET_FROM], port[PortWord.BUSY_UNTIL] + system[SystemWord.FETCH_LEAD])
     if ended != 0:
         other = words(ended)
         head = words(other[PathWord.CACHE])
@@ -132,7 +149,7 @@ def _demand(path_address: Any, line: Any, word: Any, at: Any) -> Any:
     return arrival
 
 
-def access(path_address: Any, address: Any, at: Any, tally: Any) -> Any:
+def access(path_address: Any, address: Any, at: Any, tally: Any, system: Any) -> Any:
     """Let one access happen; return its stall in ticks, shifted left by one, and whether it missed in the lowest bit."""
     path = words(path_address)
     counts = words(tally)
@@ -140,22 +157,22 @@ def access(path_address: Any, address: Any, at: Any, tally: Any) -> Any:
     stall = path[PathWord.ACCESS]
     cache = path[PathWord.CACHE]
     if cache == 0:
-        stall += _demand(path_address, 0, 0, at) - at
+        stall += _demand(path_address, 0, 0, at, system) - at
         counts[Tally.MISSES] += 1
         counts[Tally.STALL] += stall
         return (stall << 1) | 1
     head = words(cache)
     line = address >> head[CacheWord.LINE_SHIFT]
     missed = 0
-    if head[CacheWord.LAST_LINE] != line + 1:
+    if head[CacheWord.LAST_LINE] != line + 1 or head[CacheWord.FOLLOWED] == 0:
         head[CacheWord.LAST_LINE] = line + 1
         ahead = path[PathWord.PREFETCH] != 0
         place = find_line(cache, line)
         if place != 0:
             ahead = path[PathWord.PREFETCH] == 1
             if head[CacheWord.REPLACEMENT] == Replacement.LRU:
-                head[CacheWord.CLOCK] += 1
-                words(place)[1] = head[CacheWord.CLOCK]
+                system[SystemWord.CLOCK] += 1
+                words(place)[1] = system[SystemWord.CLOCK]
         elif head[CacheWord.AHEAD_LINE] == line + 1:
             arrival = max(head[CacheWord.AHEAD_AT], at + path[PathWord.PREFETCHED])
             stall += arrival - at
@@ -163,13 +180,13 @@ def access(path_address: Any, address: Any, at: Any, tally: Any) -> Any:
             if path[PathWord.PORT] != 0 and words(path[PathWord.PORT])[PortWord.AHEAD_PATH] == path_address:
                 words(path[PathWord.PORT])[PortWord.AHEAD_PATH] = 0
             counts[Tally.READ_AHEAD] += 1
-            _install(cache, line)
+            _install(cache, line, system)
         else:
             word = (address >> path[PathWord.WORD_SHIFT]) & path[PathWord.LAST_WORD]
-            stall += _demand(path_address, line, word, at) - at
+            stall += _demand(path_address, line, word, at, system) - at
             missed = 1
             counts[Tally.MISSES] += 1
-            _install(cache, line)
+            _install(cache, line, system)
         if ahead:
             _read_ahead(path_address, line + 1, at + stall + _CYCLE)
     if missed == 0 and path[PathWord.FURTHER] != 0:
@@ -183,31 +200,20 @@ def access(path_address: Any, address: Any, at: Any, tally: Any) -> Any:
     return (stall << 1) | missed
 
 
-def note_fetches(use: Any, until: Any, began: Any) -> Any:
-    """Note the fetches before an operation as uses of their lines at times that follow from `began`; return how many there are."""
-    fetches = 0
-    program = use[UseWord.PROGRAM]
-    at = program + words(program)[ProgramWord.START]
-    is_noted = words(use[UseWord.CACHE])[CacheWord.REPLACEMENT] == Replacement.LRU
-    while at < until:
-        if words(at)[0] & 255 == StepKind.FETCH:
-            slot = words(at + (words(at)[2] >> SKIP_BIT) + use[UseWord.SLOT])
-            if slot[FetchWord.PATH] != 0:
-                fetches += 1
-                if is_noted:
-                    place = words(slot[FetchWord.PLACE])
-                    place[1] = max(place[1], began + ((at - program) << FINER_BITS))
-        at += _OPERATION_BYTES
-    return fetches
-
-
-def _note_skipped(cache: Any) -> None:
-    """Bring the times of use of a cache's lines up to date."""
-    at = words(cache)[CacheWord.LISTED]
-    while at != END_OF_LIST:
-        use = words(at)
+def _note_fetches(cache: Any) -> None:
+    """Bring the times of use of the lines that blocks fetched up to date."""
+    use_address = words(cache)[CacheWord.LISTED]
+    while use_address != END_OF_LIST:
+        use = words(use_address)
         program = use[UseWord.PROGRAM]
-        note_fetches(use, program + words(program)[ProgramWord.END], use[UseWord.USED_AT])
-        at = use[UseWord.NEXT]
+        at = program + words(program)[ProgramWord.START]
+        while at < program + words(program)[ProgramWord.END]:
+            if words(at)[0] & 255 == StepKind.FETCH:
+                slot = words(at + (words(at)[2] >> SKIP_BIT) + use[UseWord.SLOT])
+                if slot[FetchWord.PATH] != 0:
+                    place = words(slot[FetchWord.PLACE])
+                    place[1] = max(place[1], use[UseWord.USED_AT] + ((at - program) << FINER_BITS))
+            at += _OPERATION_BYTES
+        use_address = use[UseWord.NEXT]
         use[UseWord.NEXT] = 0
     words(cache)[CacheWord.LISTED] = END_OF_LIST

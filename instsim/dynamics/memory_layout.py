@@ -6,9 +6,11 @@ from enum import IntEnum
 
 __all__ = [
     "END_OF_LIST",
+    "FINER_BITS",
     "HINTS",
     "MIXED",
     "OPERATION_WORDS",
+    "RANGE_GRAIN_BYTES",
     "SKIP_BIT",
     "TICKS_PER_CYCLE",
     "CacheWord",
@@ -16,6 +18,7 @@ __all__ = [
     "PathWord",
     "PortWord",
     "ProgramWord",
+    "QuickWord",
     "RangeWord",
     "SiteWord",
     "StepKind",
@@ -32,8 +35,14 @@ MIXED = 255
 """Entry of a page map: the page holds more than one path, look at the ranges."""
 
 
+RANGE_GRAIN_BYTES = 32
+"""Paths change at multiples of this."""
+
 HINTS = 64
 """Places that a cache remembers."""
+
+FINER_BITS = 4
+"""Times of use inside a block that repeats: 16 to each byte of its program."""
 
 
 class TraceWord(IntEnum):
@@ -75,6 +84,10 @@ class TraceWord(IntEnum):
     """Whether the window is in its warm-up."""
     ASK = 17
     """Pointer to one word for the answers of `READ_FUNCTION`."""
+    ROOM = 18
+    """Where records of blocks that repeat (`QuickWord`) may be written ..."""
+    ROOM_END = 19
+    """... and where that ends."""
     WORDS = 24
 
 
@@ -83,50 +96,100 @@ class ProgramWord(IntEnum):
 
     START = 0
     """Distance from here to the first operation, in bytes, ..."""
-    DATA = 1
-    """... to the first one that is no fetch (behind all, if there is none) ..."""
-    END = 2
+    END = 1
     """... and behind the last one."""
-    TICKS = 3
+    TICKS = 2
     """Price of one execution, without stalls."""
-    SAMPLED = 4
+    SAMPLED = 3
     """Executions whose stalls were counted."""
-    WORDS = 6
+    WORDS = 4
 
 
 class UseWord(IntEnum):
-    """What the fetches of a block are to one system: whole blocks whose lines are all at hand need not fetch one by one."""
+    """What a block is to one system. All zeros before it runs there for the first time."""
 
-    CAN_SKIP = 0
-    """1 if hits of the fetches cost nothing, read nothing ahead and go to one cache at most."""
-    CACHE = 1
-    """Its address, 0 if nothing is fetched."""
-    PORT = 2
-    """As `FetchWord.PORT`."""
-    TALLY = 3
-    """As `FetchWord.TALLY`."""
-    FETCHES = 4
-    EVICTIONS = 5
-    """`CacheWord.EVICTIONS` when all lines were last seen in their places, plus one; 0: never."""
+    QUICK = 0
+    """First record (`QuickWord`) of a block that was learned, else 0."""
+    QUICK_END = 1
+    CACHE = 2
+    """The one cache that is fetched from; `SystemWord.NO_CACHE` if nothing is fetched; 0: not looked at yet."""
+    EVICTIONS = 3
+    """`CacheWord.EVICTIONS` when all lines were last seen in their places."""
+    REPEATS = 4
+    """Executions that are not in tallies and sites yet."""
+    TICKS = 5
+    """Price of one execution that repeats, with its stalls."""
     USED_AT = 6
-    """The cache's clock before the last execution whose fetches were skipped: each of them used its line its own distance from the head later."""
-    NEXT = 7
-    """Record that was skipped before this one, since the cache's times of use were last brought up to date; `END_OF_LIST`; 0 if this one was not."""
-    PROGRAM = 8
+    """`SystemWord.CLOCK` before the last execution that repeated: each access used its line its own distance from the head later."""
+    LENGTH = 7
+    """How far the clock goes on in one of them."""
+    NEXT = 8
+    """Record that repeated before this one, since the cache's times of use were last brought up to date; `END_OF_LIST`; 0 if this one did not."""
+    NEXT_REPEATED = 9
+    """Record that got its first one of `REPEATS` before this one, or `END_OF_LIST`."""
+    PROGRAM = 10
     """Address of the program's head."""
-    SLOT = 9
+    SLOT = 11
     """Distance from the first slot of a fetch to that of the system, in bytes."""
-    WORDS = 10
+    TALLY = 12
+    """As `FetchWord.TALLY`."""
+    FETCHES = 13
+    CAN_REPEAT = 14
+    """1 if hits of the fetches cost nothing, read nothing ahead and go to one cache at most."""
+    WAIT = 15
+    """Executions to follow before the block is learned."""
+    RECORDS = 16
+    """Room for its records, 0 if there is none yet."""
+    WORDS = 17
+
+
+class QuickWord(IntEnum):
+    """An access, or a step to an address, of a block that repeats, on one system."""
+
+    KIND = 0
+    """As an operation's."""
+    CONSTANT = 1
+    BASE = 2
+    """Where the base register's value is ..."""
+    INDEX = 3
+    """... and the index register's."""
+    SHIFT = 4
+    LOW = 5
+    """Where the line starts that was accessed, or another stretch that is all the same, ..."""
+    LIMIT = 6
+    """... and how far behind that an access may start to be inside it."""
+    ALIGN = 7
+    """Bits of the address that must be 0, lest the access lie in two words."""
+    PLACE = 8
+    """Address of the word ..."""
+    TAG = 9
+    """... that must be equal to this: the line's place, where there is a cache; else this word itself."""
+    STAMP = 10
+    """Address of the line's time of use, or of `UNUSED`."""
+    POSITION = 11
+    """When it is used, behind `UseWord.USED_AT`."""
+    FIRST = 12
+    """First word of the operation."""
+    FOUND = 13
+    """One more than the path, 0 for none."""
+    COUNT = 14
+    """Words that are accessed."""
+    BYTES = 15
+    """... and their bytes."""
+    STALL = 16
+    """Stall of each execution, in ticks."""
+    SITE = 17
+    UNUSED = 18
+    WORDS = 19
 
 
 END_OF_LIST = 1
 
 OPERATION_WORDS = 3
 """First: kind, target, base, index, shift, size, words, signed (8 bits each, from the lowest). Second: constant (32 bits), site (32 bits).
-Third: ticks from the start of the block (32 bits), then for a data access whether it pairs with the read before it (1 bit) and whether that
-one is known to take no path, and is not here (1 bit); and from bit
-`SKIP_BIT` on a distance in bytes: of a fetch to its slots (`FetchWord`, one for each system), which stand behind the operations; else to the next
-operation that is no fetch, or to the end."""
+Third: ticks from the start of the block (32 bits), then for a data access whether it pairs with the read before it in the block (1 bit) and
+whether that one is known to take no path, and is not here (1 bit); for a fetch from bit `SKIP_BIT` on the distance in bytes to its slots
+(`FetchWord`, one for each system), which stand behind the operations."""
 
 SKIP_BIT = 40
 
@@ -135,7 +198,7 @@ class FetchWord(IntEnum):
     """What a fetch is to one system."""
 
     PATH = 0
-    """Address of its path, 0 for none."""
+    """Address of its path, 0 for none; before the block runs for the first time one more than its number."""
     CACHE = 1
     """Address of the cache, if a hit there costs nothing and reads nothing ahead; else 0."""
     LINE = 2
@@ -153,8 +216,6 @@ class StepKind(IntEnum):
     """Kind of an operation: those of `instsim.dynamics.address_operations.Operation`, and these."""
 
     FETCH = 64
-    PLAIN = 128
-    """Added to `READ` and `WRITE` of one word at a constant from a register of the core."""
 
 
 class SystemWord(IntEnum):
@@ -186,7 +247,15 @@ class SystemWord(IntEnum):
     CHECKED_TALLIES = 14
     """... and the pointers for those that are."""
     CHECKED_SITES = 15
-    WORDS = 16
+    CLOCK = 16
+    """Uses of lines so far, and more: orders them in time."""
+    QUIET_FROM = 17
+    """From when on no line is arriving word by word for a fetch or a data access to wait for."""
+    REPEATED = 18
+    """First of the `UseWord` records with `UseWord.REPEATS`, `END_OF_LIST` if there is none."""
+    NO_CACHE = 19
+    """Address of an empty `CacheWord`, for blocks that fetch nothing."""
+    WORDS = 20
 
 
 class SiteWord(IntEnum):
@@ -254,12 +323,12 @@ class CacheWord(IntEnum):
     SET_MASK = 1
     WAYS = 2
     REPLACEMENT = 3
-    CLOCK = 4
-    """Uses so far."""
+    FOLLOWED = 4
+    """1 if it matters to what is read ahead which line was used last."""
     RANDOM = 5
     """State of the random sequence (xorshift64)."""
     LAST_LINE = 6
-    """One more than the number of the line that was used last: nothing can have replaced it since."""
+    """One more than the number of the line that was used last: nothing can have replaced it since. Kept if `FOLLOWED` only."""
     AHEAD_LINE = 7
     """One more than the number of the line that was read ahead or is being so, 0 for none."""
     AHEAD_AT = 8

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
 import numpy as np
@@ -13,7 +12,6 @@ from instsim.dynamics.memory_layout import (
     MIXED,
     TICKS_PER_CYCLE,
     CacheWord,
-    FetchWord,
     PathWord,
     PortWord,
     RangeWord,
@@ -21,13 +19,15 @@ from instsim.dynamics.memory_layout import (
     SystemWord,
     Tally,
 )
-from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path
+from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path, Replacement
 
 __all__ = ["SystemState"]
 
 _PAGE_BITS = 12
-_LINE = int(FetchWord.LINE)
 _SEED = 0x9E3779B97F4A7C15
+_FIRST_CLOCK = 1 << 32
+"""Later than anything behind a use at 0, which is what blocks begin with."""
+_NO_CACHE = Cache("", 1, 1, 1, Replacement.FIFO)
 
 Words = npt.NDArray[np.uint64]
 
@@ -45,7 +45,8 @@ class SystemState:
 
     def __init__(self, system: MemorySystem, sites: int) -> None:
         self.system = system
-        self._caches = {cache.name: _cache_words(cache) for cache in system.caches}
+        self._caches = {cache.name: self._cache_words(cache) for cache in system.caches}
+        self._no_cache = self._cache_words(_NO_CACHE)
         self._ports = {path.port: np.zeros(PortWord.WORDS, np.uint64) for path in system.paths if path.port is not None}
         self._paths = np.zeros((len(system.paths), PathWord.WORDS), np.uint64)
         lines = {cache.name: cache.line_bytes for cache in system.caches}
@@ -63,6 +64,7 @@ class SystemState:
         head[SystemWord.RANGES], head[SystemWord.RANGES_LENGTH] = self._ranges.ctypes.data, len(self._ranges)
         head[SystemWord.PATHS] = self._paths.ctypes.data
         head[SystemWord.FETCH_LEAD], head[SystemWord.CROSSING] = _ticks(system.fetch_lead_cycles), _ticks(system.crossing_cycles)
+        head[SystemWord.CLOCK], head[SystemWord.REPEATED], head[SystemWord.NO_CACHE] = _FIRST_CLOCK, END_OF_LIST, self._no_cache.ctypes.data
         self.count(on=True)
 
     @property
@@ -91,31 +93,15 @@ class SystemState:
         found = int(self._maps[Access.FETCH][address >> _PAGE_BITS])
         return found if found != MIXED else self._in_ranges(address, Access.FETCH)
 
-    def fetch_slot(self, address: int, found: int) -> list[int]:
-        """Return the `instsim.dynamics.memory_layout.FetchWord` slot of a fetch, given what `fetch_path` says of its address, or 0."""
-        words, line_bytes = self._slots[found]
-        words = words.copy()
-        if line_bytes:
-            words[_LINE] = address // line_bytes + 1
+    def _cache_words(self, cache: Cache) -> Words:
+        words = np.zeros(CacheWord.WORDS + 2 * cache.sets * cache.ways, np.uint64)
+        words[CacheWord.LINE_SHIFT] = cache.line_bytes.bit_length() - 1
+        words[CacheWord.SET_MASK], words[CacheWord.WAYS] = cache.sets - 1, cache.ways
+        words[CacheWord.REPLACEMENT], words[CacheWord.RANDOM] = int(cache.replacement), _SEED
+        words[CacheWord.LISTED] = END_OF_LIST
+        of_cache = [path for path in self.system.paths if path.cache == cache.name]
+        words[CacheWord.FOLLOWED] = int(any(path.prefetch and not path.prefetch_behind_misses for path in of_cache))
         return words
-
-    @functools.cached_property
-    def _slots(self) -> list[tuple[list[int], int]]:
-        """Slots by what `fetch_path` says, as far as they do not depend on the address, and lengths of lines; 0 where no cache is looked at."""
-        slots = [([0] * FetchWord.WORDS, 0)]
-        for index, (path, row) in enumerate(zip(self.system.paths, self._paths, strict=True)):
-            words, line_bytes = [0] * FetchWord.WORDS, 0
-            words[FetchWord.PATH], words[FetchWord.TALLY] = int(row.ctypes.data), index * Tally.WORDS * 8
-            if path.cache is not None and not path.access_cycles and not self._reads_ahead_behind_uses(path.cache):
-                words[FetchWord.CACHE] = int(row[PathWord.CACHE])
-                words[FetchWord.PORT] = int(row[PathWord.PORT]) if path.further_word_cycles else 0
-                line_bytes = self.line_bytes(path.cache)
-            slots.append((words, line_bytes))
-        return slots
-
-    def _reads_ahead_behind_uses(self, cache: str) -> bool:
-        """Return whether it matters to what a cache reads ahead which of its lines was used last."""
-        return any(path.cache == cache and path.prefetch and not path.prefetch_behind_misses for path in self.system.paths)
 
     def data_path(self, address: int, access: Access) -> int:
         """Return one more than the path that a data access takes, 0 for none."""
@@ -151,15 +137,6 @@ class SystemState:
         words = np.zeros((len(rows), RangeWord.WORDS), np.uint64)
         words[:, [RangeWord.START, RangeWord.STOP, RangeWord.ACCESS, RangeWord.PATH]] = np.array(rows, np.uint64).reshape(-1, 4)
         return words
-
-
-def _cache_words(cache: Cache) -> Words:
-    words = np.zeros(CacheWord.WORDS + 2 * cache.sets * cache.ways, np.uint64)
-    words[CacheWord.LINE_SHIFT] = cache.line_bytes.bit_length() - 1
-    words[CacheWord.SET_MASK], words[CacheWord.WAYS] = cache.sets - 1, cache.ways
-    words[CacheWord.REPLACEMENT], words[CacheWord.RANDOM] = int(cache.replacement), _SEED
-    words[CacheWord.LISTED] = END_OF_LIST
-    return words
 
 
 def _ticks(cycles: float) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from instsim.dynamics.address_operations import FIRST_TEMPORARY, NO_REGISTER, Operation
+from instsim.dynamics.address_operations import NO_REGISTER, Operation
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, StepKind
 from instsim.dynamics.memory_state import SystemState
 from instsim.dynamics.memory_system import Access
@@ -202,7 +202,6 @@ class AccessFinder:
 
 def _operation(step: AddressStep, at: int, ticks: int, pairing: int) -> tuple[int, int, int, int]:
     access = _ACCESSES.get(step.operation)
-    is_plain = access is not None and step.words == 1 and step.index == NO_REGISTER and step.base < FIRST_TEMPORARY
-    fields = (step.operation | StepKind.PLAIN * is_plain, step.target, step.base, step.index, step.shift, step.size, step.words, step.signed)
+    fields = (step.operation, step.target, step.base, step.index, step.shift, step.size, step.words, step.signed)
     first = int.from_bytes(bytes(fields), "little")
     return first, step.offset & _MASK, ticks | pairing, NO_SITE if access is None else 4 * at + access

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from instsim.dynamics.memory_programs import Operations, lay_out
+from instsim.dynamics.memory_programs import Operations, program_words
 from instsim.dynamics.memory_state import SystemState
 from instsim.dynamics.memory_system import Access
 from instsim.emulate.access_table import AccessTable
@@ -125,16 +125,17 @@ class BlockPrograms:
 
     def _lay_out(self, blocks: Mapping[BlockKey, BlockAccesses]) -> None:
         """Write the programs of blocks to memory."""
-        operations = [
-            Operations(
-                [(first, constant | self._number(site) << _SITE_BIT, when) for first, constant, when, site in accesses.operations],
-                accesses.paths,
-                accesses.ticks,
-            )
-            for accesses in blocks.values()
-        ]
-        for (block, accesses), address in zip(blocks.items(), lay_out(operations, self._states, self._room), strict=True):
-            self._programs[block] = address if accesses.operations or self._is_timed else NOTHING_TO_DO
+        words: list[int] = []
+        starts = []
+        for accesses in blocks.values():
+            starts.append(len(words))
+            operations = [(first, constant | self._number(site) << _SITE_BIT, when) for first, constant, when, site in accesses.operations]
+            words += program_words(Operations(operations, accesses.paths, accesses.ticks), len(self._states))
+        memory = self._room(len(words))
+        memory[:] = words
+        first_address = int(memory.ctypes.data)
+        for (block, accesses), start in zip(blocks.items(), starts, strict=True):
+            self._programs[block] = first_address + 8 * start if accesses.operations or self._is_timed else NOTHING_TO_DO
             if self._remember_sites:
                 sites = [operation[OperationColumn.SITE] for operation in accesses.operations]
                 self._sites_of[self._programs[block]] = [self._number_of[site] for site in sites if site != NO_SITE]

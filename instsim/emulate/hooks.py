@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from instsim.dynamics.memory_layout import TraceWord
-from instsim.dynamics.memory_simulation import change_phase, simulate_block
+from instsim.dynamics.memory_simulation import change_phase, settle_all, simulate_block
 from instsim.dynamics.native_compiler import EntryPoint
 from instsim.dynamics.native_words import ForeignFunction, bit_length, out_of_line, seldom, words, words32
 from instsim.emulate.call_hooks import follow_call, riscv_end, thumb_end
@@ -393,4 +393,5 @@ def hook_entries() -> dict[str, EntryPoint]:
 def block_hook_entries(isa: Isa, *, branches: bool, stacks: bool, memory: bool) -> dict[str, EntryPoint]:
     """Return the hook on blocks; see `instsim.emulate.native.load_block_hook`."""
     rv32 = isa is Isa.RV32
-    return {"block": EntryPoint(_make_block_hook(rv32=rv32, branches=branches and rv32, stacks=stacks, memory=memory), _PARAMETERS)}
+    hook = _make_block_hook(rv32=rv32, branches=branches and rv32, stacks=stacks, memory=memory)
+    return {"block": EntryPoint(hook, _PARAMETERS), "settle": EntryPoint(settle_all, (64,))}

@@ -133,7 +133,7 @@ class Machine:
         around.read_memory, around.write_memory = self.memory.read, self.memory.write_ram
         timing_resets = {} if memory_timing is None else dict(memory_timing.registers)
         self.devices = Devices(spec, vector_table, around, {**timing_resets, **(register_resets or {})})
-        self.memory_trace = None if memory_timing is None else _memory_trace(self, memory_timing)
+        self.memory_trace = None if memory_timing is None else _memory_trace(self, memory_timing, block_hook.settle)
         if self.memory_trace is not None:
             self.devices.watched, self.devices.on_watched = self.memory_trace.watched, self.memory_trace.register_written
         self.semihosting = Semihosting(self.memory, self.now_cycles, spec.clock_hz)
@@ -493,7 +493,7 @@ def _call_stacks(counters: BlockCounters, image: FirmwareImage) -> CallStacks:
     return CallStacks(counters, image)
 
 
-def _memory_trace(machine: Machine, timing: MemoryTiming) -> MemoryTrace:
+def _memory_trace(machine: Machine, timing: MemoryTiming, settle: int) -> MemoryTrace:
     from instsim.emulate.memory_trace import MemoryTrace  # noqa: PLC0415 -- on request only
 
-    return MemoryTrace(machine.engine, machine.memory, machine.counters, timing, machine.image.sha256)
+    return MemoryTrace(machine.engine, machine.memory, machine.counters, timing, machine.image.sha256, settle)

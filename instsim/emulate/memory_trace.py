@@ -26,6 +26,9 @@ from instsim.profile.memory_use import MemoryUse, PathUse
 __all__ = ["MemoryTrace"]
 
 _PREPARE = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
+_SETTLE = ctypes.CFUNCTYPE(None, ctypes.c_uint64)
+_ROOM_WORDS = 1 << 21
+"""For records of blocks that repeat, some 100,000 of them; blocks behind that are followed access by access."""
 
 Counts = npt.NDArray[np.int64]
 Stalls = npt.NDArray[np.float64]
@@ -51,9 +54,13 @@ class MemoryTrace:
         What to simulate.
     image_digest : str
         Of the image, for what is kept of its blocks between runs.
+    settle : int
+        Address of `instsim.emulate.native.BlockHook.settle`.
     """
 
-    def __init__(self, engine: Engine, memory: Memory, counters: BlockCounters, timing: MemoryTiming, image_digest: str) -> None:
+    def __init__(  # noqa: PLR0917 -- one caller
+        self, engine: Engine, memory: Memory, counters: BlockCounters, timing: MemoryTiming, image_digest: str, settle: int
+    ) -> None:
         self._engine, self._memory, self._counters = engine, memory, counters
         self._timing = timing
         self._values: dict[int, int] = {}
@@ -67,6 +74,8 @@ class MemoryTrace:
         self._row: int | None = None
         self._since_reset: _Row | None = None
         self._callback = _PREPARE(self._prepare)
+        self._settle = _SETTLE(settle)
+        self._room = np.zeros(0, np.uint64)
         self._scratch = np.zeros(NO_REGISTER + 1, np.uint32)
         self._ask = np.zeros(1, np.uint64)
         self._numbers = np.array(engine.registers.general, np.uint64)
@@ -108,6 +117,7 @@ class MemoryTrace:
         systems = self._timing.resolve(self._values)
         if [state.system for state in self._systems] == list(systems):
             return
+        self._settle(self._state.ctypes.data)
         fresh = [SystemState(system, MOST_SITES) for system in systems]
         for state, old in zip(fresh, self._systems, strict=False):
             # Paths keep their order whatever the settings are; what was counted stays.
@@ -117,6 +127,8 @@ class MemoryTrace:
         self._addresses = np.array([state.address for state in fresh], np.uint64)
         self._state[TraceWord.SYSTEMS], self._state[TraceWord.SYSTEMS_LENGTH] = self._addresses.ctypes.data, len(fresh)
         self._blocks.configure(fresh)
+        self._room = np.zeros(_ROOM_WORDS, np.uint64)
+        self._state[TraceWord.ROOM], self._state[TraceWord.ROOM_END] = self._room.ctypes.data, self._room.ctypes.data + self._room.nbytes
         for slot in self._prepared:
             self._programs[slot] = 0
         self._prepared.clear()
@@ -155,6 +167,7 @@ class MemoryTrace:
 
     def charge(self, row: int | None) -> None:
         """Charge what was counted since the last call to the row in force, and what follows to `row` (None: to nobody)."""
+        self._settle(self._state.ctypes.data)
         used = len(self._blocks.sites)
         runs = np.zeros((2, 0), np.int64) if self._sampled is None else self._sampled.take()
         counted = _Row([state.sites[:used].copy() for state in self._systems], [state.tallies.copy() for state in self._systems], runs)

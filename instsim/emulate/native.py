@@ -42,6 +42,7 @@ _SOURCES = (
     "../dynamics/memory_layout.py",
     "../dynamics/memory_simulation.py",
     "../dynamics/cache_accesses.py",
+    "../dynamics/block_repeats.py",
 )
 
 
@@ -91,9 +92,13 @@ class ExtensionHooks:
 
 @dataclass(frozen=True)
 class BlockHook:
-    """Address of the hook to be called at every translation block, with a `BlockState`."""
+    """Addresses of the hook to be called at every translation block, with a `BlockState`, and of ``settle(trace)``.
+
+    The latter brings up to date what the simulation of memories counted; `trace` is an `instsim.dynamics.memory_layout.TraceWord` state.
+    """
 
     block: int
+    settle: int
     _engine: Any = field(repr=False, default=None)
 
 

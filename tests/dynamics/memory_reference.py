@@ -61,12 +61,19 @@ class Reference:
     last_read_path: int = -1
     stalls: dict[int, float] = field(default_factory=dict)
     misses: dict[int, int] = field(default_factory=dict)
+    splits: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.caches = {cache.name: Lines(cache) for cache in self.system.caches}
         self.ports = {path.port: Port() for path in self.system.paths if path.port is not None}
         self.ahead: dict[str, Ahead] = {}
         self.last_line: dict[str, int] = {}
+        self.counts = [[0, 0, 0] for _ in self.system.paths]
+
+    @property
+    def tallies(self) -> list[tuple[int, ...]]:
+        """Accesses, misses and first uses of lines read ahead of each path."""
+        return [tuple(counts) for counts in self.counts]
 
     def path_of(self, address: int, access: Access) -> int:
         for index, path in enumerate(self.system.paths):
@@ -74,11 +81,11 @@ class Reference:
                 return index
         return -1
 
-    def run_block(self, accesses: list[tuple[Access, int, float, int, bool]], cycles: float, *, jumped: bool) -> None:
-        """Accesses: kind, address, cycles from the block's start, site, whether it pairs with the read before."""
+    def run_block(self, accesses: list[tuple[Access, int, float, int, bool, int]], cycles: float, *, jumped: bool) -> None:
+        """Accesses: kind, address, cycles from the block's start, site, whether it pairs with the read before, bytes."""
         if jumped:
             self.redirected_at = self.now
-        for access, address, offset, site, pairs in accesses:
+        for access, address, offset, site, pairs, size in accesses:
             index = self.path_of(address, access)
             at = self.now + offset
             lead = min(self.system.fetch_lead_cycles, max(0.0, at - self.redirected_at)) if access is Access.FETCH else 0.0
@@ -90,12 +97,15 @@ class Reference:
                 self.last_read_path = index
             self.stalls[site] = self.stalls.get(site, 0.0) + stall
             self.misses[site] = self.misses.get(site, 0) + missed
+            self.splits[site] = self.splits.get(site, 0) + (access is not Access.FETCH and address % 4 + size > 4)
             self.now += stall
         self.now += cycles
 
     def access(self, index: int, address: int, at: float) -> tuple[float, bool]:
         path = self.system.paths[index]
+        self.counts[index][0] += 1
         if path.cache is None:
+            self.counts[index][1] += 1
             return path.access_cycles + self.demand(index, None, 0, at) - at, True
         lines = self.caches[path.cache]
         line = lines.number(address)
@@ -112,10 +122,12 @@ class Reference:
                 del self.ahead[path.cache]
                 if path.port is not None and self.ports[path.port].ahead_for == index:
                     self.ports[path.port].ahead_for = None
+                self.counts[index][2] += 1
                 lines.fill(line)
             else:
                 stall += self.demand(index, line, self.word(path, address), at) - at
                 missed = True
+                self.counts[index][1] += 1
                 lines.fill(line)
             if reads_ahead:
                 self.read_ahead(index, line + 1, at + stall + 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instsim.dynamics.address_operations import NO_REGISTER, Operation
-from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, SiteWord, StepKind, TraceWord
-from instsim.dynamics.memory_programs import Operations, lay_out
-from instsim.dynamics.memory_simulation import simulate_block
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, SiteWord, StepKind, Tally, TraceWord
+from instsim.dynamics.memory_programs import Operations, program_words
+from instsim.dynamics.memory_simulation import settle_all, simulate_block
 from instsim.dynamics.memory_state import SystemState
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path, Replacement
 from tests.dynamics.compiled import compile_function
@@ -22,11 +22,25 @@ _SITES = 64
 _FLASH = ((0x1000, 0x3000),)
 _RAM = ((0x2000_0000, 0x2000_1000),)
 
-Trace = list[tuple[list[tuple[Access, int, float, int, bool]], float, bool]]
+
+
+class Step(NamedTuple):
+    """An access of a block: cycles from the block's start, site, whether it pairs with the read before it, words and bytes of each."""
+
+    access: Access
+    address: int
+    offset: float = 0.0
+    site: int = 0
+    pairs: bool = False
+    words: int = 1
+    size: int = 4
+
+
+Trace = list[tuple[list[Step], float, bool]]
 
 
 class Native:
-    """The native simulation of some systems, fed with blocks whose addresses are known."""
+    """The native simulation of some systems, fed with blocks: each data access goes to the address in a register of its own."""
 
     def __init__(self, *systems: MemorySystem) -> None:
         self.simulate = compile_function(simulate_block, (64, 64, 64))
@@ -38,29 +52,34 @@ class Native:
         self.trace[TraceWord.SYSTEMS], self.trace[TraceWord.SYSTEMS_LENGTH] = self.addresses.ctypes.data, len(systems)
         self.trace[TraceWord.SCRATCH] = self.scratch.ctypes.data
         self.trace[TraceWord.PAGES] = self.pages.ctypes.data
-        self.programs: dict[object, int] = {}
-        self.kept: list[Any] = []
+        self.room = np.zeros(1 << 16, np.uint64)
+        self.trace[TraceWord.ROOM], self.trace[TraceWord.ROOM_END] = self.room.ctypes.data, self.room.ctypes.data + self.room.nbytes
+        self.programs: dict[object, Any] = {}
 
-    def run_block(self, accesses: list[tuple[Access, int, float, int, bool]], cycles: float, *, jumped: bool) -> int:
-        key = (*accesses, cycles)
+    def run_block(self, accesses: list[Step], cycles: float, *, jumped: bool) -> int:
+        key = (*(step if step.access is Access.FETCH else step._replace(address=0) for step in accesses), cycles)
         if key not in self.programs:
             self.programs[key] = self._program(accesses, cycles)
-        return int(self.simulate(self.programs[key], self.trace.ctypes.data, jumped))
+        for register, step in enumerate(accesses):
+            self.scratch[register] = step.address
+        return int(self.simulate(self.programs[key].ctypes.data, self.trace.ctypes.data, jumped))
 
-    def _program(self, accesses: list[tuple[Access, int, float, int, bool]], cycles: float) -> int:
+    def settle(self) -> None:
+        compile_function(settle_all, (64,), 0)(self.trace.ctypes.data)
+
+    def _program(self, accesses: list[Step], cycles: float) -> Any:
         words, paths = [], []
-        for access, address, offset, site, pairs in accesses:
-            kind = {Access.FETCH: StepKind.FETCH, Access.READ: Operation.READ, Access.WRITE: Operation.WRITE}[access]
-            first = int.from_bytes(bytes((kind, NO_REGISTER, NO_REGISTER, NO_REGISTER, 0, 4, 1, 0)), "little")
-            words.append((kind if access is Access.FETCH else first, address | site << 32, round(offset * TICKS_PER_CYCLE) | int(pairs) << 32))
-            paths.append([state.fetch_path(address) if access is Access.FETCH else 0 for state in self.states])
-        return lay_out([Operations(words, paths, round(cycles * TICKS_PER_CYCLE))], self.states, self._room)[0]
-
-    def _room(self, length: int) -> Any:
-        self.kept.append(np.zeros(length, np.uint64))
-        return self.kept[-1]
+        for register, step in enumerate(accesses):
+            fetches = step.access is Access.FETCH
+            kind = {Access.FETCH: StepKind.FETCH, Access.READ: Operation.READ, Access.WRITE: Operation.WRITE}[step.access]
+            first = int.from_bytes(bytes((kind, NO_REGISTER, register, NO_REGISTER, 0, step.size, step.words, 0)), "little")
+            when = round(step.offset * TICKS_PER_CYCLE) | int(step.pairs) << 32
+            words.append((kind if fetches else first, (step.address if fetches else 0) | step.site << 32, when))
+            paths.append([state.fetch_path(step.address) if fetches else 0 for state in self.states])
+        return np.array(program_words(Operations(words, paths, round(cycles * TICKS_PER_CYCLE)), len(self.states)), np.uint64)
 
     def stall(self, system: int = 0) -> list[float]:
+        self.settle()
         return list(self.states[system].sites[:, 0] / TICKS_PER_CYCLE)
 
 
@@ -68,12 +87,12 @@ def _flash(**figures: Any) -> Path:
     return Path("flash", figures.pop("access", Access.READ), _FLASH, **{"port": "flash", "miss_cycles": 5.0, "word_bytes": 8, **figures})
 
 
-def _read(address: int, offset: float = 0.0, site: int = 0) -> tuple[Access, int, float, int, bool]:
-    return (Access.READ, address, offset, site, False)
+def _read(address: int, offset: float = 0.0, site: int = 0) -> Step:
+    return Step(Access.READ, address, offset, site)
 
 
-def _fetch(address: int, offset: float = 0.0, site: int = 0) -> tuple[Access, int, float, int, bool]:
-    return (Access.FETCH, address, offset, site, False)
+def _fetch(address: int, offset: float = 0.0, site: int = 0) -> Step:
+    return Step(Access.FETCH, address, offset, site)
 
 
 def test_an_access_that_no_path_covers_is_free() -> None:
@@ -108,9 +127,10 @@ def test_a_data_read_aborts_what_is_read_ahead_which_begins_anew_behind_it() -> 
 
 def test_accesses_whose_bytes_lie_in_two_words_are_counted_wherever_they_go() -> None:
     native = Native(MemorySystem("m", (), (_flash(),)))
-    block = [_read(0x1000, 0, 0), _read(0x1001, 1, 1), _read(0x2000_0003, 2, 2), (Access.WRITE, 0x2000_0002, 3.0, 3, False)]
+    block = [_read(0x1000, 0, 0), _read(0x1001, 1, 1), _read(0x2000_0003, 2, 2), Step(Access.WRITE, 0x2000_0002, 3.0, 3)]
     native.run_block(block, 4, jumped=True)
     native.run_block(block[1:2], 1, jumped=True)
+    native.settle()
     assert list(native.states[0].sites[:4, SiteWord.SPLIT]) == [0, 2, 1, 1]
 
 
@@ -148,7 +168,7 @@ def test_fetching_ahead_hides_a_stall_but_not_behind_a_jump() -> None:
 def test_paired_loads_from_two_memories_cost_a_crossing() -> None:
     system = MemorySystem("m", (), (_flash(miss_cycles=0.0, port=None),), crossing_cycles=1.0)
     native = Native(system)
-    accesses = [_read(0x1000, 0, 0), (Access.READ, 0x2000_0000, 1.0, 1, True), (Access.READ, 0x2000_0004, 2.0, 2, True)]
+    accesses = [_read(0x1000, 0, 0), Step(Access.READ, 0x2000_0000, 1.0, 1, pairs=True), Step(Access.READ, 0x2000_0004, 2.0, 2, pairs=True)]
     native.run_block(accesses, 3, jumped=True)
     assert native.stall()[:3] == [0.0, 1.0, 0.0]
 
@@ -197,28 +217,58 @@ def _systems(draw: st.DrawFn) -> MemorySystem:
 
 @st.composite
 def _traces(draw: st.DrawFn) -> Trace:
-    """Some blocks, in an order where they come again and again."""
+    """Some blocks, in an order where they come again and again, with addresses that stay or move on a little."""
     blocks = []
-    for _ in range(draw(st.integers(1, 8))):
+    for _ in range(draw(st.integers(1, 6))):
         offset = 0.0
         accesses = []
-        for site in range(draw(st.integers(0, 8))):
+        reads = False
+        for site in range(draw(st.integers(0, 6))):
             access = draw(st.sampled_from(list(Access)))
             base = 0x2000_0000 if access is Access.WRITE or (access is Access.READ and draw(st.booleans())) else 0x1000
-            accesses.append((access, base + 4 * draw(st.integers(0, 60)), offset, site, draw(st.booleans())))
+            size = 4 if access is Access.FETCH else draw(st.sampled_from([1, 2, 4]))
+            pairs = access is Access.READ and reads and draw(st.booleans())
+            words = 1 if access is Access.FETCH else draw(st.sampled_from([1, 1, 1, 3]))
+            accesses.append(Step(access, base + 4 * draw(st.integers(0, 60)), offset, site, pairs, words, size))
+            reads |= access is Access.READ
             offset += draw(_CYCLES)
         blocks.append((accesses, offset + draw(_CYCLES)))
-    return [(*blocks[number % len(blocks)], draw(st.booleans())) for number in draw(st.lists(st.integers(0, 7), min_size=1, max_size=40))]
+    trace: Trace = []
+    for number in draw(st.lists(st.integers(0, 5), min_size=1, max_size=12)):
+        accesses, cycles = blocks[number % len(blocks)]
+        stride = draw(st.sampled_from([0, 0, 1, 2, 4, 16]))
+        moving = draw(st.integers(0, 63))
+        elsewhere = draw(st.integers(0, 63)) if draw(st.integers(0, 5)) == 0 else 0
+        for time in range(draw(st.integers(1, 8))):
+            moved = [
+                step
+                if step.access is Access.FETCH
+                else step._replace(address=step.address + stride * time * (moving >> place & 1) ^ 0x2000_1000 * (step.access is Access.READ and elsewhere >> place & 1))
+                for place, step in enumerate(accesses)
+            ]
+            trace.append((moved, cycles, draw(st.booleans())))
+    return trace
 
 
-@settings(max_examples=400, deadline=None)
+def _word_by_word(accesses: list[Step]) -> list[tuple[Access, int, float, int, bool, int]]:
+    return [
+        (step.access, step.address + step.size * word, step.offset + word, step.site, step.pairs, step.size)
+        for step in accesses
+        for word in range(step.words)
+    ]
+
+
+@settings(max_examples=600, deadline=None)
 @given(_systems(), _traces())
 def test_it_agrees_with_the_reference(system: MemorySystem, trace: Trace) -> None:
     native, reference = Native(system), Reference(system)
     for accesses, cycles, jumped in trace:
         native.run_block(accesses, cycles, jumped=jumped)
-        reference.run_block(accesses, cycles, jumped=jumped)
+        reference.run_block(_word_by_word(accesses), cycles, jumped=jumped)
+    native.settle()
     sites = native.states[0].sites
-    assert {site: sites[site, 0] / TICKS_PER_CYCLE for site in reference.stalls} == pytest.approx(reference.stalls)
-    assert {site: int(sites[site, 1]) for site in reference.misses} == reference.misses
+    assert {site: sites[site, SiteWord.STALL] / TICKS_PER_CYCLE for site in reference.stalls} == pytest.approx(reference.stalls)
+    assert {site: int(sites[site, SiteWord.MISSES]) for site in reference.misses} == reference.misses
+    assert {site: int(sites[site, SiteWord.SPLIT]) for site in reference.splits} == reference.splits
     assert native.states[0].now_ticks == round(reference.now * TICKS_PER_CYCLE)
+    assert [tuple(tally) for tally in native.states[0].tallies[:, [Tally.ACCESSES, Tally.MISSES, Tally.READ_AHEAD]].tolist()] == reference.tallies

@@ -1,0 +1,253 @@
+"""Executions of blocks that find what they found before, in machine code: most of a run.
+
+When all lines of a block are in their caches, an execution costs what an earlier one did, as long as every access stays inside the line (or the
+stretch of memory without a path) where it was then, and the lines are still in their places. So a block gets one record for each access and each
+step to an address (`QuickWord`), once; an execution that passes their checks only counts (`UseWord.REPEATS`), and what it did to tallies and sites
+is added up when somebody asks (`settle`). An access that has moved on to another line of the same path, which is there, too, moves its record. All
+else is left to `instsim.dynamics.memory_simulation`, which follows access by access.
+
+When the lines of code were used last is noted once for the whole block, and spread to the lines before the next one has to make room.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from instsim.dynamics.address_computation import compute
+from instsim.dynamics.address_operations import FIRST_TEMPORARY, Operation
+from instsim.dynamics.cache_accesses import find_line, path_of
+from instsim.dynamics.memory_layout import (
+    END_OF_LIST,
+    FINER_BITS,
+    MIXED,
+    OPERATION_WORDS,
+    RANGE_GRAIN_BYTES,
+    SKIP_BIT,
+    CacheWord,
+    FetchWord,
+    PathWord,
+    ProgramWord,
+    QuickWord,
+    SiteWord,
+    StepKind,
+    SystemWord,
+    Tally,
+    TraceWord,
+    UseWord,
+)
+from instsim.dynamics.memory_system import Replacement
+from instsim.dynamics.native_words import octets, out_of_line, words, words32
+
+__all__ = ["forget", "learn", "repeats", "settle"]
+
+_MASK = 0xFFFFFFFF
+_OPERATION_BYTES, _QUICK_BYTES, _PATH_BYTES, _SITE_BYTES = 8 * OPERATION_WORDS, 8 * QuickWord.WORDS, 8 * PathWord.WORDS, 8 * SiteWord.WORDS
+_PAGE_BYTES = 4096
+_WAIT_AGAIN = 4
+"""Executions that are followed access by access before a block that went other ways is learned anew."""
+
+
+def repeats(use_address: Any, system: Any, state: Any) -> Any:
+    """Tell whether an execution of a block does what the last one did; then it has happened."""
+    use = words(use_address)
+    if use[UseWord.QUICK] == 0 or system[SystemWord.NOW] < system[SystemWord.QUIET_FROM]:
+        return False
+    if use[UseWord.EVICTIONS] != words(use[UseWord.CACHE])[CacheWord.EVICTIONS] and not _all_in_place(use):
+        return False
+    at, end = use[UseWord.QUICK], use[UseWord.QUICK_END]
+    while at < end:
+        quick = words(at)
+        if quick[QuickWord.KIND] <= Operation.WRITE:
+            address = quick[QuickWord.CONSTANT] + words32(quick[QuickWord.BASE])[0] + (words32(quick[QuickWord.INDEX])[0] << quick[QuickWord.SHIFT])
+            inside = (address - quick[QuickWord.LOW]) & _MASK
+            is_elsewhere = inside > quick[QuickWord.LIMIT] or inside & quick[QuickWord.ALIGN] != 0
+            if (is_elsewhere or words(quick[QuickWord.PLACE])[0] != quick[QuickWord.TAG]) and not _follow(at, address & _MASK, use_address, system):
+                return False
+        else:
+            registers = state[TraceWord.REGISTERS_ADDRESS] if state[TraceWord.REGISTERS_ADDRESS] != 0 else state[TraceWord.SCRATCH]
+            first = quick[QuickWord.FIRST]
+            compute(first & 255, first, quick[QuickWord.CONSTANT], registers, state[TraceWord.SCRATCH], state[TraceWord.PAGES])
+        at += _QUICK_BYTES
+    if use[UseWord.REPEATS] == 0:
+        use[UseWord.NEXT_REPEATED] = system[SystemWord.REPEATED]
+        system[SystemWord.REPEATED] = use_address
+    use[UseWord.REPEATS] += 1
+    system[SystemWord.NOW] += use[UseWord.TICKS]
+    if system[SystemWord.CLOCK] != use[UseWord.USED_AT] + use[UseWord.LENGTH]:
+        _note_uses(use_address, system)
+    return True
+
+
+def _note_uses(use_address: Any, system: Any) -> None:
+    """Note that the lines of a block are used; not needed if nobody used the caches since they were used last."""
+    use = words(use_address)
+    began = system[SystemWord.CLOCK] + 1
+    at = use[UseWord.QUICK]
+    while at < use[UseWord.QUICK_END]:
+        words(words(at)[QuickWord.STAMP])[0] = began + words(at)[QuickWord.POSITION]
+        at += _QUICK_BYTES
+    use[UseWord.USED_AT] = began
+    system[SystemWord.CLOCK] = began + use[UseWord.LENGTH]
+    cache = words(use[UseWord.CACHE])
+    if use[UseWord.NEXT] == 0 and cache[CacheWord.REPLACEMENT] == Replacement.LRU:
+        use[UseWord.NEXT] = cache[CacheWord.LISTED]
+        cache[CacheWord.LISTED] = use_address
+
+
+@out_of_line
+def _all_in_place(use: Any) -> Any:
+    """Tell whether a cache holds all lines that a block fetches, looking at each."""
+    program = use[UseWord.PROGRAM]
+    at = program + words(program)[ProgramWord.START]
+    end = program + words(program)[ProgramWord.END]
+    while at < end:
+        if words(at)[0] & 255 == StepKind.FETCH:
+            slot = words(at + (words(at)[2] >> SKIP_BIT) + use[UseWord.SLOT])
+            if slot[FetchWord.PATH] != 0 and (slot[FetchWord.PLACE] == 0 or words(slot[FetchWord.PLACE])[0] != slot[FetchWord.LINE]):
+                place = find_line(use[UseWord.CACHE], slot[FetchWord.LINE] - 1)
+                if place == 0:
+                    return False
+                slot[FetchWord.PLACE] = place
+        at += _OPERATION_BYTES
+    use[UseWord.EVICTIONS] = words(use[UseWord.CACHE])[CacheWord.EVICTIONS]
+    return True
+
+
+@out_of_line
+def _follow(quick_address: Any, address: Any, use_address: Any, system: Any) -> Any:
+    """Let an access move on to where it goes now; return False if that is another path, or not in its cache."""
+    quick = words(quick_address)
+    if path_of(system, address, quick[QuickWord.KIND]) != quick[QuickWord.FOUND]:
+        forget(use_address, system)
+        return False
+    # The uses of the lines are to be noted, although nobody may have used the caches since the last time.
+    system[SystemWord.CLOCK] += 1
+    return _put(quick_address, address, system)
+
+
+def _put(quick_address: Any, address: Any, system: Any) -> Any:
+    """Put an access where it goes on its path; return False if it cannot be seen beforehand what it costs there."""
+    quick = words(quick_address)
+    if address & quick[QuickWord.ALIGN] != 0:
+        return False
+    is_mixed = octets(system[SystemWord.READ_MAP + quick[QuickWord.KIND]])[address >> 12] == MIXED
+    length = RANGE_GRAIN_BYTES if is_mixed else _PAGE_BYTES
+    if quick[QuickWord.FOUND] == 0:
+        quick[QuickWord.PLACE] = quick_address + 8 * QuickWord.TAG
+    else:
+        path = words(system[SystemWord.PATHS] + (quick[QuickWord.FOUND] - 1) * _PATH_BYTES)
+        cache = path[PathWord.CACHE]
+        if cache == 0 or words(cache)[CacheWord.FOLLOWED] != 0:
+            return False
+        line = address >> words(cache)[CacheWord.LINE_SHIFT]
+        place = find_line(cache, line)
+        if place == 0:
+            return False
+        length = min(length, 1 << words(cache)[CacheWord.LINE_SHIFT])
+        quick[QuickWord.PLACE] = place
+        quick[QuickWord.TAG] = line + 1
+        if words(cache)[CacheWord.REPLACEMENT] == Replacement.LRU:
+            quick[QuickWord.STAMP] = place + 8
+    bytes_behind = quick[QuickWord.BYTES] - 1
+    inside = address & (length - 1)
+    if inside + bytes_behind >= length:
+        return False
+    quick[QuickWord.LOW] = address - inside
+    quick[QuickWord.LIMIT] = length - 1 - bytes_behind
+    return True
+
+
+@out_of_line
+def forget(use_address: Any, system: Any) -> None:
+    """Follow a block access by access for a while."""
+    settle(system)
+    use = words(use_address)
+    use[UseWord.QUICK] = 0
+    use[UseWord.WAIT] = _WAIT_AGAIN
+
+
+@out_of_line
+def learn(program: Any, use_address: Any, system: Any, state: Any) -> None:
+    """Learn what a block does that was just followed access by access, if its lines are there now."""
+    use = words(use_address)
+    records = use[UseWord.RECORDS]
+    end = program + words(program)[ProgramWord.END]
+    at = program + words(program)[ProgramWord.START]
+    if records == 0:
+        # Room is taken once, for all times that the block is learned.
+        records = state[TraceWord.ROOM]
+        behind = records + (end - at) // _OPERATION_BYTES * _QUICK_BYTES
+        if behind > state[TraceWord.ROOM_END]:
+            use[UseWord.CAN_REPEAT] = 0
+            return
+        use[UseWord.RECORDS] = records
+        state[TraceWord.ROOM] = behind
+    registers = state[TraceWord.REGISTERS_ADDRESS] if state[TraceWord.REGISTERS_ADDRESS] != 0 else state[TraceWord.SCRATCH]
+    scratch = state[TraceWord.SCRATCH]
+    stalls = 0
+    last_read = 0
+    quick_address = records
+    while at < end:
+        operation = words(at)
+        first = operation[0]
+        if first & 255 != StepKind.FETCH:
+            quick = words(quick_address)
+            kind, base, index, size = first & 255, first >> 16 & 255, first >> 24 & 255, first >> 40 & 255
+            count = first >> 48 & 255
+            quick[QuickWord.KIND], quick[QuickWord.FIRST], quick[QuickWord.CONSTANT] = kind, first, operation[1] & _MASK
+            quick[QuickWord.BASE] = (registers if base < FIRST_TEMPORARY else scratch) + 4 * base
+            quick[QuickWord.INDEX] = (registers if index < FIRST_TEMPORARY else scratch) + 4 * index
+            quick[QuickWord.SHIFT], quick[QuickWord.STAMP] = first >> 32 & 31, quick_address + 8 * QuickWord.UNUSED
+            quick[QuickWord.POSITION] = (at - program) << FINER_BITS
+            if kind > Operation.WRITE:
+                compute(kind, first, operation[1] & _MASK, registers, scratch, state[TraceWord.PAGES])
+            else:
+                address = (operation[1] + words32(quick[QuickWord.BASE])[0] + (words32(quick[QuickWord.INDEX])[0] << quick[QuickWord.SHIFT])) & _MASK
+                found = path_of(system, address, kind)
+                quick[QuickWord.FOUND], quick[QuickWord.ALIGN], quick[QuickWord.BYTES] = found, min(size, 4) - 1, size * count
+                quick[QuickWord.COUNT], quick[QuickWord.SITE] = count, operation[1] >> 32
+                if size > 4 or not _put(quick_address, address, system):
+                    use[UseWord.WAIT] = _WAIT_AGAIN
+                    return
+                stall = 0 if found == 0 else count * words(system[SystemWord.PATHS] + (found - 1) * _PATH_BYTES)[PathWord.ACCESS]
+                if kind == Operation.READ:
+                    for _ in range(count):
+                        if operation[2] >> 32 & 1 and found != (0 if operation[2] >> 33 & 1 else last_read):
+                            stall += system[SystemWord.CROSSING]
+                        last_read = found
+                quick[QuickWord.STALL] = stall
+                stalls += stall
+            quick_address += _QUICK_BYTES
+        at += _OPERATION_BYTES
+    if use[UseWord.CACHE] != system[SystemWord.NO_CACHE] and not _all_in_place(use):
+        use[UseWord.WAIT] = _WAIT_AGAIN
+        return
+    use[UseWord.QUICK] = records
+    use[UseWord.QUICK_END] = quick_address
+    use[UseWord.TICKS] = words(program)[ProgramWord.TICKS] + stalls
+    system[SystemWord.CLOCK] += 1
+
+
+def settle(system: Any) -> None:
+    """Add what was only counted to tallies and sites."""
+    at = system[SystemWord.REPEATED]
+    system[SystemWord.REPEATED] = END_OF_LIST
+    while at != END_OF_LIST:
+        use = words(at)
+        times = use[UseWord.REPEATS]
+        use[UseWord.REPEATS] = 0
+        if use[UseWord.FETCHES] != 0:
+            words(system[SystemWord.TALLIES] + use[UseWord.TALLY])[Tally.ACCESSES] += times * use[UseWord.FETCHES]
+        quick_address = use[UseWord.QUICK]
+        while quick_address < use[UseWord.QUICK_END]:
+            quick = words(quick_address)
+            if quick[QuickWord.KIND] <= Operation.WRITE:
+                accesses = times * quick[QuickWord.COUNT]
+                if quick[QuickWord.FOUND] != 0:
+                    path = words(system[SystemWord.PATHS] + (quick[QuickWord.FOUND] - 1) * _PATH_BYTES)
+                    tally = words(system[SystemWord.TALLIES] + (quick[QuickWord.FOUND] - 1) * (8 * Tally.WORDS))
+                    tally[Tally.ACCESSES] += accesses
+                    tally[Tally.STALL] += accesses * path[PathWord.ACCESS]
+                words(system[SystemWord.SITES] + quick[QuickWord.SITE] * _SITE_BYTES)[SiteWord.STALL] += times * quick[QuickWord.STALL]
+            quick_address += _QUICK_BYTES
+        at = use[UseWord.NEXT_REPEATED]
