@@ -50,23 +50,36 @@ _WAIT_AGAIN = 4
 def repeats(use_address: Any, system: Any, state: Any) -> Any:
     """Tell whether an execution of a block does what the last one did; then it has happened."""
     use = words(use_address)
-    if use[UseWord.QUICK] == 0 or system[SystemWord.NOW] < system[SystemWord.QUIET_FROM]:
+    if use[UseWord.QUICK] == 0:
         return False
+    filling = 0
+    if system[SystemWord.NOW] < system[SystemWord.QUIET_FROM]:
+        filling = system[SystemWord.FILLING_PLACE]
+        if system[SystemWord.FILLING_CACHE] in {use[UseWord.CACHE], 0}:
+            return False
     if use[UseWord.EVICTIONS] != words(use[UseWord.CACHE])[CacheWord.EVICTIONS] and not _all_in_place(use):
         return False
     at, end = use[UseWord.QUICK], use[UseWord.QUICK_END]
     while at < end:
         quick = words(at)
-        if quick[QuickWord.KIND] <= Operation.WRITE:
-            address = quick[QuickWord.CONSTANT] + words32(quick[QuickWord.BASE])[0] + (words32(quick[QuickWord.INDEX])[0] << quick[QuickWord.SHIFT])
+        kind, place = quick[QuickWord.KIND], quick[QuickWord.PLACE]
+        base, index = words32(quick[QuickWord.BASE])[0], words32(quick[QuickWord.INDEX])[0]
+        address = (quick[QuickWord.CONSTANT] + base + (index << quick[QuickWord.SHIFT])) & _MASK
+        if kind <= Operation.WRITE:
             inside = (address - quick[QuickWord.LOW]) & _MASK
             is_elsewhere = inside > quick[QuickWord.LIMIT] or inside & quick[QuickWord.ALIGN] != 0
-            if (is_elsewhere or words(quick[QuickWord.PLACE])[0] != quick[QuickWord.TAG]) and not _follow(at, address & _MASK, use_address, system):
+            if (is_elsewhere or place == filling or words(place)[0] != quick[QuickWord.TAG]) and not _follow(at, address, use_address, system):
                 return False
+        elif kind == Operation.ADD:
+            words32(quick[QuickWord.TARGET])[0] = address
+        elif kind == Operation.MULTIPLY:
+            words32(quick[QuickWord.TARGET])[0] = base * index
         else:
-            registers = state[TraceWord.REGISTERS_ADDRESS] if state[TraceWord.REGISTERS_ADDRESS] != 0 else state[TraceWord.SCRATCH]
-            first = quick[QuickWord.FIRST]
-            compute(first & 255, first, quick[QuickWord.CONSTANT], registers, state[TraceWord.SCRATCH], state[TraceWord.PAGES])
+            page = words(state[TraceWord.PAGES])[address >> 12]
+            if kind == Operation.LOAD and quick[QuickWord.BYTES] == 4 and page != 0 and address & 3 == 0:
+                words32(quick[QuickWord.TARGET])[0] = words32(page + (address & 0xFFF))[0]
+            else:
+                _compute(quick, state)
         at += _QUICK_BYTES
     if use[UseWord.REPEATS] == 0:
         use[UseWord.NEXT_REPEATED] = system[SystemWord.REPEATED]
@@ -76,6 +89,14 @@ def repeats(use_address: Any, system: Any, state: Any) -> Any:
     if system[SystemWord.CLOCK] != use[UseWord.USED_AT] + use[UseWord.LENGTH]:
         _note_uses(use_address, system)
     return True
+
+
+@out_of_line
+def _compute(quick: Any, state: Any) -> None:
+    """Carry out a step to an address that is not among the most frequent ones."""
+    registers = state[TraceWord.REGISTERS_ADDRESS] if state[TraceWord.REGISTERS_ADDRESS] != 0 else state[TraceWord.SCRATCH]
+    first = quick[QuickWord.FIRST]
+    compute(first & 255, first, quick[QuickWord.CONSTANT], registers, state[TraceWord.SCRATCH], state[TraceWord.PAGES])
 
 
 def _note_uses(use_address: Any, system: Any) -> None:
@@ -141,7 +162,7 @@ def _put(quick_address: Any, address: Any, system: Any) -> Any:
             return False
         line = address >> words(cache)[CacheWord.LINE_SHIFT]
         place = find_line(cache, line)
-        if place == 0:
+        if place == 0 or (place == system[SystemWord.FILLING_PLACE] and system[SystemWord.NOW] < system[SystemWord.QUIET_FROM]):
             return False
         length = min(length, 1 << words(cache)[CacheWord.LINE_SHIFT])
         quick[QuickWord.PLACE] = place
@@ -197,9 +218,10 @@ def learn(program: Any, use_address: Any, system: Any, state: Any) -> None:
             quick[QuickWord.KIND], quick[QuickWord.FIRST], quick[QuickWord.CONSTANT] = kind, first, operation[1] & _MASK
             quick[QuickWord.BASE] = (registers if base < FIRST_TEMPORARY else scratch) + 4 * base
             quick[QuickWord.INDEX] = (registers if index < FIRST_TEMPORARY else scratch) + 4 * index
-            quick[QuickWord.SHIFT], quick[QuickWord.STAMP] = first >> 32 & 31, quick_address + 8 * QuickWord.UNUSED
+            quick[QuickWord.SHIFT], quick[QuickWord.STAMP] = first >> 32 & 63, quick_address + 8 * QuickWord.UNUSED
             quick[QuickWord.POSITION] = (at - program) << FINER_BITS
             if kind > Operation.WRITE:
+                quick[QuickWord.TARGET], quick[QuickWord.BYTES] = scratch + 4 * (first >> 8 & 255), size
                 compute(kind, first, operation[1] & _MASK, registers, scratch, state[TraceWord.PAGES])
             else:
                 address = (operation[1] + words32(quick[QuickWord.BASE])[0] + (words32(quick[QuickWord.INDEX])[0] << quick[QuickWord.SHIFT])) & _MASK

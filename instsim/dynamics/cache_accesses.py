@@ -63,8 +63,8 @@ def find_line(cache: Any, line: Any) -> Any:
     return 0
 
 
-def _install(cache: Any, line: Any, system: Any) -> None:
-    """Put a line into a cache."""
+def _install(cache: Any, line: Any, system: Any) -> Any:
+    """Put a line into a cache; return its place."""
     head = words(cache)
     if head[CacheWord.LISTED] != END_OF_LIST:
         _note_fetches(cache)
@@ -96,6 +96,7 @@ def _install(cache: Any, line: Any, system: Any) -> None:
     system[SystemWord.CLOCK] += 1
     words(chosen)[0] = line + 1
     words(chosen)[1] = system[SystemWord.CLOCK]
+    return chosen
 
 
 def _read_ahead(path_address: Any, line: Any, at: Any) -> None:
@@ -112,6 +113,16 @@ def _read_ahead(path_address: Any, line: Any, at: Any) -> None:
         port[PortWord.AHEAD_PATH] = path_address
     head[CacheWord.AHEAD_LINE] = line + 1
     head[CacheWord.AHEAD_AT] = begin + path[PathWord.MISS]
+
+
+def _note_filling(path: Any, until: Any, at: Any, system: Any) -> None:
+    """Note which cache a line begins to arrive for."""
+    is_alone = system[SystemWord.QUIET_FROM] <= at or (
+        system[SystemWord.FILLING_CACHE] != 0 and system[SystemWord.FILLING_PORT] == path[PathWord.PORT]
+    )
+    system[SystemWord.FILLING_CACHE] = path[PathWord.CACHE] if is_alone else 0
+    system[SystemWord.FILLING_PORT] = path[PathWord.PORT]
+    system[SystemWord.QUIET_FROM] = max(system[SystemWord.QUIET_FROM], until)
 
 
 def _demand(path_address: Any, line: Any, word: Any, at: Any, system: Any) -> Any:
@@ -136,7 +147,7 @@ def _demand(path_address: Any, line: Any, word: Any, at: Any, system: Any) -> An
         port[PortWord.FILL_WORD] = word
         port[PortWord.FILL_AT] = arrival
         port[PortWord.BUSY_UNTIL] += path[PathWord.LAST_WORD] * path[PathWord.FURTHER]
-        system[SystemWord.QUIET_FROM] = max(system[SystemWord.QUIET_FROM], port[PortWord.BUSY_UNTIL] + system[SystemWord.FETCH_LEAD])
+        _note_filling(path, port[PortWord.BUSY_UNTIL] + system[SystemWord.FETCH_LEAD], at, system)
     if ended != 0:
         other = words(ended)
         head = words(other[PathWord.CACHE])
@@ -186,7 +197,7 @@ def access(path_address: Any, address: Any, at: Any, tally: Any, system: Any) ->
             stall += _demand(path_address, line, word, at, system) - at
             missed = 1
             counts[Tally.MISSES] += 1
-            _install(cache, line, system)
+            system[SystemWord.FILLING_PLACE] = _install(cache, line, system)
         if ahead:
             _read_ahead(path_address, line + 1, at + stall + _CYCLE)
     if missed == 0 and path[PathWord.FURTHER] != 0:

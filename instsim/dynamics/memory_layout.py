@@ -170,17 +170,19 @@ class QuickWord(IntEnum):
     """When it is used, behind `UseWord.USED_AT`."""
     FIRST = 12
     """First word of the operation."""
-    FOUND = 13
+    TARGET = 13
+    """Where the result of a step goes."""
+    FOUND = 14
     """One more than the path, 0 for none."""
-    COUNT = 14
+    COUNT = 15
     """Words that are accessed."""
-    BYTES = 15
+    BYTES = 16
     """... and their bytes."""
-    STALL = 16
+    STALL = 17
     """Stall of each execution, in ticks."""
-    SITE = 17
-    UNUSED = 18
-    WORDS = 19
+    SITE = 18
+    UNUSED = 19
+    WORDS = 20
 
 
 END_OF_LIST = 1
@@ -250,12 +252,18 @@ class SystemWord(IntEnum):
     CLOCK = 16
     """Uses of lines so far, and more: orders them in time."""
     QUIET_FROM = 17
-    """From when on no line is arriving word by word for a fetch or a data access to wait for."""
-    REPEATED = 18
+    """From when on no line is arriving word by word for a fetch or a data access to wait for; ..."""
+    FILLING_CACHE = 18
+    """... until then one is for this cache, ..."""
+    FILLING_PLACE = 19
+    """... in this place, ..."""
+    FILLING_PORT = 20
+    """... over this port; if `FILLING_CACHE` is 0, others are as well."""
+    REPEATED = 21
     """First of the `UseWord` records with `UseWord.REPEATS`, `END_OF_LIST` if there is none."""
-    NO_CACHE = 19
+    NO_CACHE = 22
     """Address of an empty `CacheWord`, for blocks that fetch nothing."""
-    WORDS = 20
+    WORDS = 24
 
 
 class SiteWord(IntEnum):

@@ -86,7 +86,7 @@ def _access_data(operation: Any, system: Any, registers: Any, scratch: Any) -> N
     """Let a data access happen."""
     first, second, third = operation[0], operation[1], operation[2]
     kind, size = first & 1, first >> 40 & 255
-    index = register(registers, scratch, first >> 24 & 255) << (first >> 32 & 31)
+    index = register(registers, scratch, first >> 24 & 255) << (first >> 32 & 63)
     address = (second + register(registers, scratch, first >> 16 & 255) + index) & _MASK
     ticks = third & _MASK
     for _ in range(first >> 48 & 255):
