@@ -3,8 +3,8 @@
 When all lines of a block are in their caches, an execution costs what an earlier one did, as long as every access stays inside the line (or the
 stretch of memory without a path) where it was then, and the lines are still in their places. So a block gets one record for each access and each
 step to an address (`QuickWord`), once; an execution that passes their checks only counts (`UseWord.REPEATS`), and what it did to tallies and sites
-is added up when somebody asks (`settle`). An access that has moved on to another line of the same path, which is there, too, moves its record. All
-else is left to `instsim.dynamics.memory_simulation`, which follows access by access.
+is added up when somebody asks (`settle`). An access that has moved on to another line of the same path moves its record; if that line is not there,
+and the block's code comes through another cache, it is brought, and what that takes is added. All else is left to `instsim.dynamics.memory_simulation`, which follows access by access.
 
 When the lines of code were used last is noted once for the whole block, and spread to the lines before the next one has to make room.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 from instsim.dynamics.address_computation import compute
 from instsim.dynamics.address_operations import FIRST_TEMPORARY, Operation
-from instsim.dynamics.cache_accesses import find_line, path_of
+from instsim.dynamics.cache_accesses import access, find_line, path_of
 from instsim.dynamics.memory_layout import (
     END_OF_LIST,
     FINER_BITS,
@@ -43,12 +43,14 @@ __all__ = ["forget", "learn", "repeats", "settle"]
 _MASK = 0xFFFFFFFF
 _OPERATION_BYTES, _QUICK_BYTES, _PATH_BYTES, _SITE_BYTES = 8 * OPERATION_WORDS, 8 * QuickWord.WORDS, 8 * PathWord.WORDS, 8 * SiteWord.WORDS
 _PAGE_BYTES = 4096
+_ALL_THERE, _MISSING, _OTHERWISE = 0, 1, 2
+"""What accesses find: their lines; lines that are to be brought; anything else."""
 _WAIT_AGAIN = 4
 """Executions that are followed access by access before a block that went other ways is learned anew."""
 
 
 def repeats(use_address: Any, system: Any, state: Any) -> Any:
-    """Tell whether an execution of a block does what the last one did; then it has happened."""
+    """Tell whether an execution of a block does what the last one did, but for lines that data accesses bring; then it has happened."""
     use = words(use_address)
     if use[UseWord.QUICK] == 0:
         return False
@@ -59,7 +61,25 @@ def repeats(use_address: Any, system: Any, state: Any) -> Any:
             return False
     if use[UseWord.EVICTIONS] != words(use[UseWord.CACHE])[CacheWord.EVICTIONS] and not _all_in_place(use):
         return False
-    at, end = use[UseWord.QUICK], use[UseWord.QUICK_END]
+    seen = _look(use_address, system, state, filling, False)
+    if seen != _ALL_THERE:
+        if seen != _MISSING:
+            return False
+        _bring_lines(use_address, system, state, filling)
+    if use[UseWord.REPEATS] == 0:
+        use[UseWord.NEXT_REPEATED] = system[SystemWord.REPEATED]
+        system[SystemWord.REPEATED] = use_address
+    use[UseWord.REPEATS] += 1
+    system[SystemWord.NOW] += use[UseWord.TICKS]
+    if system[SystemWord.CLOCK] != use[UseWord.USED_AT] + use[UseWord.LENGTH]:
+        _note_uses(use_address, system)
+    return True
+
+
+def _look(use_address: Any, system: Any, state: Any, filling: Any, brings: Any) -> Any:  # noqa: PLR0917 -- by position in the hooks' language
+    """Say whether all data accesses of a block find their lines; bring those that are not there, or are on their way, if `brings`."""
+    at, end = words(use_address)[UseWord.QUICK], words(use_address)[UseWord.QUICK_END]
+    seen = _ALL_THERE
     while at < end:
         quick = words(at)
         kind, place = quick[QuickWord.KIND], quick[QuickWord.PLACE]
@@ -68,8 +88,12 @@ def repeats(use_address: Any, system: Any, state: Any) -> Any:
         if kind <= Operation.WRITE:
             inside = (address - quick[QuickWord.LOW]) & _MASK
             is_elsewhere = inside > quick[QuickWord.LIMIT] or inside & quick[QuickWord.ALIGN] != 0
-            if (is_elsewhere or place == filling or words(place)[0] != quick[QuickWord.TAG]) and not _follow(at, address, use_address, system):
-                return False
+            if is_elsewhere or place == filling or words(place)[0] != quick[QuickWord.TAG]:
+                seen |= _follow(at, address, use_address, system, brings)
+                if brings:
+                    filling = system[SystemWord.FILLING_PLACE]
+                elif seen & _OTHERWISE:
+                    return _OTHERWISE
         elif kind == Operation.ADD:
             words32(quick[QuickWord.TARGET])[0] = address
         elif kind == Operation.MULTIPLY:
@@ -81,14 +105,13 @@ def repeats(use_address: Any, system: Any, state: Any) -> Any:
             else:
                 _compute(quick, state)
         at += _QUICK_BYTES
-    if use[UseWord.REPEATS] == 0:
-        use[UseWord.NEXT_REPEATED] = system[SystemWord.REPEATED]
-        system[SystemWord.REPEATED] = use_address
-    use[UseWord.REPEATS] += 1
-    system[SystemWord.NOW] += use[UseWord.TICKS]
-    if system[SystemWord.CLOCK] != use[UseWord.USED_AT] + use[UseWord.LENGTH]:
-        _note_uses(use_address, system)
-    return True
+    return seen
+
+
+@out_of_line
+def _bring_lines(use_address: Any, system: Any, state: Any, filling: Any) -> None:
+    """Bring the lines that are not there; no access of the block goes otherwise."""
+    _look(use_address, system, state, filling, True)
 
 
 @out_of_line
@@ -102,13 +125,9 @@ def _compute(quick: Any, state: Any) -> None:
 def _note_uses(use_address: Any, system: Any) -> None:
     """Note that the lines of a block are used; not needed if nobody used the caches since they were used last."""
     use = words(use_address)
-    began = system[SystemWord.CLOCK] + 1
-    at = use[UseWord.QUICK]
-    while at < use[UseWord.QUICK_END]:
-        words(words(at)[QuickWord.STAMP])[0] = began + words(at)[QuickWord.POSITION]
-        at += _QUICK_BYTES
-    use[UseWord.USED_AT] = began
-    system[SystemWord.CLOCK] = began + use[UseWord.LENGTH]
+    _stamp(use[UseWord.QUICK], use[UseWord.QUICK_END], system)
+    use[UseWord.USED_AT] = system[SystemWord.CLOCK] + 1
+    system[SystemWord.CLOCK] += 1 + use[UseWord.LENGTH]
     cache = words(use[UseWord.CACHE])
     if use[UseWord.NEXT] == 0 and cache[CacheWord.REPLACEMENT] == Replacement.LRU:
         use[UseWord.NEXT] = cache[CacheWord.LISTED]
@@ -135,19 +154,50 @@ def _all_in_place(use: Any) -> Any:
 
 
 @out_of_line
-def _follow(quick_address: Any, address: Any, use_address: Any, system: Any) -> Any:
-    """Let an access move on to where it goes now; return False if that is another path, or not in its cache."""
+def _follow(quick_address: Any, address: Any, use_address: Any, system: Any, brings: Any) -> Any:  # noqa: PLR0917 -- as above
+    """Let an access move on to where it goes now; say whether its line is there, and bring it if `brings`."""
     quick = words(quick_address)
     if path_of(system, address, quick[QuickWord.KIND]) != quick[QuickWord.FOUND]:
         forget(use_address, system)
-        return False
+        return _OTHERWISE
     # The uses of the lines are to be noted, although nobody may have used the caches since the last time.
     system[SystemWord.CLOCK] += 1
-    return _put(quick_address, address, system)
+    is_there = _put(quick_address, address, system)
+    if is_there and (quick[QuickWord.PLACE] != system[SystemWord.FILLING_PLACE] or system[SystemWord.NOW] >= system[SystemWord.QUIET_FROM]):
+        return _ALL_THERE
+    if quick[QuickWord.FOUND] == 0 or address & quick[QuickWord.ALIGN] != 0:
+        return _OTHERWISE
+    path_address = system[SystemWord.PATHS] + (quick[QuickWord.FOUND] - 1) * _PATH_BYTES
+    cache = words(path_address)[PathWord.CACHE]
+    if not brings:
+        is_apart = cache != words(use_address)[UseWord.CACHE] and words(cache)[CacheWord.FOLLOWED] == 0
+        return _MISSING if is_apart and quick[QuickWord.COUNT] == 1 and system[SystemWord.STREAMS] <= 1 else _OTHERWISE
+    _stamp(words(use_address)[UseWord.QUICK], quick_address, system)
+    system[SystemWord.CLOCK] += words(use_address)[UseWord.LENGTH]
+    tally = words(system[SystemWord.TALLIES] + (quick[QuickWord.FOUND] - 1) * (8 * Tally.WORDS))
+    result = access(path_address, address, system[SystemWord.NOW] + quick[QuickWord.WHEN], tally, system)
+    # The access itself is one of the repeating ones.
+    usual = words(path_address)[PathWord.ACCESS]
+    tally[Tally.ACCESSES] -= 1
+    tally[Tally.STALL] -= usual
+    counts = words(system[SystemWord.SITES] + quick[QuickWord.SITE] * _SITE_BYTES)
+    counts[SiteWord.STALL] += (result >> 1) - usual
+    counts[SiteWord.MISSES] += result & 1
+    system[SystemWord.NOW] += (result >> 1) - usual
+    _put(quick_address, address, system)
+    return _ALL_THERE
+
+
+def _stamp(at: Any, end: Any, system: Any) -> None:
+    """Note the uses of lines by data accesses."""
+    began = system[SystemWord.CLOCK] + 1
+    while at < end:
+        words(words(at)[QuickWord.STAMP])[0] = began + words(at)[QuickWord.POSITION]
+        at += _QUICK_BYTES
 
 
 def _put(quick_address: Any, address: Any, system: Any) -> Any:
-    """Put an access where it goes on its path; return False if it cannot be seen beforehand what it costs there."""
+    """Put an access where it goes on its path; return False if its line is not there, or not one line."""
     quick = words(quick_address)
     if address & quick[QuickWord.ALIGN] != 0:
         return False
@@ -162,7 +212,7 @@ def _put(quick_address: Any, address: Any, system: Any) -> Any:
             return False
         line = address >> words(cache)[CacheWord.LINE_SHIFT]
         place = find_line(cache, line)
-        if place == 0 or (place == system[SystemWord.FILLING_PLACE] and system[SystemWord.NOW] < system[SystemWord.QUIET_FROM]):
+        if place == 0:
             return False
         length = min(length, 1 << words(cache)[CacheWord.LINE_SHIFT])
         quick[QuickWord.PLACE] = place
@@ -219,7 +269,7 @@ def learn(program: Any, use_address: Any, system: Any, state: Any) -> None:
             quick[QuickWord.BASE] = (registers if base < FIRST_TEMPORARY else scratch) + 4 * base
             quick[QuickWord.INDEX] = (registers if index < FIRST_TEMPORARY else scratch) + 4 * index
             quick[QuickWord.SHIFT], quick[QuickWord.STAMP] = first >> 32 & 63, quick_address + 8 * QuickWord.UNUSED
-            quick[QuickWord.POSITION] = (at - program) << FINER_BITS
+            quick[QuickWord.POSITION], quick[QuickWord.WHEN] = (at - program) << FINER_BITS, (operation[2] & _MASK) + stalls
             if kind > Operation.WRITE:
                 quick[QuickWord.TARGET], quick[QuickWord.BYTES] = scratch + 4 * (first >> 8 & 255), size
                 compute(kind, first, operation[1] & _MASK, registers, scratch, state[TraceWord.PAGES])

@@ -181,8 +181,10 @@ class QuickWord(IntEnum):
     STALL = 17
     """Stall of each execution, in ticks."""
     SITE = 18
-    UNUSED = 19
-    WORDS = 20
+    WHEN = 19
+    """When it happens, in ticks from the start of the block, with the stalls of the accesses before it."""
+    UNUSED = 20
+    WORDS = 21
 
 
 END_OF_LIST = 1
@@ -263,6 +265,8 @@ class SystemWord(IntEnum):
     """First of the `UseWord` records with `UseWord.REPEATS`, `END_OF_LIST` if there is none."""
     NO_CACHE = 22
     """Address of an empty `CacheWord`, for blocks that fetch nothing."""
+    STREAMS = 23
+    """Ports over which lines arrive word by word."""
     WORDS = 24
 
 

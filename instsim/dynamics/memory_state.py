@@ -65,6 +65,7 @@ class SystemState:
         head[SystemWord.PATHS] = self._paths.ctypes.data
         head[SystemWord.FETCH_LEAD], head[SystemWord.CROSSING] = _ticks(system.fetch_lead_cycles), _ticks(system.crossing_cycles)
         head[SystemWord.CLOCK], head[SystemWord.REPEATED], head[SystemWord.NO_CACHE] = _FIRST_CLOCK, END_OF_LIST, self._no_cache.ctypes.data
+        head[SystemWord.STREAMS] = len({path.port for path in system.paths if path.cache is not None and path.further_word_cycles})
         self.count(on=True)
 
     @property
