@@ -36,9 +36,9 @@ from instsim.dynamics.memory_layout import (
     UseWord,
 )
 from instsim.dynamics.memory_system import Replacement
-from instsim.dynamics.native_words import octets, out_of_line, words, words32
+from instsim.dynamics.native_words import in_line, octets, out_of_line, words, words32
 
-__all__ = ["forget", "learn", "repeats", "settle"]
+__all__ = ["count_executions", "learn", "repeats", "settle"]
 
 _MASK = 0xFFFFFFFF
 _OPERATION_BYTES, _QUICK_BYTES, _PATH_BYTES, _SITE_BYTES = 8 * OPERATION_WORDS, 8 * QuickWord.WORDS, 8 * PathWord.WORDS, 8 * SiteWord.WORDS
@@ -49,6 +49,7 @@ _WAIT_AGAIN = 4
 """Executions that are followed access by access before a block that went other ways is learned anew."""
 
 
+@in_line
 def repeats(use_address: Any, system: Any, state: Any) -> Any:
     """Tell whether an execution of a block does what the last one did, but for lines that data accesses bring; then it has happened."""
     use = words(use_address)
@@ -76,6 +77,7 @@ def repeats(use_address: Any, system: Any, state: Any) -> Any:
     return True
 
 
+@in_line
 def _look(use_address: Any, system: Any, state: Any, filling: Any, brings: Any) -> Any:  # noqa: PLR0917 -- by position in the hooks' language
     """Say whether all data accesses of a block find their lines; bring those that are not there, or are on their way, if `brings`."""
     at, end = words(use_address)[UseWord.QUICK], words(use_address)[UseWord.QUICK_END]
@@ -117,9 +119,8 @@ def _bring_lines(use_address: Any, system: Any, state: Any, filling: Any) -> Non
 @out_of_line
 def _compute(quick: Any, state: Any) -> None:
     """Carry out a step to an address that is not among the most frequent ones."""
-    registers = state[TraceWord.REGISTERS_ADDRESS] if state[TraceWord.REGISTERS_ADDRESS] != 0 else state[TraceWord.SCRATCH]
     first = quick[QuickWord.FIRST]
-    compute(first & 255, first, quick[QuickWord.CONSTANT], registers, state[TraceWord.SCRATCH], state[TraceWord.PAGES])
+    compute(first & 255, first, quick[QuickWord.CONSTANT], state[TraceWord.REGISTERS], state[TraceWord.SCRATCH], state[TraceWord.PAGES])
 
 
 def _note_uses(use_address: Any, system: Any) -> None:
@@ -158,7 +159,7 @@ def _follow(quick_address: Any, address: Any, use_address: Any, system: Any, bri
     """Let an access move on to where it goes now; say whether its line is there, and bring it if `brings`."""
     quick = words(quick_address)
     if path_of(system, address, quick[QuickWord.KIND]) != quick[QuickWord.FOUND]:
-        forget(use_address, system)
+        _forget(use_address, system)
         return _OTHERWISE
     # The uses of the lines are to be noted, although nobody may have used the caches since the last time.
     system[SystemWord.CLOCK] += 1
@@ -229,7 +230,7 @@ def _put(quick_address: Any, address: Any, system: Any) -> Any:
 
 
 @out_of_line
-def forget(use_address: Any, system: Any) -> None:
+def _forget(use_address: Any, system: Any) -> None:
     """Follow a block access by access for a while."""
     settle(system)
     use = words(use_address)
@@ -253,7 +254,7 @@ def learn(program: Any, use_address: Any, system: Any, state: Any) -> None:
             return
         use[UseWord.RECORDS] = records
         state[TraceWord.ROOM] = behind
-    registers = state[TraceWord.REGISTERS_ADDRESS] if state[TraceWord.REGISTERS_ADDRESS] != 0 else state[TraceWord.SCRATCH]
+    registers = state[TraceWord.REGISTERS]
     scratch = state[TraceWord.SCRATCH]
     stalls = 0
     last_read = 0
@@ -300,6 +301,12 @@ def learn(program: Any, use_address: Any, system: Any, state: Any) -> None:
     system[SystemWord.CLOCK] += 1
 
 
+def count_executions(use: Any, system: Any, times: Any) -> None:
+    """Count executions whose stalls count."""
+    if system[SystemWord.TALLIES] == system[SystemWord.CHECKED_TALLIES]:
+        use[UseWord.COUNTED] += times
+
+
 def settle(system: Any) -> None:
     """Add what was only counted to tallies and sites."""
     at = system[SystemWord.REPEATED]
@@ -308,6 +315,7 @@ def settle(system: Any) -> None:
         use = words(at)
         times = use[UseWord.REPEATS]
         use[UseWord.REPEATS] = 0
+        count_executions(use, system, times)
         if use[UseWord.FETCHES] != 0:
             words(system[SystemWord.TALLIES] + use[UseWord.TALLY])[Tally.ACCESSES] += times * use[UseWord.FETCHES]
         quick_address = use[UseWord.QUICK]

@@ -48,17 +48,17 @@ FINER_BITS = 4
 class TraceWord(IntEnum):
     """What the block hook needs to know of the memory simulation of one machine."""
 
-    PROGRAMS = 0
-    """Pointer to one word for each record of a block: 0 not prepared yet, 1 nothing to do, else the address of its program (`ProgramWord`)."""
-    RECORDS = 1
-    """Address of the first record."""
-    PREPARE_FUNCTION = 2
-    """``uint64_t (uint64_t address, uint64_t size)``, Python: prepares a block, returns its word of `PROGRAMS`."""
-    SYSTEMS = 3
-    """Pointer to the addresses of the systems (`SystemWord`); the first one makes the machine's time."""
-    SYSTEMS_LENGTH = 4
-    REGISTERS_ADDRESS = 5
-    """Where the emulator keeps the core's registers while a block begins; 0: ask it for each."""
+    PREPARE_FUNCTION = 0
+    """``uint64_t (uint64_t address, uint64_t size)``, Python: prepares a block, returns its word of `instsim.emulate.layout.BlockState.PROGRAMS`."""
+    SYSTEM = 1
+    """Address of the first system (`SystemWord`), which makes the machine's time."""
+    SYSTEMS = 2
+    """Pointer to the addresses of all systems."""
+    SYSTEMS_LENGTH = 3
+    REGISTERS = 4
+    """Address of the core's registers while a block begins: where the emulator keeps them, or `SCRATCH`."""
+    ASKS = 5
+    """Whether the hook has to ask the emulator for them."""
     SCRATCH = 6
     """Pointer to words of 32 bits: from `instsim.dynamics.address_operations.FIRST_TEMPORARY` on the results of steps, below the core's registers
     where the hook asks for them; that of `NO_REGISTER` is 0."""
@@ -100,8 +100,6 @@ class ProgramWord(IntEnum):
     """... and behind the last one."""
     TICKS = 2
     """Price of one execution, without stalls."""
-    SAMPLED = 3
-    """Executions whose stalls were counted."""
     WORDS = 4
 
 
@@ -140,7 +138,9 @@ class UseWord(IntEnum):
     """Executions to follow before the block is learned."""
     RECORDS = 16
     """Room for its records, 0 if there is none yet."""
-    WORDS = 17
+    COUNTED = 17
+    """Executions whose stalls were counted."""
+    WORDS = 18
 
 
 class QuickWord(IntEnum):

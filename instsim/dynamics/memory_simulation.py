@@ -10,7 +10,7 @@ from typing import Any
 
 from instsim.dynamics.address_computation import compute, register
 from instsim.dynamics.address_operations import Operation
-from instsim.dynamics.block_repeats import learn, repeats, settle
+from instsim.dynamics.block_repeats import count_executions, learn, repeats, settle
 from instsim.dynamics.cache_accesses import access, find_line, path_of
 from instsim.dynamics.memory_layout import (
     FINER_BITS,
@@ -30,7 +30,7 @@ from instsim.dynamics.memory_layout import (
     UseWord,
 )
 from instsim.dynamics.memory_system import Replacement
-from instsim.dynamics.native_words import out_of_line, words
+from instsim.dynamics.native_words import in_line, out_of_line, words
 
 __all__ = ["change_phase", "settle_all", "simulate_block"]
 
@@ -148,7 +148,7 @@ def _follow_block(program: Any, use_address: Any, system: Any, state: Any, numbe
     if use[UseWord.CACHE] == 0:
         _introduce(program, use_address, system, number)
     scratch = state[TraceWord.SCRATCH]
-    registers = state[TraceWord.REGISTERS_ADDRESS] if state[TraceWord.REGISTERS_ADDRESS] != 0 else scratch
+    registers = state[TraceWord.REGISTERS]
     end = program + head[ProgramWord.END]
     at = program + head[ProgramWord.START]
     while at < end:
@@ -164,6 +164,7 @@ def _follow_block(program: Any, use_address: Any, system: Any, state: Any, numbe
             _access_data(operation, system, registers, scratch)
         at += _OPERATION_BYTES
     system[SystemWord.NOW] += head[ProgramWord.TICKS]
+    count_executions(use, system, 1)
     if use[UseWord.QUICK] == 0 and use[UseWord.CAN_REPEAT] != 0:
         if use[UseWord.WAIT] != 0:
             use[UseWord.WAIT] -= 1
@@ -171,6 +172,7 @@ def _follow_block(program: Any, use_address: Any, system: Any, state: Any, numbe
             learn(program, use_address, system, state)
 
 
+@in_line
 def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
     """Let the accesses of one execution of a block happen on every system.
 
@@ -188,20 +190,31 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
     uint64
         Stall on the first system, in ticks.
     """
-    state, head = words(trace), words(program)
-    if state[TraceWord.WARMING] == 0:
-        head[ProgramWord.SAMPLED] += 1
-    systems = words(state[TraceWord.SYSTEMS])
-    before = words(systems[0])[SystemWord.NOW]
-    use = program + 8 * ProgramWord.WORDS
-    for number in range(state[TraceWord.SYSTEMS_LENGTH]):
-        system = words(systems[number])
-        if jumped:
-            system[SystemWord.REDIRECTED_AT] = system[SystemWord.NOW]
-        if not repeats(use, system, state):
-            _follow_block(program, use, system, state, number)
-        use += _USE_BYTES
-    return words(systems[0])[SystemWord.NOW] - before - head[ProgramWord.TICKS]
+    state = words(trace)
+    system = words(state[TraceWord.SYSTEM])
+    before = system[SystemWord.NOW]
+    _simulate(program, 0, state[TraceWord.SYSTEM], state, jumped)
+    if state[TraceWord.SYSTEMS_LENGTH] > 1:
+        _simulate_others(program, state, jumped)
+    return system[SystemWord.NOW] - before - words(program)[ProgramWord.TICKS]
+
+
+@in_line
+def _simulate(program: Any, number: Any, system_address: Any, state: Any, jumped: Any) -> None:
+    """Let the accesses of one execution of a block happen on the `number`-th system."""
+    system = words(system_address)
+    use = program + 8 * ProgramWord.WORDS + number * _USE_BYTES
+    if jumped:
+        system[SystemWord.REDIRECTED_AT] = system[SystemWord.NOW]
+    if not repeats(use, system, state):
+        _follow_block(program, use, system, state, number)
+
+
+@out_of_line
+def _simulate_others(program: Any, state: Any, jumped: Any) -> None:
+    """Let the accesses happen on all systems but the first."""
+    for number in range(1, state[TraceWord.SYSTEMS_LENGTH]):
+        _simulate(program, number, words(state[TraceWord.SYSTEMS])[number], state, jumped)
 
 
 def settle_all(trace: Any) -> None:

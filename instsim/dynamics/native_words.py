@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ATTRIBUTES", "ForeignFunction", "View", "bit_length", "half_words", "octets", "out_of_line", "seldom", "words", "words32"]
+__all__ = ["ATTRIBUTES", "ForeignFunction", "View", "bit_length", "half_words", "in_line", "octets", "out_of_line", "seldom", "words", "words32"]
 
 ATTRIBUTES = "native_attributes"
 """Where a function says how the compiler shall treat it: LLVM's names of attributes."""
@@ -55,6 +55,12 @@ class ForeignFunction:
 def out_of_line(function: Callable[..., Any]) -> Callable[..., Any]:
     """Mark a function that is called rather than copied into its callers, so that what they do most of the time stays short."""
     function.__dict__[ATTRIBUTES] = ("noinline",)
+    return function
+
+
+def in_line(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a function that is copied into its callers, however many there are."""
+    function.__dict__[ATTRIBUTES] = ("alwaysinline",)
     return function
 
 

@@ -120,9 +120,10 @@ class BlockCounters:
         """Give the hook that follows calls the address of its `CallState`."""
         self._state[BlockState.CALLS] = state
 
-    def trace_memory(self, state: int) -> None:
-        """Give the hook that simulates memories the address of its `instsim.dynamics.memory_layout.TraceWord` state."""
+    def trace_memory(self, state: int, programs: int) -> None:
+        """Give the hook that simulates memories its `instsim.dynamics.memory_layout.TraceWord` state, and a word for each record, by their addresses."""
         self._state[BlockState.TRACE] = state
+        self._words[BlockState.PROGRAMS] = (programs - self._records.ctypes.data // 4) % (1 << 64)
 
     def trace_at_once(self) -> None:
         """End the gap between two samples of the simulation of memories."""

@@ -57,18 +57,13 @@ _BRANCH_ADDRESS, _HITS, _HITS_BEHIND_JUMP, _EXITS = (
 _CALLS, _SIDES, _KIND = int(BlockState.CALLS), int(CallState.SIDES), int(CallSide.KIND)
 _TRACE = int(BlockState.TRACE)
 _TRACED_FROM = int(BlockState.TRACED_FROM)
-_PROGRAMS, _RECORDS, _PREPARE, _PHASE_END = (
-    int(TraceWord.PROGRAMS),
-    int(TraceWord.RECORDS),
-    int(TraceWord.PREPARE_FUNCTION),
-    int(TraceWord.PHASE_END),
-)
-_REGISTERS_ADDRESS, _READ_FUNCTION, _REGISTER_NUMBERS, _REGISTERS_LENGTH, _SCRATCH_REGISTERS, _ASK = (
-    int(TraceWord.REGISTERS_ADDRESS),
+_PROGRAMS = int(BlockState.PROGRAMS)
+_PREPARE, _PHASE_END, _ASKS = int(TraceWord.PREPARE_FUNCTION), int(TraceWord.PHASE_END), int(TraceWord.ASKS)
+_REGISTERS_ADDRESS, _READ_FUNCTION, _REGISTER_NUMBERS, _REGISTERS_LENGTH, _ASK = (
+    int(TraceWord.REGISTERS),
     int(TraceWord.READ_FUNCTION),
     int(TraceWord.REGISTER_NUMBERS),
     int(TraceWord.REGISTERS_LENGTH),
-    int(TraceWord.SCRATCH),
     int(TraceWord.ASK),
 )
 _BRANCH_BYTES = 8 * int(BranchRecord.WORDS)
@@ -162,24 +157,41 @@ def _step_target_buffer(record: Any, address: Any, sequential: Any, state: Any) 
             state[_LANDED] = address
 
 
+@seldom
+def _seldom_prepare(address: Any, at: Any, trace: Any) -> Any:
+    """Prepare a block for the simulation of memories; return its program."""
+    return _call_prepare(trace[_PREPARE], address, words(at)[_SIZE] & _SIZE_MASK)
+
+
+@seldom
+def _seldom_change_phase(state: Any) -> Any:
+    """Go on between windows of the simulation and the gaps between them; return whether blocks are simulated now."""
+    state[_TRACED_FROM] = change_phase(state[_TRACE], state[_TICKS])
+    return state[_TICKS] >= state[_TRACED_FROM]
+
+
+@seldom
+def _seldom_ask(engine: Any, trace: Any) -> None:
+    """Ask the emulator for the registers."""
+    numbers, answers = words(trace[_REGISTER_NUMBERS]), words32(trace[_REGISTERS_ADDRESS])
+    for index in range(trace[_REGISTERS_LENGTH]):
+        words(trace[_ASK])[0] = 0
+        _call_read(trace[_READ_FUNCTION], engine, numbers[index], words(trace[_ASK]))
+        answers[index] = words(trace[_ASK])[0]
+
+
 @out_of_line
 def _trace_memory(engine: Any, address: Any, at: Any, sequential: Any, state: Any) -> None:
     """Let the accesses of the block whose record lies at `at` happen, and add their stalls to the machine's time."""
     trace = words(state[_TRACE])
-    place = words(trace[_PROGRAMS] + ((at - trace[_RECORDS]) >> 2))
-    program = place[0]
+    program = words(state[_PROGRAMS] + (at >> 2))[0]
     if program == 0:
-        program = _call_prepare(trace[_PREPARE], address, words(at)[_SIZE] & _SIZE_MASK)
-    now = state[_TICKS]
-    if now >= state[_TRACED_FROM] and now >= trace[_PHASE_END]:
-        state[_TRACED_FROM] = change_phase(state[_TRACE], now)
-    if program > 1 and now >= state[_TRACED_FROM]:
-        if trace[_REGISTERS_ADDRESS] == 0:
-            numbers, answers = words(trace[_REGISTER_NUMBERS]), words32(trace[_SCRATCH_REGISTERS])
-            for index in range(trace[_REGISTERS_LENGTH]):
-                words(trace[_ASK])[0] = 0
-                _call_read(trace[_READ_FUNCTION], engine, numbers[index], words(trace[_ASK]))
-                answers[index] = words(trace[_ASK])[0]
+        program = _seldom_prepare(address, at, trace)
+    if state[_TICKS] < state[_TRACED_FROM] or (state[_TICKS] >= trace[_PHASE_END] and not _seldom_change_phase(state)):
+        return
+    if program > 1:
+        if trace[_ASKS] != 0:
+            _seldom_ask(engine, trace)
         state[_TICKS] += simulate_block(program, state[_TRACE], not sequential)
 
 

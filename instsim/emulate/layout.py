@@ -91,6 +91,9 @@ class BlockState(IntEnum):
     """Its size, 0 if there is none."""
     TRACED_FROM = 26
     """Time from which blocks go through the simulation of memories: before it is a gap between samples."""
+    PROGRAMS = 27
+    """What a quarter of a record's address is to be added to for the place of one word: 0 if the block is not prepared for the simulation of
+    memories yet, 1 if there is nothing to do, else the address of its program (`instsim.dynamics.memory_layout.ProgramWord`)."""
     WORDS = 32
 
 

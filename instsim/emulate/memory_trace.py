@@ -81,13 +81,13 @@ class MemoryTrace:
         self._numbers = np.array(engine.registers.general, np.uint64)
         self._pages = memory.host_pages
         self._state = state = np.zeros(TraceWord.WORDS, np.uint64)
-        state[TraceWord.PROGRAMS], state[TraceWord.RECORDS] = self._programs.ctypes.data, counters.records_address
         state[TraceWord.PREPARE_FUNCTION] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
         state[TraceWord.SCRATCH], state[TraceWord.PAGES] = self._scratch.ctypes.data, self._pages.ctypes.data
         state[TraceWord.READ_FUNCTION] = Engine.function_address("uc_reg_read")
         state[TraceWord.REGISTER_NUMBERS], state[TraceWord.REGISTERS_LENGTH] = self._numbers.ctypes.data, len(self._numbers)
         state[TraceWord.ASK] = self._ask.ctypes.data
-        state[TraceWord.REGISTERS_ADDRESS] = engine.registers_address
+        state[TraceWord.REGISTERS] = engine.registers_address or self._scratch.ctypes.data
+        state[TraceWord.ASKS] = engine.registers_address == 0
         sampling = timing.sampling
         state[TraceWord.PHASE_END] = (1 << 64) - 1
         if sampling is not None:
@@ -98,7 +98,7 @@ class MemoryTrace:
             )
         self._systems: list[SystemState] = []
         self._configure()
-        counters.trace_memory(state.ctypes.data)
+        counters.trace_memory(state.ctypes.data, self._programs.ctypes.data)
 
     # -- what the firmware sets --------------------------------------------------------------------------------------------------
 
@@ -125,6 +125,7 @@ class MemoryTrace:
             state.tallies[: len(old.tallies)] = old.tallies[: len(state.tallies)]
         self._systems = fresh
         self._addresses = np.array([state.address for state in fresh], np.uint64)
+        self._state[TraceWord.SYSTEM] = fresh[0].address if fresh else 0
         self._state[TraceWord.SYSTEMS], self._state[TraceWord.SYSTEMS_LENGTH] = self._addresses.ctypes.data, len(fresh)
         self._blocks.configure(fresh)
         self._room = np.zeros(_ROOM_WORDS, np.uint64)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from instsim.dynamics.memory_layout import ProgramWord, Tally
+from instsim.dynamics.memory_layout import ProgramWord, Tally, UseWord
 from instsim.emulate.layout import Record
 
 __all__ = ["SampledPrograms"]
@@ -52,7 +52,7 @@ class SampledPrograms:
         """
         index = self.programs
         self._records.append(record + 8 * Record.EXECUTIONS)
-        self._heads.append(program + 8 * ProgramWord.SAMPLED)
+        self._heads.append(program + 8 * (ProgramWord.WORDS + UseWord.COUNTED))
         self._site_rows += [(index, site) for site in dict.fromkeys(sites)]
 
     def freeze(self) -> None:

@@ -50,7 +50,8 @@ class Native:
         self.pages = np.zeros(1 << 20, np.uint64)
         self.trace = np.zeros(TraceWord.WORDS, np.uint64)
         self.trace[TraceWord.SYSTEMS], self.trace[TraceWord.SYSTEMS_LENGTH] = self.addresses.ctypes.data, len(systems)
-        self.trace[TraceWord.SCRATCH] = self.scratch.ctypes.data
+        self.trace[TraceWord.SYSTEM] = self.states[0].address
+        self.trace[TraceWord.SCRATCH] = self.trace[TraceWord.REGISTERS] = self.scratch.ctypes.data
         self.trace[TraceWord.PAGES] = self.pages.ctypes.data
         self.room = np.zeros(1 << 16, np.uint64)
         self.trace[TraceWord.ROOM], self.trace[TraceWord.ROOM_END] = self.room.ctypes.data, self.room.ctypes.data + self.room.nbytes
