@@ -100,6 +100,8 @@ class ProgramWord(IntEnum):
     """... and behind the last one."""
     TICKS = 2
     """Price of one execution, without stalls."""
+    CODE_BYTES = 3
+    """Length of the block."""
     WORDS = 4
 
 

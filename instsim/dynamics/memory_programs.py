@@ -37,7 +37,7 @@ def _head_words(systems: int) -> int:
     return ProgramWord.WORDS + UseWord.WORDS * systems
 
 
-def program_words(block: Operations, systems: int) -> list[int]:
+def program_words(block: Operations, systems: int, code_bytes: int) -> list[int]:
     """Return the words of a block's program; there is no address among them.
 
     Parameters
@@ -46,11 +46,14 @@ def program_words(block: Operations, systems: int) -> list[int]:
         What it is to do.
     systems : int
         How many systems it is for.
+    code_bytes : int
+        Length of the block.
     """
     start = _head_words(systems)
     end = start + OPERATION_WORDS * len(block.words)
     words = [0] * start
     words[ProgramWord.START], words[ProgramWord.END], words[ProgramWord.TICKS] = 8 * start, 8 * end, block.ticks
+    words[ProgramWord.CODE_BYTES] = code_bytes
     # Slots stand one behind the other behind the operations.
     slots: list[int] = []
     for (first, second, third), paths in zip(block.words, block.paths, strict=True):

@@ -116,6 +116,11 @@ class BlockCounters:
         sizes: npt.NDArray[np.int64] = self._records[slots, Record.SIZE].astype(np.int64) & SIZE_MASK
         return sizes
 
+    def executions_at(self, slots: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the executions of the blocks that records belong to."""
+        executions: npt.NDArray[np.int64] = self._records[slots, Record.EXECUTIONS].astype(np.int64)
+        return executions
+
     def follow_calls(self, state: int) -> None:
         """Give the hook that follows calls the address of its `CallState`."""
         self._state[BlockState.CALLS] = state

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from instsim.dynamics.memory_layout import TraceWord
+from instsim.dynamics.memory_layout import ProgramWord, TraceWord
 from instsim.dynamics.memory_simulation import change_phase, settle_all, simulate_block
 from instsim.dynamics.native_compiler import EntryPoint
 from instsim.dynamics.native_words import ForeignFunction, bit_length, out_of_line, seldom, words, words32
@@ -58,6 +58,7 @@ _CALLS, _SIDES, _KIND = int(BlockState.CALLS), int(CallState.SIDES), int(CallSid
 _TRACE = int(BlockState.TRACE)
 _TRACED_FROM = int(BlockState.TRACED_FROM)
 _PROGRAMS = int(BlockState.PROGRAMS)
+_START, _END, _PROGRAM_TICKS, _CODE_BYTES = int(ProgramWord.START), int(ProgramWord.END), int(ProgramWord.TICKS), int(ProgramWord.CODE_BYTES)
 _PREPARE, _PHASE_END, _ASKS = int(TraceWord.PREPARE_FUNCTION), int(TraceWord.PHASE_END), int(TraceWord.ASKS)
 _REGISTERS_ADDRESS, _READ_FUNCTION, _REGISTER_NUMBERS, _REGISTERS_LENGTH, _ASK = (
     int(TraceWord.REGISTERS),
@@ -161,6 +162,16 @@ def _step_target_buffer(record: Any, address: Any, sequential: Any, state: Any) 
 def _seldom_prepare(address: Any, at: Any, trace: Any) -> Any:
     """Prepare a block for the simulation of memories; return its program."""
     return _call_prepare(trace[_PREPARE], address, words(at)[_SIZE] & _SIZE_MASK)
+
+
+def _check_program(place: Any, length: Any) -> None:
+    """Forget the program of a new block if it is known from an earlier run in which the block was another, or if it does nothing."""
+    if place[0] > 1:
+        head = words(place[0])
+        if head[_CODE_BYTES] != length:
+            place[0] = 0
+        elif head[_START] == head[_END] and head[_PROGRAM_TICKS] == 0:
+            place[0] = 1
 
 
 @seldom
@@ -270,6 +281,8 @@ def _make_block_hook(*, rv32: bool, branches: bool, stacks: bool, memory: bool) 
         if stacks:
             side = words(at + words(state[_CALLS])[_SIDES])
             side[_KIND] = riscv_end(address, length, state[_CODE]) if rv32 else thumb_end(address, length, state[_CODE])
+        if memory:
+            _check_program(words(state[_PROGRAMS] + (at >> 2)), length)
         blocks = words(state[_LIST])
         blocks[state[_LIST_LENGTH]] = address
         state[_LIST_LENGTH] += 1

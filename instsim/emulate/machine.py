@@ -496,4 +496,6 @@ def _call_stacks(counters: BlockCounters, image: FirmwareImage) -> CallStacks:
 def _memory_trace(machine: Machine, timing: MemoryTiming, settle: int) -> MemoryTrace:
     from instsim.emulate.memory_trace import MemoryTrace  # noqa: PLC0415 -- on request only
 
-    return MemoryTrace(machine.engine, machine.memory, machine.counters, timing, machine.image.sha256, settle)
+    trace = MemoryTrace(machine.engine, machine.memory, machine.counters, timing, machine.image.sha256, settle)
+    machine.watch_code_pages(trace.start_page)
+    return trace

@@ -15,7 +15,6 @@ from instsim.dynamics.memory_state import SystemState
 from instsim.emulate.block_programs import MOST_SITES, NOTHING_TO_DO, BlockPrograms
 from instsim.emulate.counters import BlockCounters
 from instsim.emulate.engine import Engine
-from instsim.emulate.layout import Record
 from instsim.emulate.memory import Memory
 from instsim.emulate.sampled_programs import SampledPrograms
 from instsim.emulate.sparse import sparse_zeros
@@ -66,9 +65,10 @@ class MemoryTrace:
         self._values: dict[int, int] = {}
         self._programs = sparse_zeros(counters.records_length)
         stamp = f"{timing.stamp}\n{image_digest}\n{artifacts.code_stamp('dynamics', 'emulate', 'isa')}" if timing.stamp else ""
-        self._blocks = BlockPrograms(engine.isa, timing.schedule, stamp, remember_sites=timing.sampling is not None)
+        self._blocks = BlockPrograms(engine.isa, timing.schedule, stamp)
         self._prepared: list[int] = []
-        self._sampled: SampledPrograms | None = None if timing.sampling is None else SampledPrograms()
+        self._code_pages: list[int] = []
+        self._sampled: SampledPrograms | None = None if timing.sampling is None else SampledPrograms(counters.executions_at)
         self._failure: Exception | None = None
         self._rows: dict[int, _Row] = {}
         self._row: int | None = None
@@ -123,6 +123,8 @@ class MemoryTrace:
             # Paths keep their order whatever the settings are; what was counted stays.
             state.sites[: len(self._blocks.sites)] = old.sites[: len(self._blocks.sites)]
             state.tallies[: len(old.tallies)] = old.tallies[: len(state.tallies)]
+        if self._sampled is not None and self._systems:
+            self._sampled.freeze(*self._blocks.site_places())
         self._systems = fresh
         self._addresses = np.array([state.address for state in fresh], np.uint64)
         self._state[TraceWord.SYSTEM] = fresh[0].address if fresh else 0
@@ -130,11 +132,10 @@ class MemoryTrace:
         self._blocks.configure(fresh)
         self._room = np.zeros(_ROOM_WORDS, np.uint64)
         self._state[TraceWord.ROOM], self._state[TraceWord.ROOM_END] = self._room.ctypes.data, self._room.ctypes.data + self._room.nbytes
-        for slot in self._prepared:
-            self._programs[slot] = 0
+        self._programs[self._prepared] = 0
         self._prepared.clear()
-        if self._sampled is not None:
-            self._sampled.freeze()
+        for page in self._code_pages:
+            self._take_known(page)
 
     # -- preparing blocks --------------------------------------------------------------------------------------------------------
 
@@ -149,6 +150,25 @@ class MemoryTrace:
         if self._failure is not None:
             raise self._failure
 
+    def start_page(self, page: int) -> None:
+        """Take what is known from earlier runs of the blocks of a page of code, before they run; the address is that of its first byte."""
+        self._code_pages.append(page)
+        self._take_known(page)
+
+    def _take_known(self, page: int) -> None:
+        blocks = self._blocks.known_blocks(page, self._memory.read)
+        if not blocks:
+            return
+        slots = self._counters.slot_of(page) + np.array([block.address - page for block in blocks], np.int64) // 2
+        sizes = self._counters.sizes_at(slots)
+        # A block that has run before the memories were set up is checked here, any other one when it runs.
+        fits = (sizes == 0) | (sizes == np.array([len(block.code) for block in blocks]))
+        programs = np.array([block.program for block in blocks], np.int64)
+        self._programs[slots[fits]] = programs[fits]
+        self._prepared += slots[fits].tolist()
+        if self._sampled is not None:
+            self._sampled.add(programs[fits].tolist(), slots[fits].tolist())
+
     def _prepare(self, address: int, size: int) -> int:
         # An exception must not reach ctypes, which would print and drop it.
         try:
@@ -158,10 +178,10 @@ class MemoryTrace:
             self._counters.set_deadline(0)
             word = NOTHING_TO_DO
         slot = self._counters.slot_of(address)
-        if self._sampled is not None and word != NOTHING_TO_DO:
-            self._sampled.add(word, self._counters.records_address + slot * Record.WORDS * 8, self._blocks.sites_of(word))
         self._programs[slot] = word
         self._prepared.append(slot)
+        if self._sampled is not None and word != NOTHING_TO_DO:
+            self._sampled.add([word], [slot])
         return word
 
     # -- who is charged ----------------------------------------------------------------------------------------------------------
@@ -213,7 +233,7 @@ class MemoryTrace:
         runs = np.zeros((rows, 2, self._sampled.programs), np.int64)
         for row, charged in chosen.items():
             runs[row, :, : charged.runs.shape[1]] = charged.runs
-        return self._sampled.project(sites, tallies, runs)
+        return self._sampled.project(sites, tallies, runs, self._blocks.site_places())
 
     def uses(self, rows: int) -> tuple[MemoryUse, ...]:
         """Return what each system made of rows 0 to ``rows - 1``; nobody must be charged."""
@@ -225,8 +245,8 @@ class MemoryTrace:
             found.append(
                 MemoryUse(
                     system=state.system.name,
-                    addresses=np.array([self._blocks.sites[i][0] for i in met], np.int64),
-                    accesses=np.array([int(self._blocks.sites[i][1]) for i in met], np.int64),
+                    addresses=np.array([self._blocks.sites[i] >> 2 for i in met], np.int64),
+                    accesses=np.array([self._blocks.sites[i] & 3 for i in met], np.int64),
                     stall_cycles=sites[SiteWord.STALL][:, met] / TICKS_PER_CYCLE,
                     misses=np.rint(sites[SiteWord.MISSES][:, met]).astype(np.int64),
                     sampled=self._sampled is not None,
@@ -252,7 +272,7 @@ class MemoryTrace:
             return ()
         counts = np.rint(self._charged(0, rows)[0][SiteWord.SPLIT]).astype(np.int64)
         met = self._in_order(np.flatnonzero(counts.any(axis=0)))
-        return tuple(CrossingUse(self._blocks.sites[site][0], counts[:, site].copy()) for site in met)
+        return tuple(CrossingUse(self._blocks.sites[site] >> 2, counts[:, site].copy()) for site in met)
 
     def _in_order(self, sites: npt.NDArray[np.int64]) -> list[int]:
         """Return sites by address: their numbers depend on what is known from earlier runs."""

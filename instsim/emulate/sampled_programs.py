@@ -6,15 +6,17 @@ Every block's executions are known; of a sampled one also how many of them were 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 from instsim.dynamics.memory_layout import ProgramWord, Tally, UseWord
-from instsim.emulate.layout import Record
 
 __all__ = ["SampledPrograms"]
+
+_COUNTED_BYTES = 8 * (ProgramWord.WORDS + UseWord.COUNTED)
+"""From a program to what the first system counted of it."""
 
 _LEAST_COUNTED = 8
 """Counted executions of a site in one row, from which on that row speaks for itself."""
@@ -24,51 +26,66 @@ Floats = npt.NDArray[np.float64]
 
 
 class SampledPrograms:
-    """The blocks that go through the memory simulation: how often each ran, how often it was counted, and the sites it has."""
+    """The blocks that go through the memory simulation: how often each ran, how often it was counted, and the sites it has.
 
-    def __init__(self) -> None:
-        self._records: list[int] = []
-        self._heads: list[int] = []
-        self._frozen = np.zeros(0, np.int64)
-        self._site_rows: list[tuple[int, int]] = []
+    Parameters
+    ----------
+    executions : callable
+        Executions so far of the blocks with some records, by the records' numbers.
+    """
+
+    def __init__(self, executions: Callable[[Counts], Counts]) -> None:
+        self._executions = executions
+        self._slots: list[int] = []
+        self._programs: list[int] = []
+        self._frozen = np.zeros((2, 0), np.int64)
+        self._frozen_sites = np.zeros((2, 0), np.int64)
         self._before = np.zeros((2, 0), np.int64)
 
     @property
     def programs(self) -> int:
         """Blocks so far."""
-        return len(self._heads)
+        return self._frozen.shape[1] + len(self._programs)
 
-    def add(self, program: int, record: int, sites: Iterable[int]) -> None:
-        """Add a block.
+    def add(self, programs: Iterable[int], slots: Iterable[int]) -> None:
+        """Add blocks: addresses of their programs (`instsim.dynamics.memory_layout.ProgramWord`), and numbers of their records."""
+        self._programs += programs
+        self._slots += slots
+
+    def freeze(self, programs: Counts, sites: Counts) -> None:
+        """Forget the blocks as they were prepared so far; they are going to be prepared anew, and to be counted there.
 
         Parameters
         ----------
-        program : int
-            Address of its program (`instsim.dynamics.memory_layout.ProgramWord`).
-        record : int
-            Address of its record (`instsim.emulate.layout.Record`).
-        sites : iterable of int
-            Numbers of the sites that it has.
+        programs, sites : ndarray of int64, shape (n,)
+            Pairs of the address of a program and the number of a site that it has.
         """
-        index = self.programs
-        self._records.append(record + 8 * Record.EXECUTIONS)
-        self._heads.append(program + 8 * (ProgramWord.WORDS + UseWord.COUNTED))
-        self._site_rows += [(index, site) for site in dict.fromkeys(sites)]
+        self._frozen, self._frozen_sites = self._counts(), self._sites(programs, sites)
+        self._programs.clear()
+        self._slots.clear()
 
-    def freeze(self) -> None:
-        """Forget the blocks as they were prepared so far; they are going to be prepared anew, and to be counted there."""
-        self._frozen = np.append(self._frozen, _words_at(self._records))
-        self._records.clear()
+    def _counts(self) -> Counts:
+        now = np.stack([self._executions(np.array(self._slots, np.int64)), _words_at(np.array(self._programs, np.int64) + _COUNTED_BYTES)])
+        return np.concatenate([self._frozen, now], axis=1)
+
+    def _sites(self, programs: Counts, sites: Counts) -> Counts:
+        """Return the sites that each block has: pairs, shape (2, n)."""
+        order = np.argsort(self._programs)
+        known = np.array(self._programs, np.int64)[order]
+        places = np.minimum(np.searchsorted(known, programs), max(known.size - 1, 0))
+        is_known = known[places] == programs if known.size else np.zeros(programs.shape, bool)
+        pairs = np.stack([order[places[is_known]] + self._frozen.shape[1], sites[is_known]])
+        return np.concatenate([self._frozen_sites, np.unique(pairs, axis=1)], axis=1)
 
     def take(self) -> Counts:
         """Return executions and counted executions of each block since the last call, shape (2, blocks)."""
-        now = np.stack([np.append(self._frozen, _words_at(self._records)), _words_at(self._heads)])
+        now = self._counts()
         since = now.copy()
         since[:, : self._before.shape[1]] -= self._before
         self._before = now
         return since
 
-    def project(self, sites: Floats, tallies: Floats, runs: Counts) -> tuple[Floats, Floats]:
+    def project(self, sites: Floats, tallies: Floats, runs: Counts, places: tuple[Counts, Counts]) -> tuple[Floats, Floats]:
         """Return what the samples say of the whole run.
 
         Parameters
@@ -79,15 +96,17 @@ class SampledPrograms:
             As `instsim.dynamics.memory_layout.Tally`.
         runs : ndarray of int64, shape (rows, 2, blocks)
             Sums of `take` by row.
+        places : tuple of ndarray of int64
+            As the parameters of `freeze`.
 
         Returns
         -------
         tuple of ndarray
             Both, projected. A site that a row counted too rarely goes by what all rows say of it.
         """
-        owners, places = np.array(self._site_rows, np.int64).reshape(-1, 2).T
+        owners, numbers = self._sites(*places)
         length = sites.shape[2]
-        whole, counted = (np.array([np.bincount(places, row[owners], length) for row in runs[:, kind]]).reshape(-1, length) for kind in (0, 1))
+        whole, counted = (np.array([np.bincount(numbers, row[owners], length) for row in runs[:, kind]]).reshape(-1, length) for kind in (0, 1))
         with np.errstate(divide="ignore", invalid="ignore"):
             everywhere = np.nan_to_num(sites.sum(axis=1) / counted.sum(axis=0))
             own = np.where(counted > 0, sites / counted, 0.0)
@@ -103,13 +122,12 @@ class SampledPrograms:
         return projected, all_tallies
 
 
-def _words_at(addresses: Sequence[int]) -> Counts:
+def _words_at(addresses: Counts) -> Counts:
     """Return the words at some addresses."""
-    if not addresses:
-        return np.zeros(0, np.int64)
-    places = np.array(addresses, np.int64)
-    lowest = int(places.min())
+    if not addresses.size:
+        return addresses
+    lowest = int(addresses.min())
     # A view from the first to the last: only the words that are asked for are read, whatever lies between.
-    view = np.ctypeslib.as_array((ctypes.c_int64 * ((int(places.max()) - lowest) // 8 + 1)).from_address(lowest))
-    words: Counts = view[(places - lowest) // 8]
+    view = np.ctypeslib.as_array((ctypes.c_int64 * ((int(addresses.max()) - lowest) // 8 + 1)).from_address(lowest))
+    words: Counts = view[(addresses - lowest) // 8]
     return words

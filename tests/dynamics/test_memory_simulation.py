@@ -77,7 +77,7 @@ class Native:
             when = round(step.offset * TICKS_PER_CYCLE) | int(step.pairs) << 32
             words.append((kind if fetches else first, (step.address if fetches else 0) | step.site << 32, when))
             paths.append([state.fetch_path(step.address) if fetches else 0 for state in self.states])
-        return np.array(program_words(Operations(words, paths, round(cycles * TICKS_PER_CYCLE)), len(self.states)), np.uint64)
+        return np.array(program_words(Operations(words, paths, round(cycles * TICKS_PER_CYCLE)), len(self.states), 4), np.uint64)
 
     def stall(self, system: int = 0) -> list[float]:
         self.settle()
