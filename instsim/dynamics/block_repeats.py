@@ -4,7 +4,8 @@ When all lines of a block are in their caches, an execution costs what an earlie
 stretch of memory without a path) where it was then, and the lines are still in their places. So a block gets one record for each access and each
 step to an address (`QuickWord`), once; an execution that passes their checks only counts (`UseWord.REPEATS`), and what it did to tallies and sites
 is added up when somebody asks (`settle`). An access that has moved on to another line of the same path moves its record; if that line is not there,
-and the block's code comes through another cache, it is brought, and what that takes is added. All else is left to `instsim.dynamics.memory_simulation`, which follows access by access.
+and the block's code comes through another cache, it is brought, and what that takes is added. All else is left to
+`instsim.dynamics.memory_simulation`, which follows access by access.
 
 When the lines of code were used last is noted once for the whole block, and spread to the lines before the next one has to make room.
 """
@@ -78,7 +79,7 @@ def repeats(use_address: Any, system: Any, state: Any) -> Any:
 
 
 @in_line
-def _look(use_address: Any, system: Any, state: Any, filling: Any, brings: Any) -> Any:  # noqa: PLR0917 -- by position in the hooks' language
+def _look(use_address: Any, system: Any, state: Any, filling: Any, brings: Any) -> Any:
     """Say whether all data accesses of a block find their lines; bring those that are not there, or are on their way, if `brings`."""
     at, end = words(use_address)[UseWord.QUICK], words(use_address)[UseWord.QUICK_END]
     seen = _ALL_THERE
@@ -155,7 +156,7 @@ def _all_in_place(use: Any) -> Any:
 
 
 @out_of_line
-def _follow(quick_address: Any, address: Any, use_address: Any, system: Any, brings: Any) -> Any:  # noqa: PLR0917 -- as above
+def _follow(quick_address: Any, address: Any, use_address: Any, system: Any, brings: Any) -> Any:
     """Let an access move on to where it goes now; say whether its line is there, and bring it if `brings`."""
     quick = words(quick_address)
     if path_of(system, address, quick[QuickWord.KIND]) != quick[QuickWord.FOUND]:

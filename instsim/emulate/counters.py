@@ -126,7 +126,7 @@ class BlockCounters:
         self._state[BlockState.CALLS] = state
 
     def trace_memory(self, state: int, programs: int) -> None:
-        """Give the hook that simulates memories its `instsim.dynamics.memory_layout.TraceWord` state, and a word for each record, by their addresses."""
+        """Give the hook that simulates memories its `instsim.dynamics.memory_layout.TraceWord` state, and a word for each record, by address."""
         self._state[BlockState.TRACE] = state
         self._words[BlockState.PROGRAMS] = (programs - self._records.ctypes.data // 4) % (1 << 64)
 

@@ -23,7 +23,6 @@ _FLASH = ((0x1000, 0x3000),)
 _RAM = ((0x2000_0000, 0x2000_1000),)
 
 
-
 class Step(NamedTuple):
     """An access of a block: cycles from the block's start, site, whether it pairs with the read before it, words and bytes of each."""
 
@@ -216,6 +215,13 @@ def _systems(draw: st.DrawFn) -> MemorySystem:
     return MemorySystem("m", caches, tuple(paths), draw(st.sampled_from([0.0, 3.0])), draw(st.sampled_from([0.0, 1.0])))
 
 
+def _moved(step: Step, distance: int, is_elsewhere: int) -> Step:
+    """Return a data access behind where it was, a read perhaps of the other memory."""
+    if step.access is Access.FETCH:
+        return step
+    return step._replace(address=step.address + distance ^ 0x2000_1000 * (step.access is Access.READ and is_elsewhere))
+
+
 @st.composite
 def _traces(draw: st.DrawFn) -> Trace:
     """Some blocks, in an order where they come again and again, with addresses that stay or move on a little."""
@@ -241,12 +247,8 @@ def _traces(draw: st.DrawFn) -> Trace:
         moving = draw(st.integers(0, 63))
         elsewhere = draw(st.integers(0, 63)) if draw(st.integers(0, 5)) == 0 else 0
         for time in range(draw(st.integers(1, 8))):
-            moved = [
-                step
-                if step.access is Access.FETCH
-                else step._replace(address=step.address + stride * time * (moving >> place & 1) ^ 0x2000_1000 * (step.access is Access.READ and elsewhere >> place & 1))
-                for place, step in enumerate(accesses)
-            ]
+            places = range(len(accesses))
+            moved = [_moved(accesses[i], stride * time * (moving >> i & 1), elsewhere >> i & 1) for i in places]
             trace.append((moved, cycles, draw(st.booleans())))
     return trace
 

@@ -43,10 +43,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 class Made:
     """Programs of one process: what the schedule was asked for, and what programs say apart from the addresses of this process."""
 
-    def __init__(self, system: MemorySystem = TIMED, stamp: str = "stamp", *, remember_sites: bool = False) -> None:
+    def __init__(self, system: MemorySystem = TIMED, stamp: str = "stamp") -> None:
         self.asked: list[tuple[int, bytes, int]] = []
         self.states = [SystemState(system, 1 << 10)]
-        self.programs = BlockPrograms(Isa.THUMB, self._schedule, stamp, remember_sites=remember_sites)
+        self.programs = BlockPrograms(Isa.THUMB, self._schedule, stamp)
         self.programs.configure(self.states)
 
     def _schedule(self, address: int, code: bytes, it_state: int) -> tuple[list[float], float]:
@@ -54,15 +54,16 @@ class Made:
         return [0.0, 2.0, 4.0][: len(code) // 2], len(code)
 
     def describe(self, program: int) -> list[tuple[Any, ...]]:
-        """Head, and operations with their sites; of a fetch the line."""
+        """Head, and operations with their sites; of a fetch its path."""
         words = np.ctypeslib.as_array(ctypes.cast(program, ctypes.POINTER(ctypes.c_uint64)), (ProgramWord.WORDS + 256,)).tolist()
         rows: list[tuple[Any, ...]] = [tuple(words[: ProgramWord.WORDS])]
         at = words[ProgramWord.START] // 8
         while at < words[ProgramWord.END] // 8:
             first, second, when = words[at : at + OPERATION_WORDS]
-            line = words[at + (when >> SKIP_BIT) // 8 + FetchWord.LINE] if first == StepKind.FETCH else None
+            path = words[at + (when >> SKIP_BIT) // 8 + FetchWord.PATH] if first == StepKind.FETCH else None
             at += OPERATION_WORDS
-            rows.append((first & ~StepKind.PLAIN, second & 0xFFFFFFFF, when & (1 << SKIP_BIT) - 1, self.programs.sites[second >> 32], line))
+            site = self.programs.sites[second >> 32]
+            rows.append((first, second & 0xFFFFFFFF, when & (1 << SKIP_BIT) - 1, (site >> 2, Access(site & 3)), path))
         return rows
 
 
@@ -74,13 +75,13 @@ def test_a_kept_program_is_the_one_that_was_found() -> None:
     second = Made()
     assert second.describe(second.programs.program(FLASH + 0x100, LOADS, RAM)) == found
     assert second.asked == []
-    # Two loads behind one fetch of their line; the line number is one more than the address over 16.
+    # Two loads behind one fetch of their line, by the first path.
     assert [row[3] for row in found[1:]] == [
         (FLASH + 0x100, Access.FETCH),
         (FLASH + 0x100, Access.READ),
         (FLASH + 0x102, Access.READ),
     ]
-    assert found[1][4] == (FLASH + 0x100) // 16 + 1
+    assert found[1][4] == 1
 
 
 def test_programs_of_an_earlier_run_do_not_hold_for_other_code() -> None:
@@ -153,12 +154,63 @@ def test_a_block_that_is_not_in_memory_does_nothing() -> None:
     assert made.programs.program(0x6000_0000, b"", RAM) == NOTHING_TO_DO
 
 
-def test_sites_of_a_program() -> None:
-    made = Made(remember_sites=True)
-    made.programs.program(FLASH + 0x200, POP, RAM)
-    program = made.programs.program(FLASH + 0x100, LOADS, RAM)
-    assert [made.programs.sites[number] for number in made.programs.sites_of(program)] == [
-        (FLASH + 0x100, Access.FETCH),
-        (FLASH + 0x100, Access.READ),
-        (FLASH + 0x102, Access.READ),
-    ]
+def test_sites_of_programs() -> None:
+    made = Made()
+    programs = [made.programs.program(FLASH + 0x200, POP, RAM), made.programs.program(FLASH + 0x100, LOADS, RAM)]
+    sites: dict[int, list[int]] = {program: [] for program in programs}
+    for program, site in zip(*made.programs.site_places(), strict=True):
+        sites[program].append(made.programs.sites[site])
+    assert sites == {
+        programs[0]: [4 * (FLASH + 0x200) + Access.FETCH],
+        programs[1]: [4 * (FLASH + 0x100) + Access.FETCH, 4 * (FLASH + 0x100) + Access.READ, 4 * (FLASH + 0x102) + Access.READ],
+    }
+
+
+def test_a_kept_program_has_its_sites_whatever_their_numbers_are_by_now() -> None:
+    first = Made()
+    found = first.describe(first.programs.program(FLASH + 0x100, LOADS, RAM))
+    first.programs.keep()
+    second = Made(UNTIMED)
+    second.programs.program(FLASH + 0x200, POP, RAM)
+    second.programs.configure([SystemState(TIMED, 1 << 10)])
+    assert second.describe(second.programs.program(FLASH + 0x100, LOADS, RAM)) == found
+
+
+class Code:
+    """Memory that holds some blocks."""
+
+    def __init__(self, blocks: dict[int, bytes]) -> None:
+        self.bytes = {address + place: byte for address, code in blocks.items() for place, byte in enumerate(code)}
+
+    def read(self, address: int, size: int) -> bytes:
+        return bytes(self.bytes.get(place, 0) for place in range(address, address + size))
+
+
+def test_blocks_of_earlier_runs_are_known_if_memory_holds_them() -> None:
+    across = FLASH + 0x1000 - 2
+    first = Made()
+    for address, code in ((FLASH + 0x100, LOADS), (FLASH + 0x200, POP), (across, LOADS)):
+        first.programs.program(address, code, RAM)
+    first.programs.keep()
+    second = Made()
+    memory = Code({FLASH + 0x100: LOADS, FLASH + 0x200: LOADS, across: LOADS})
+    known = second.programs.known_blocks(FLASH, memory.read)
+    assert {block.address: block.code for block in known} == {FLASH + 0x100: LOADS, across: LOADS}
+    assert {block.address: block.program for block in known} == {
+        address: second.programs.program(address, LOADS, RAM) for address in (FLASH + 0x100, across)
+    }
+    assert second.programs.known_blocks(FLASH + 0x1000, memory.read) == []
+
+
+def test_a_block_that_may_be_mistaken_is_not_known_beforehand() -> None:
+    first = Made()
+    first.programs.program(FLASH + 0x100, LOADS, RAM)
+    first.programs.program(FLASH + 0x100, LOADS[:4], RAM)
+    first.programs.program(FLASH + 0x200, IT_AND_REST[0], RAM)
+    first.programs.program(FLASH + 0x204, IT_AND_REST[1], RAM)
+    first.programs.keep()
+    memory = Code({FLASH + 0x100: LOADS, FLASH + 0x200: b"".join(IT_AND_REST)})
+    assert Made().programs.known_blocks(FLASH, memory.read) == []
+    first.programs.program(FLASH + 0x300, POP, SLOW_RAM)
+    first.programs.keep()
+    assert Made().programs.known_blocks(FLASH, Code({FLASH + 0x300: POP}).read) == []
