@@ -51,12 +51,11 @@ def _model_tables(model: FittedModel, quality: Quality | None) -> list[str]:
     if model.reading is not None:
         tables.append(toml_table(f"{name}.weight_reading", {key: getattr(model.reading, key) for key in _READING}))
     for number, (term, coefficient) in enumerate(zip(model.terms, model.coefficients, strict=True)):
-        kind = TERMS[term.kind]
         pairs = {
             "kind": term.kind,
             "firmware": term.firmware,
             "coefficient": coefficient,
-            "unit": kind.energy_unit if name == "energy" else kind.latency_unit,
+            "unit": TERMS[term.kind].unit(name),
             "covariance": list(model.covariance[number]),
         }
         tables.append(toml_table(f"[{name}.term]", pairs))

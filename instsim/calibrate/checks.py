@@ -10,12 +10,18 @@ from instsim.calibrate.fitting import Fit
 from instsim.calibrate.observation import Observation
 from instsim.errors import InputError
 
-__all__ = ["check_units", "operating_point_warnings", "outlier_warnings"]
+__all__ = ["check_units", "operating_point_warnings", "outlier_warnings", "unlikely_figures"]
 
 _OTHER_UNIT_FACTORS = (1e3, 1e6, 1e9)
 _FACTOR_TOLERANCE = 3.0
 _OUTLIER_MAD = 3.5
 """Iglewicz and Hoaglin, "How to detect and handle outliers", 1993."""
+
+_LIKELY_FACTORS = (0.5, 4.0)
+"""Latency over cycles and clock: half already means more than two instructions where one was counted; flash that nobody models takes two to three."""
+
+_LIKELY_J_PER_CYCLE = (20e-12, 4e-9)
+"""Boards measured draw 120 to 560 pJ a cycle; this is far below and above them."""
 
 _MAD_TO_SD = 1.4826
 _LEAST_OUTLIER = 0.15
@@ -46,6 +52,18 @@ def check_units(observations: Sequence[Observation]) -> None:
                 problems.append(f"{run.place}: {quantity} over {unit} is {ratio / usual:.3g} times that of the other runs")
     if problems:
         raise InputError("some runs seem to be in another unit than the others", hint="one unit a column", details=tuple(problems))
+
+
+def unlikely_figures(observations: Sequence[Observation]) -> tuple[str, ...]:
+    """Name a middle of latency or energy that no board has: a whole column in another unit, or another region than was measured."""
+    factors = [run.latency_s / run.point.nominal_s for run in observations if run.latency_s is not None]
+    energies = [run.energy_j / run.point.cycles for run in observations if run.energy_j is not None]
+    warnings = []
+    if factors and not _LIKELY_FACTORS[0] <= median(factors) <= _LIKELY_FACTORS[1]:
+        warnings.append(f"latency is {median(factors):.3g} times cycles over clock: another unit, clock or region than was measured?")
+    if energies and not _LIKELY_J_PER_CYCLE[0] <= median(energies) <= _LIKELY_J_PER_CYCLE[1]:
+        warnings.append(f"energy is {median(energies) * 1e12:,.3g} pJ a cycle, boards measured take 120 to 560: another unit or region?")
+    return tuple(warnings)
 
 
 def outlier_warnings(fit: Fit) -> tuple[str, ...]:

@@ -56,9 +56,9 @@ def _impossible(terms: Sequence[Term], fitted: Fit) -> str:
     """Say which coefficient makes no physical sense; empty if all do."""
     for term, value in zip(terms, fitted.model.coefficients, strict=True):
         if value < 0 and not TERMS[term.kind].may_be_negative:
-            unit = TERMS[term.kind].energy_unit if fitted.model.quantity == "energy" else TERMS[term.kind].latency_unit
+            unit = TERMS[term.kind].unit(fitted.model.quantity)
             what = "no inference gives energy back" if fitted.model.quantity == "energy" else "nothing takes less than no time"
-            return f"refused: {term.label} comes out as {value:.3g} {unit}, and {what}"
+            return f"refused: {term.label} comes out as {value:.3g}{f' {unit}' if unit else ''}, and {what}"
     return ""
 
 

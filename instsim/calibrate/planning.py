@@ -127,7 +127,7 @@ def plan_runs(
         If there are fewer candidates than runs, or none.
     """
     if not candidates or not targets:
-        raise UsageError("a plan needs images to choose from")
+        raise UsageError("no candidate is left to choose from", hint="name images that have not been measured yet")
     if runs > len(candidates):
         raise UsageError(f"{runs} runs of {len(candidates)} images", hint="name more candidates, or ask for fewer runs")
     pool = sorted({image.name: image for image in (*candidates, *targets, *measured)}.values(), key=lambda image: image.name)

@@ -23,7 +23,7 @@ class TermKind:
     value : callable
         ``value(point)``: what its coefficient is multiplied by; None where the point does not know it.
     latency_unit, energy_unit : str
-        Unit of its coefficient; empty where the term has no place in that model.
+        Unit of its coefficient; empty for a bare number, and where the term has no place in that model.
     meaning : str
         In words, for a report.
     may_be_negative : bool
@@ -35,6 +35,10 @@ class TermKind:
     energy_unit: str
     meaning: str
     may_be_negative: bool = False
+
+    def unit(self, quantity: str) -> str:
+        """Return the unit of its coefficient in a model of latency or energy; empty for a bare number."""
+        return self.energy_unit if quantity == "energy" else self.latency_unit
 
 
 def _times(value: float | None, factor: float) -> float | None:
@@ -51,14 +55,14 @@ def _warmth(point: Point) -> float | None:
 
 TERMS: Mapping[str, TermKind] = MappingProxyType(
     {
-        "nominal-time": TermKind(lambda p: p.nominal_s, "1", "W", "cycles over clock"),
+        "nominal-time": TermKind(lambda p: p.nominal_s, "", "W", "cycles over clock"),
         "time": TermKind(lambda p: p.time_s, "", "W", "power while it runs"),
         "cycles": TermKind(lambda p: p.cycles, "", "J", "energy of a cycle"),
         "cycles*V": TermKind(lambda p: _supply(p, 1, p.cycles), "", "J/V", "energy of a cycle behind a linear regulator"),
         "cycles*V^2": TermKind(lambda p: _supply(p, 2, p.cycles), "", "J/V^2", "energy of a cycle where the core follows the supply"),
         "time*V": TermKind(lambda p: _supply(p, 1, p.time_s), "", "A", "static current"),
         "constant": TermKind(lambda _: 1.0, "s", "J", "the same for every run"),
-        "stalls": TermKind(lambda p: _times(p.stall_cycles, 1.0 / p.clock_hz), "1", "W", "cycles in which the core waits"),
+        "stalls": TermKind(lambda p: _times(p.stall_cycles, 1.0 / p.clock_hz), "", "W", "cycles in which the core waits"),
         "flash-reads": TermKind(lambda p: p.flash_reads, "s", "J", "a read of flash that the core waits for"),
         "warmth": TermKind(_warmth, "", "W/K", "power for each kelvin above 25 degrees", may_be_negative=True),
     }

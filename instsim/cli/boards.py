@@ -49,7 +49,7 @@ def show_board(name: str) -> None:
 
 @command.command("new")
 @click.argument("name", type=Name(), required=False)
-@click.option("--like", type=Name(), required=True, metavar="BOARD", help="Board to start from: its memory map and core are taken over.")
+@click.option("--like", type=Name(), required=True, metavar="BOARD", help="Board to start from: its core, memories and devices are taken over.")
 @output_option
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 def new_board_file(name: str | None, like: str, output: Path | None, *, force: bool) -> None:

@@ -61,6 +61,8 @@ def command(runs: Path | None, output: Path | None, *, template: bool, table: bo
     for path in (output, plot):
         if path is not None and path.exists() and not options["force"]:
             raise UsageError(f"{path} exists already", hint="--force overwrites it")
+    if plot is not None and runs is None:
+        raise UsageError("a plot shows runs, and none are given", hint="leave out --plot, or give a file of runs")
     if plot is not None and plot.suffix.lower() not in _PLOTS:
         raise UsageError(f"{plot}: a plot ends in {', '.join(_PLOTS)}")
     if table:

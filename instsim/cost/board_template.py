@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator
 
 from instsim.cost.board import Board, MemoryRegion
+from instsim.cost.board_devices import DEVICE_MODELS, BoardDevice
 from instsim.cost.boards import board_names, load_board
 from instsim.errors import UsageError
 
@@ -17,10 +18,12 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 _GENERAL_JOULES_PER_CYCLE = 290e-12
 _GENERAL_LN_SD = 0.6
+_LARGEST_DECIMAL = 9999
+"""Numbers above are addresses and patterns of bits."""
 
 
 def new_board(like: str, name: str) -> str:
-    """Return the text of a board file to start from: memory map and core of a known board, with a comment on every field.
+    """Return the text of a board file to start from: core, memories and devices of a known board, with a comment on every field.
 
     Parameters
     ----------
@@ -47,7 +50,7 @@ def new_board(like: str, name: str) -> str:
     if name in board_names():
         raise UsageError(f"the name {name!r} is taken by a board that comes with instsim", hint="choose another, such as my-board")
     board = load_board(like)
-    return "\n".join((*_head(board, name), *_operating_point(board), *_memory_map(board), *_energy(board), *_identity())) + "\n"
+    return "\n".join((*_head(board, name), *_operating_point(board), *_memory_map(board), *_devices(board), *_energy(board), *_identity())) + "\n"
 
 
 def _text(value: str) -> str:
@@ -87,6 +90,9 @@ def _head(board: Board, name: str) -> Iterator[str]:
     else:
         yield "# Floating-point unit: none, fpv4-sp (Cortex-M4), fpv5-sp or fpv5-dp (Cortex-M7, M33)."
         yield f"fpu = {_text(board.fpu)}"
+    if board.priority_bits is not None:
+        yield "# Bits of an interrupt's priority that the part has."
+        yield f"priority_bits = {board.priority_bits}"
     yield from _memory_system(board)
 
 
@@ -138,7 +144,9 @@ def _memory_map(board: Board) -> Iterator[str]:
     )
     for region in board.memories:
         yield from _memory(region)
-    yield ""
+
+
+def _devices(board: Board) -> Iterator[str]:
     yield "# Address ranges that hold device registers; memories inside them are listed above."
     for window in board.devices:
         yield "[[device]]"
@@ -150,6 +158,34 @@ def _memory_map(board: Board) -> Iterator[str]:
         if window.atomic_aliases:
             yield "atomic_aliases = true"
         yield ""
+    if board.models:
+        yield from _comment(
+            "Devices that are modelled: clocks, serial ports, timers and so on of the part. Registers that no model has read what was last written."
+        )
+    for device in board.models:
+        yield from _device(device)
+
+
+def _device(device: BoardDevice) -> Iterator[str]:
+    yield "[[device]]"
+    yield f"name = {_text(device.name)}"
+    yield f"model = {_text(device.model)}"
+    yield f"address = {_address(device.address)}"
+    if device.size_bytes != DEVICE_MODELS[device.model].size_bytes:
+        yield f"size_bytes = {_number(device.size_bytes)}"
+    if device.irqs:
+        yield f"irq = {device.irqs[0] if len(device.irqs) == 1 else list(device.irqs)}"
+    for name, value in device.parameters:
+        yield f"{name} = {_parameter(value)}"
+    yield ""
+
+
+def _parameter(value: object) -> str:
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_parameter, value))}]"
+    return f"0x{value:X}" if isinstance(value, int) and value > _LARGEST_DECIMAL else str(value)
 
 
 def _memory(region: MemoryRegion) -> Iterator[str]:

@@ -10,7 +10,6 @@ from instsim.calibrate.fitting import Fit
 from instsim.calibrate.known_boards import Shrinkage
 from instsim.calibrate.student_t import quantile
 from instsim.calibrate.terms import TERMS
-from instsim.calibrate.weight_reading import WeightReading
 from instsim.report.parts import Column, Facts, Heading, Lines, Part, Row, Table
 from instsim.units import format_count
 
@@ -29,7 +28,7 @@ def _coefficients(fit: Fit) -> Table:
     rows = []
     for term, value, error in zip(model.terms, model.coefficients, fit.standard_errors, strict=True):
         kind = TERMS[term.kind]
-        unit = kind.energy_unit if model.quantity == "energy" else kind.latency_unit
+        unit = kind.unit(model.quantity)
         interval = f"{value - reach * error:.4g} to {value + reach * error:.4g}"
         rows.append(Row((term.label, f"{value:.5g}", interval, unit, kind.meaning)))
     columns = (
@@ -42,21 +41,22 @@ def _coefficients(fit: Fit) -> Table:
     return Table(f"{model.quantity.capitalize()}: coefficients", columns, tuple(rows))
 
 
-def _facts(fit: Fit) -> Facts:
+def _facts(choice: Choice) -> Facts:
+    fit = choice.fit
     model, left = fit.model, fit.left_out
     own = "none left" if model.own_ln_sd is None else f"{_percent(model.own_ln_sd)} with {model.own_degrees_of_freedom} degrees of freedom"
     pairs = [
         ("runs", f"{len(fit.influence)}, {model.own_degrees_of_freedom} residual degrees of freedom"),
         ("scatter of the runs", own),
         ("with known boards", f"{_percent(model.ln_sd)} with {model.degrees_of_freedom:.3g} degrees of freedom; intervals rest on this"),
-        ("one image left out", f"mean {_percent(left.mean_absolute)}, worst {_percent(left.worst)}"),
+        ("one image left out", f"mean {_percent(left.mean_absolute)}, worst {_percent(left.worst)}" if left.known else "takes a second image"),
     ]
     groups = fit.groups_left_out
     if groups is not None:
         pairs.append(("one firmware left out", f"mean {_percent(groups.mean_absolute)}, worst {_percent(groups.worst)}"))
     pairs.append(("other firmware adds", f"{_percent(model.between_ln_sd)} spread"))
     if model.quantity == "energy":
-        pairs.append(("weight-reading", _reading(model.reading)))
+        pairs.append(("weight-reading", _reading(choice)))
     domain = model.domain
     clocks = f"{domain.clock_hz.low / 1e6:g} to {domain.clock_hz.high / 1e6:g} MHz" if domain.clock_hz.low != domain.clock_hz.high else ""
     pairs.append(("holds for", f"{format_count(domain.cycles.low)} to {format_count(domain.cycles.high)} cycles{', ' + clocks if clocks else ''}"))
@@ -66,9 +66,12 @@ def _facts(fit: Fit) -> Facts:
     return Facts("", tuple(pairs))
 
 
-def _reading(reading: WeightReading | None) -> str:
+def _reading(choice: Choice) -> str:
+    reading = choice.fit.model.reading
     if reading is None:
-        return "left out: the weights of a run are not known (column weight_bytes), or the runs refute it"
+        if any("weight-reading" in candidate.terms for candidate in choice.candidates):
+            return "left out: the runs refute it"
+        return "left out: not all runs tell their weights (column weight_bytes)"
     change = reading.ratio(reading.mean + 0.1) - 1.0
     return f"{100 * change:+.1f}% power for 0.1 byte of weights a cycle more than the runs' {reading.mean:.3g}, from known boards"
 
@@ -120,9 +123,7 @@ def _others(found: Shrinkage) -> Table:
     columns = (Column("calibration", numeric=False, least_width=16), Column("distance"), Column("weight"), Column(unit))
     mean, factor = scale * math.exp(prior.ln_mean), math.exp(prior.ln_sd)
     spread = f"Their mean is {mean:.4g}; a new board lies a factor of {factor:.3g} from it (one standard deviation)."
-    kind = TERMS[found.term]
-    of_term = kind.energy_unit if prior.quantity == "energy" else kind.latency_unit
-    named = f"{of_term} ({found.term})" if of_term != "1" else f"({found.term})"
+    named = f"{TERMS[found.term].unit(prior.quantity)} ({found.term})".lstrip()
     if found.own:
         did = f"The runs weigh {100 * found.own_weight:.1f}%, these {100 * (1 - found.own_weight):.1f}%: "
         did += ", ".join(f"{before:.5g} became {after:.5g}" for before, after in zip(found.own, found.shrunk, strict=True))
@@ -145,7 +146,7 @@ def calibration_parts(fitted: BoardFit) -> tuple[Part, ...]:
     parts: list[Part] = [Heading(f"Calibration of {calibration.board} at {where}", calibration.source)]
     for choice in (fitted.latency, fitted.energy):
         if choice is not None:
-            parts += [_coefficients(choice.fit), _facts(choice.fit), _candidates(choice), _runs(choice.fit)]
+            parts += [_coefficients(choice.fit), _facts(choice), _candidates(choice), _runs(choice.fit)]
     parts += [_others(shrinkage) for shrinkage in fitted.shrinkages]
     if calibration.energy is None:
         parts.append(Lines(("No run has an energy: energy stays nominal.",), style="muted"))

@@ -68,7 +68,7 @@ def _quantity(choice: Choice | None) -> dict[str, Any] | None:
             "firmware": term.firmware,
             "coefficient": round_figure(value),
             "standard_error": round_figure(error),
-            "unit": TERMS[term.kind].energy_unit if model.quantity == "energy" else TERMS[term.kind].latency_unit,
+            "unit": TERMS[term.kind].unit(model.quantity),
         }
         for term, value, error in zip(model.terms, model.coefficients, fit.standard_errors, strict=True)
     ]

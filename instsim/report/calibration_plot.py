@@ -49,12 +49,14 @@ def draw_calibration(fitted: BoardFit, form: str = "png") -> bytes:
     for column, choice in enumerate(choices):
         _draw(axes[0][column], axes[1][column], choice, make_samples(choice.fit.model.quantity, fitted.observations))
     stream = io.BytesIO()
-    figure.suptitle(f"{fitted.calibration.name}: {fitted.calibration.board}")
+    figure.suptitle(" of ".join(dict.fromkeys((fitted.calibration.name, fitted.calibration.board))))
     figure.savefig(stream, format=form, metadata={"Date": None} if form == "svg" else None)
     return stream.getvalue()
 
 
 def _draw(above: Any, below: Any, choice: Choice, samples: tuple[Sample, ...]) -> None:
+    from matplotlib.ticker import FormatStrFormatter, LogLocator  # noqa: PLC0415 -- an extra of the package, found by `new_figure`
+
     model = choice.fit.model
     unit, scale = ("ms", 1e3) if model.quantity == "latency" else ("mJ", 1e3)
     for family in sorted({sample.point.firmware for sample in samples}):
@@ -79,3 +81,8 @@ def _draw(above: Any, below: Any, choice: Choice, samples: tuple[Sample, ...]) -
     above.legend(fontsize="small")
     below.axhline(0, color="0.6", linewidth=1)
     below.set(xscale="log", xlabel=f"fitted {model.quantity} with 90 % interval, {unit}", ylabel="residual, %")
+    for axis in (above.xaxis, above.yaxis, below.xaxis):
+        # Beside decades: 2 and 5 have room, all the others would cover each other.
+        axis.set_minor_locator(LogLocator(subs=(2, 5)))
+        axis.set_minor_formatter(FormatStrFormatter("%g"))
+        axis.set_major_formatter(FormatStrFormatter("%g"))

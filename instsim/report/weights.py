@@ -38,9 +38,12 @@ def weights_parts(refit: TableRefit) -> tuple[Part, ...]:
         for weight in refit.fit.weights
     )
     errors = (("before", f"{refit.fit.error_before:.2%}"), ("after", f"{refit.fit.error_after:.2%}"))
+    notes = ["A weight is identified where the runs halve its uncertainty; only those are written to a table."]
+    if not any(weight.identified for weight in refit.fit.weights):
+        notes.append("The runs identify none: the table stays as it is. It takes programs that differ in what they do.")
     return (
         Heading(f"Weights of {refit.core.name}, in cycles", refit.source),
-        Table("", columns, rows, notes=("A weight is identified where the runs halve its uncertainty; only those are written to a table.",)),
+        Table("", columns, rows, notes=tuple(notes)),
         Facts("Mean error of the runs' cycles", errors),
     )
 

@@ -136,7 +136,10 @@ def _check(calibration: Calibration, estimate: Estimate, target: Target) -> None
             hint="name the board it was made for, or calibrate this one",
         )
     if calibration.core and calibration.core != estimate.provenance.core:
-        raise UsageError(f"{calibration.path} was fitted with the core table {calibration.core}, not {estimate.provenance.core}")
+        raise UsageError(
+            f"{calibration.path} was fitted with the core table {calibration.core}, not {estimate.provenance.core}",
+            hint=f"--core {calibration.core}, or --calibration none for nominal figures",
+        )
     if not _same_tables(calibration, estimate):
         raise TableError(
             f"{calibration.path}: the tables it was fitted on have changed ({calibration.core}, memory: {calibration.memory})",

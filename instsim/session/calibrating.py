@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from instsim.calibrate.checks import operating_point_warnings
+from instsim.calibrate.checks import operating_point_warnings, unlikely_figures
 from instsim.calibrate.fit_board import BoardFit, Setup, fit_board, others_alone, with_others
 from instsim.calibrate.observation import Observation, Point
 from instsim.calibrate.runs_file import Run, RunsFile, read_runs
@@ -15,6 +15,7 @@ from instsim.calibrate.spreads_file import load_spreads
 from instsim.cost import Board, load_board, load_core
 from instsim.errors import InputError, UsageError
 from instsim.session.calibrated import NO_CALIBRATION
+from instsim.session.command_options import command_options
 from instsim.session.covariates import memory_covariates, weight_bytes_of
 from instsim.session.estimate import Estimate
 from instsim.session.firmware_family import firmware_family
@@ -99,7 +100,8 @@ def calibrate(path: Path | None, wanted: CalibrationRequest, *, processes: int |
     if others:
         at = replace(traits, clock_hz=fitted.calibration.clock_hz, supply_v=fitted.calibration.supply_v)
         fitted = with_others(fitted, known_boards(others, at), spreads)
-    warnings = (*runs.warnings, *operating_point_warnings(observations, clock_hz, board.supply.voltage_v), *fitted.warnings)
+    at_other = operating_point_warnings(observations, clock_hz, board.supply.voltage_v)
+    warnings = (*runs.warnings, *at_other, *unlikely_figures(observations), *fitted.warnings)
     return replace(fitted, warnings=tuple(dict.fromkeys(warnings)))
 
 
@@ -206,8 +208,8 @@ def _setup(
         image = "" if found is None else firmware_family(found)
         if image and prints.setdefault(image, run.point.firmware) != run.point.firmware:
             unclear.add(image)
-    command = ["instsim", "calibrate", *([] if runs is None else [str(runs.path)]), "--board", wanted.request.board or board.name]
-    for option, value in (("--core", wanted.request.core), ("--predictor", wanted.predictor), ("--descriptor", wanted.descriptor)):
+    command = ["instsim", "calibrate", *([] if runs is None else [str(runs.path)]), *command_options(wanted.request)]
+    for option, value in (("--predictor", wanted.predictor), ("--descriptor", wanted.descriptor)):
         command += [option, value] if value else []
     for name in wanted.like:
         command += ["--like", name]
@@ -228,5 +230,4 @@ def _setup(
 
 
 def _source(runs: RunsFile | None, like: Sequence[str]) -> str:
-    own = "no run" if runs is None else f"{len(runs.runs)} run{'s' if len(runs.runs) > 1 else ''} of {runs.path.name}"
-    return f"{own}, like {', '.join(like)}" if like else own
+    return ", ".join([*([] if runs is None else [runs.path.name]), *([f"like {', '.join(like)}"] if like else [])])

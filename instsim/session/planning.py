@@ -86,7 +86,9 @@ def plan(
     goals = [images[path] for path in targets or candidates]
     done = [images[path] for path in known]
     ln_sd = load_spreads().latency.ln_sd
-    open_candidates = [images[path] for path in dict.fromkeys(candidates) if path not in known]
+    # One file may be named in two ways, from here and from the folder of the runs.
+    measured_files = {path.resolve() for path in known}
+    open_candidates = [images[path] for path in dict.fromkeys(candidates) if path.resolve() not in measured_files]
     before = expected_spread(done, goals, ln_sd, list(images.values())) if done else 0.0
     steps = plan_runs(open_candidates, goals, runs, ln_sd, done)
     return Plan(priced[0].board.name, before, steps, tuple(goal.name for goal in goals), tuple(item.name for item in done))

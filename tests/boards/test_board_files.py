@@ -226,13 +226,15 @@ def test_own_sources_of_a_file_count(tmp_path) -> None:
 
 
 @each_board
-def test_starter_file_is_valid_and_keeps_the_memory_map(board, tmp_path) -> None:
+def test_starter_file_is_valid_and_keeps_memories_and_devices(board, tmp_path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(new_board(board.name, "mine"), encoding="utf-8")
     mine = load_board(str(path))
     assert mine.name == "mine"
     assert mine.memories == board.memories
     assert mine.devices == board.devices
+    assert mine.models == board.models
+    assert mine.priority_bits == board.priority_bits
     assert mine.boot == board.boot
     assert mine.memory_system == board.memory_system
     assert mine.clock == board.clock

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,50 @@ def test_what_is_wrong_with_other_boards_is_said(instsim, runs, arguments, words
     ran = instsim("calibrate", *([runs] if "--table" in arguments else []), *BOARD, *arguments)
     assert ran.code in {1, 2}
     assert all(word in ran.err for word in words)
+
+
+def test_the_command_that_fits_again_is_the_one_that_was_given(instsim, runs, tmp_path):
+    given = ("--clock", "80MHz", "--region", "all", "--call", "1", "--dispatcher", "main", "--budget", "3G", "--memory", "ideal")
+    first = instsim("calibrate", runs, *BOARD, *given, "--like", "nucleo-u575zi-q", "-o", "own file.toml")
+    assert first.code == 0
+    before = (tmp_path / "own file.toml").read_bytes()
+    command = tomllib.loads(before.decode())["refit"]
+    again = instsim(*shlex.split(command)[1:])
+    assert again.code == 0
+    assert (tmp_path / "own file.toml").read_bytes() == before
+    assert again.out == first.out
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("cycles,latency_us\n1000000,8.4\n2000000,16.7\n", "latency is 0.00"),
+        ("cycles,latency_ms,energy_mj\n1000000,8.4,420\n2000000,16.7,840\n", "energy is 4.2e+05 pJ a cycle"),
+        ("cycles,latency_ms,clock_mhz\n1000000,12.5,80\n2000000,25,80\n", "measured at a clock of 80 MHz, the board has 120 MHz"),
+    ],
+)
+def test_what_no_board_does_is_doubted(instsim, tmp_path, text, words):
+    (tmp_path / "runs.csv").write_text(text, "utf-8")
+    ran = instsim("calibrate", "runs.csv", *BOARD)
+    assert ran.code == 0
+    assert words in ran.out
+
+
+def test_files_are_not_overwritten_unasked_and_a_plot_needs_runs(instsim, runs, tmp_path):
+    for name in ("own.toml", "own.png"):
+        (tmp_path / name).write_text("mine", "utf-8")
+    for option, name in (("-o", "own.toml"), ("--plot", "own.png")):
+        ran = instsim("calibrate", runs, *BOARD, option, name)
+        assert (ran.code, "exists already" in ran.err) == (2, True)
+        assert (tmp_path / name).read_text("utf-8") == "mine"
+    ran = instsim("calibrate", *BOARD, "--like", "all", "--plot", "new.png")
+    assert (ran.code, "a plot shows runs" in ran.err) == (2, True)
+
+
+def test_a_plan_of_what_was_measured_says_so(instsim, runs):
+    ran = instsim("plan", *(f"{name}.elf" for name in IMAGES), *BOARD, "--measured", runs)
+    assert ran.code == 2
+    assert "not been measured yet" in ran.err
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds processes in /proc")
