@@ -3,12 +3,13 @@
 Usage::
 
     python tools/predictor_study.py --runner runner.elf --predictor FILE --board BOARD [--networks 200] [--model FILE.tflite]...
+    python tools/predictor_study.py --followed-only --runner runner.elf --predictor FILE --board BOARD
     python tools/predictor_study.py --page            # write docs/prediction.md from docs/prediction.json
 
 The truth is the simulator at ideal memory: every layer and every network is run in the runner; networks are run with the board's memories, too, where
-the predictor was taught what they add. Beside the predictor stand cycles in proportion to
-multiply-accumulates (the best factor, found on the very networks) and a random forest on the dimensions (scikit-learn; taught on as many layers
-of each operator as the predictor).
+the predictor was taught what they add (``--followed-only``: nothing else, as for further boards, in a runner that fits them). Beside the
+predictor stand cycles in proportion to multiply-accumulates (the best factor, found on the very networks) and a random forest on the dimensions
+(scikit-learn; taught on as many layers of each operator as the predictor).
 """
 
 from __future__ import annotations
@@ -85,7 +86,6 @@ class _Study:
         half = [network.predictor_error for network in predicted]
         return {
             "networks": len(models),
-            "memory": self.with_stalls.memory,
             "predictor": _errors(predicted.cycles, np.array(true)),
             "ideal": _errors(self.predictor.predict(networks).cycles, np.array(true)),
             "covered": float(np.mean(np.abs(predicted.cycles / np.array(true) - 1) <= np.array(half))),
@@ -110,7 +110,7 @@ class _Study:
 
 
 def _features(layers: Sequence[Layer]) -> Floats:
-    numbers = np.array([layer[1:21] for layer in layers], np.float64)
+    numbers = np.array([layer[1:22] for layer in layers], np.float64)
     derived = np.array([[layer.macs, layer.output_elements, layer.input_elements] for layer in layers], np.float64)
     return np.concatenate([numbers, np.log1p(derived), numbers[:, [2, 5]] % 2, numbers[:, [2, 5]] % 4], axis=1)
 
@@ -162,9 +162,8 @@ def _rank_correlation(first: Floats, second: Floats) -> float:
     return float(np.corrcoef(_ranks(first), _ranks(second))[0, 1])
 
 
-def study(options: argparse.Namespace) -> dict[str, Any]:
-    """Run everything; return the figures of one predictor."""
-    work = _Study(options.runner, options.predictor, options.board)
+def study(work: _Study, options: argparse.Namespace) -> dict[str, Any]:
+    """Run everything at ideal memory; return the figures of one predictor."""
     taught = work.predictor.taught
     kinds = [kind for kind in _KINDS if kind in taught.kinds and kind in work.runner.facts.operators]
     by_kind: dict[str, Any] = {}
@@ -182,8 +181,7 @@ def study(options: argparse.Namespace) -> dict[str, Any]:
         print(kind, by_kind[kind]["predictor"], flush=True)
     named = {name: layers_tflite(make(), 1) for name, make in KNOWN_NETWORKS.items()}
     named |= {path.name: path.read_bytes() for path in options.model}
-    generator = np.random.default_rng(7)
-    drawn = [layers_tflite(draw_network(generator), number) for number in range(options.networks)]
+    drawn = _drawn(options.networks)
     rows = {name: _network(work, forest, model, 3) for name, model in named.items()}
     for name, row in rows.items():
         print(name, row, flush=True)
@@ -207,8 +205,13 @@ def study(options: argparse.Namespace) -> dict[str, Any]:
             "arena_error": float(np.mean([abs(row["arena_predicted"] / row["arena"] - 1) for row in random])),
         },
         "speeds": speeds,
-        "stalls": work.followed(drawn[: options.followed]) if work.with_stalls.memory is not None and options.followed else None,
     }
+
+
+def _drawn(count: int) -> list[bytes]:
+    """Return networks drawn at random, the same ones at each call."""
+    generator = np.random.default_rng(7)
+    return [layers_tflite(draw_network(generator), number) for number in range(count)]
 
 
 def _network(work: _Study, forest: _Forest, model: bytes, seed: int) -> dict[str, float]:
@@ -239,6 +242,11 @@ def _speeds(work: _Study, drawn: Sequence[bytes]) -> dict[str, float]:
     return {"from_layers": from_layers, "from_files": len(drawn) / (time.process_time() - start)}
 
 
+def _known_figures() -> dict[str, Any]:
+    known: dict[str, Any] = json.loads(_FIGURES.read_text("utf-8")) if _FIGURES.is_file() else {}
+    return known
+
+
 def main() -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -248,15 +256,24 @@ def main() -> int:
     parser.add_argument("--layers", type=int, default=200, help="fresh layers of each operator")
     parser.add_argument("--networks", type=int, default=200, help="networks drawn at random")
     parser.add_argument("--followed", type=int, default=60, help="networks run with the board's memories, where the predictor was taught stalls")
+    parser.add_argument("--followed-only", action="store_true", help="run nothing but these, and keep the other figures")
     parser.add_argument("--model", type=Path, action="append", default=[], help="further .tflite files")
     parser.add_argument("--page", action="store_true", help="write the page only")
     arguments = parser.parse_args()
-    figures = json.loads(_FIGURES.read_text("utf-8")) if _FIGURES.is_file() else {}
     if not arguments.page:
-        found = study(arguments)
-        figures[found["name"]] = found
+        work = _Study(arguments.runner, arguments.predictor, arguments.board)
+        taught, memory = work.predictor.taught, work.with_stalls.memory
+        found = None if arguments.followed_only else study(work, arguments)
+        followed = {memory: work.followed(_drawn(arguments.followed))} if memory is not None and arguments.followed else {}
+        # Other predictors may have been judged meanwhile.
+        figures = _known_figures()
+        stalls = figures.get(taught.name, {}).get("stalls", {}) | followed
+        figures[taught.name] = (found or figures[taught.name]) | {
+            "stalls": {name: stalls[name] for name in sorted(stalls) if name in taught.memories}
+        }
         _FIGURES.write_text(json.dumps(dict(sorted(figures.items())), indent=1) + "\n", "utf-8")
-    _PAGE.write_text(page(figures), "utf-8")
+        print(followed)
+    _PAGE.write_text(page(_known_figures()), "utf-8")
     return 0
 
 

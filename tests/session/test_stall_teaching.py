@@ -64,8 +64,24 @@ def test_ideal_memory_and_other_clocks_have_no_stalls(ideal, taught):
 
 
 def test_a_board_with_a_cache_and_no_wait_states_is_flagged_as_well():
-    (network,) = Predictor("tflm-reference-cortex-m0plus", Request(board="rpi-pico")).predict([NETWORK])
+    (network,) = Predictor("tflm-reference-cortex-m0plus", Request(board="rpi-pico", clock_hz=100e6)).predict([NETWORK])
     assert any("through a cache" in warning for warning in network.warnings)
+
+
+@pytest.mark.parametrize(
+    ("name", "board"),
+    [
+        ("tflm-cmsis-nn-cortex-m4", "nucleo-l4r5zi"),
+        ("tflm-cmsis-nn-cortex-m0plus", "rpi-pico"),
+        ("tflm-reference-cortex-m0plus", "nucleo-g0b1re"),
+    ],
+)
+def test_predictors_that_come_along_know_what_boards_wait(name, board):
+    predictor = Predictor(name, Request(board=board))
+    (network,) = predictor.predict([NETWORK])
+    assert predictor.memory is not None
+    assert not any("ideal" in warning for warning in network.warnings)
+    assert network.cycles > Predictor(name, Request(board=board, memory="ideal")).predict([NETWORK]).cycles[0]
 
 
 def test_operators_whose_stalls_were_not_taught_are_named(taught):

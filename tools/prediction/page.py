@@ -65,10 +65,9 @@ def _section(figures: Mapping[str, Any]) -> list[str]:
         f"{speeds['from_files']:,.0f} from files."
     )
     lines += ["", covered + speed, ""]
-    stalls = figures.get("stalls")
-    if stalls is not None:
+    for memory, stalls in figures["stalls"].items():
         lines += [
-            f"{stalls['networks']} of these networks with the memories of the board followed ({stalls['memory']}):",
+            f"{stalls['networks']} networks drawn at random, with the memories of a board followed ({memory}):",
             "",
             "| | mean error | 95th percentile | largest |",
             "|---|---|---|---|",
