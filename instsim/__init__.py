@@ -252,11 +252,15 @@ def sweep(
     """
     from pathlib import Path  # noqa: PLC0415 -- keeps `import instsim` cheap
 
+    from instsim.sweep.fork_server import start_fork_server  # noqa: PLC0415
     from instsim.sweep.models import find_models  # noqa: PLC0415
-    from instsim.sweep.sweeping import SweepOptions, make_plan  # noqa: PLC0415
-    from instsim.sweep.sweeping import sweep as run  # noqa: PLC0415
 
     found = find_models(models) if isinstance(models, (str, os.PathLike)) else models
+    if workers and scheduler is None:
+        start_fork_server()
+    from instsim.sweep.sweeping import SweepOptions, make_plan  # noqa: PLC0415 -- takes as long as the other process takes to load
+    from instsim.sweep.sweeping import sweep as run  # noqa: PLC0415
+
     by_runner, by_predictor = (None if path is None else os.fspath(path) for path in (runner, predictor))
     settled = SweepOptions(None if output is None else Path(output), workers, scheduler, retry_failed)
     return run(found, make_plan(by_runner, by_predictor, _request(options)), settled)

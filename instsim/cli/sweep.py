@@ -87,14 +87,18 @@ def _saved(models: Path, runner: Path | None, predictor: str | None, output: Pat
 
 def _swept(models: Path, runner: Path | None, predictor: str | None, output: Path | None, options: dict[str, Any]) -> Sequence[SweepRow]:
     from instsim.errors import UsageError  # noqa: PLC0415 -- these load for real work only
+    from instsim.sweep.fork_server import start_fork_server  # noqa: PLC0415
     from instsim.sweep.models import find_models  # noqa: PLC0415
     from instsim.sweep.results import check_output  # noqa: PLC0415
-    from instsim.sweep.sweeping import SweepOptions, make_plan, sweep  # noqa: PLC0415
 
     if output is None:
         raise UsageError("a sweep writes its results to a file, and none was named", hint="-o results.parquet, or -o results.csv")
     check_output(output)
     found = find_models(models)
+    if options["workers"] and options["scheduler"] is None:
+        start_fork_server()
+    from instsim.sweep.sweeping import SweepOptions, make_plan, sweep  # noqa: PLC0415 -- takes as long as the other process takes to load
+
     plan = make_plan(runner, predictor, request_from(options))
     progress = _Progress(len(found))
     settled = SweepOptions(output, options["workers"], options["scheduler"], options["retry_failed"], progress.evaluated, progress.written)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from instsim import __version__
 from instsim.errors import InputError, InstsimError, UsageError
 from instsim.sweep.batches import BATCH_S, Batch, Batches
 from instsim.sweep.evaluating import Content, Plan
+from instsim.sweep.fork_server import START_METHOD, start_fork_server
 from instsim.sweep.row import Outcome
 
 __all__ = ["Workers", "workers"]
@@ -33,6 +35,7 @@ _SETTINGS = {
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.admin.system-monitor.gil.enabled": False,
     "distributed.admin.large-graph-warning-threshold": "1GB",
+    "distributed.worker.multiprocessing-method": START_METHOD,
     # Dask's own also makes malloc give every array back at once; a model then takes a quarter longer.
     "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1},
 }
@@ -164,8 +167,17 @@ def workers(plan: Plan, count: int, scheduler: str | None) -> Iterator[Workers]:
         stack.enter_context(_quiet())
         if scheduler is None:
             place = "this machine"
+            start_fork_server()
             cluster = stack.enter_context(
-                LocalCluster(n_workers=count, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
+                LocalCluster(
+                    n_workers=count,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=logging.CRITICAL,
+                    # The process that workers are copies of may have been started with other variables.
+                    env=dict(os.environ),
+                )
             )
             client = stack.enter_context(Client(cluster))
         else:

@@ -150,7 +150,8 @@ def _endless(folder, count):
 def _command(folder, *options):
     arguments = ["-m", "instsim", "sweep", "list.txt", "--runner", RUNNER, "--board", BOARD, "-o", "r.parquet", *options]
     environment = {**os.environ, "PYTHONPATH": ROOT}
-    return subprocess.Popen([sys.executable, *map(str, arguments)], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
 
 
 def _wait_for_lines(journal, count, process):
@@ -197,7 +198,7 @@ def test_an_interrupted_sweep_leaves_its_rows_in_the_results(tmp_path):
     _endless(tmp_path, 20)
     process = _command(tmp_path, "--workers", "1")
     _wait_for_lines(tmp_path / "r.parquet.journal", 1, process)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C on a terminal does: workers get it, too
     _, err = process.communicate()
     assert process.returncode == 130, err.decode()
     assert b"Traceback" not in err
