@@ -116,7 +116,7 @@ class _Progress:
     """How far a sweep is, on standard error: a line that changes on a terminal, elsewhere one a minute."""
 
     def __init__(self, total: int) -> None:
-        self._total, self._failed, self._evaluated = total, 0, 0
+        self._total, self._failed, self._evaluated, self._first = total, 0, 0, 0
         self._started = self._last = time.monotonic()
         self._is_terminal = sys.stderr is not None and sys.stderr.isatty()
         self._shown = False
@@ -124,8 +124,8 @@ class _Progress:
     def evaluated(self, count: int) -> None:
         """Count models that took time."""
         if not self._evaluated:
-            # Starting workers is over.
-            self._started = time.monotonic()
+            # Starting workers is over, and it is not known how long these took without that.
+            self._started, self._first = time.monotonic(), count
         self._evaluated += count
 
     def show(self, done: int, *, is_ok: bool) -> None:
@@ -135,7 +135,7 @@ class _Progress:
         if now - self._last < (_EVERY_S if self._is_terminal else _LINE_EVERY_S):
             return
         self._last = now
-        rate = self._evaluated / max(now - self._started, _EVERY_S)
+        rate = self._rate(now)
         left = (self._total - done) / max(rate, 1e-9)
         text = f"{done:,} of {self._total:,} models, {self._failed:,} failed, {rate * 3600:,.0f} an hour, {left / 60:,.0f} min left"
         if self._is_terminal:
@@ -145,9 +145,16 @@ class _Progress:
         else:
             click.echo(text, err=True)
 
+    def _rate(self, now: float) -> float:
+        """Models a second."""
+        return (self._evaluated - self._first) / max(now - self._started, _EVERY_S)
+
     def written(self, files: Sequence[Path]) -> None:
-        """Say where the results are."""
+        """Say how fast it went and where the results are."""
+        now = time.monotonic()
         self.end()
+        if now - self._started > _EVERY_S and self._evaluated > self._first:
+            click.echo(f"evaluated {self._evaluated:,} models, {self._rate(now) * 3600:,.0f} an hour", err=True)
         click.echo(f"wrote {' and '.join(map(str, files))}", err=True)
 
     def end(self) -> None:

@@ -1,4 +1,4 @@
-"""Models in batches of half a second's work: what a scheduler does for each batch takes milliseconds, as a small model does."""
+"""Models in batches of a second's work: what a scheduler does for each batch takes milliseconds, as a small model does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from instsim.sweep.evaluating import Content
 
 __all__ = ["BATCH_S", "Batch", "Batches"]
 
-BATCH_S = 0.5
+BATCH_S = 1.0
 """A worker gives back what it has done of a batch after this time."""
 
 _MOST_MODELS = 1024

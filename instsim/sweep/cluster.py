@@ -158,6 +158,7 @@ def workers(plan: Plan, count: int, scheduler: str | None) -> Iterator[Workers]:
     """
     try:
         import dask  # noqa: PLC0415 -- an extra of the package
+        import distributed  # noqa: PLC0415
         from distributed import Client, LocalCluster  # noqa: PLC0415
     except ImportError as error:
         hint = "pip install 'instsim[sweep]', or --workers 0 to work in this process alone"
@@ -168,6 +169,8 @@ def workers(plan: Plan, count: int, scheduler: str | None) -> Iterator[Workers]:
         if scheduler is None:
             place = "this machine"
             start_fork_server()
+            # Dask would load pandas into this process as well, only to have it in the one that workers are copies of.
+            distributed.utils._forkserver_preload_set = True  # noqa: SLF001 -- there is no setting for it; without effect where it is unknown
             cluster = stack.enter_context(
                 LocalCluster(
                     n_workers=count,
