@@ -9,9 +9,10 @@ from typing import Any
 from instsim.calibrate.calibration import Calibration, Quality
 from instsim.calibrate.model import Domain, FittedModel, Range
 from instsim.calibrate.terms import TERMS, Term
-from instsim.calibrate.toml_fields import FieldReader, parse_versioned, read_small_text, toml_table
+from instsim.calibrate.toml_fields import FieldReader, parse_versioned, toml_table
 from instsim.calibrate.weight_reading import WeightReading
 from instsim.errors import TableError
+from instsim.small_files import read_text
 
 __all__ = ["SCHEMA_VERSION", "calibration_toml", "load_calibration", "parse_calibration"]
 
@@ -220,4 +221,4 @@ def load_calibration(path: Path) -> Calibration:
     TableError
         If the file cannot be read or is not valid.
     """
-    return parse_calibration(read_small_text(path, "`instsim calibrate runs.csv -o FILE` makes one"), str(path))
+    return parse_calibration(read_text(path, TableError, hint="`instsim calibrate runs.csv -o FILE` makes one"), str(path))

@@ -9,8 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from instsim.calibrate.microbenchmark_log import MEMORY_PREFIX
-from instsim.calibrate.toml_fields import FieldReader, parse_versioned, read_small_text, toml_table
+from instsim.calibrate.toml_fields import FieldReader, parse_versioned, toml_table
 from instsim.errors import TableError
+from instsim.small_files import read_text
 
 __all__ = ["SCALE_ROW", "DeviceDescriptor", "UnitCost", "core_rows", "descriptor_toml", "distance", "load_descriptor", "parse_descriptor"]
 
@@ -154,4 +155,4 @@ def load_descriptor(path: Path) -> DeviceDescriptor:
     TableError
         If the file cannot be read or is not valid.
     """
-    return parse_descriptor(read_small_text(path, "`instsim characterize log.txt -o FILE` makes one"), str(path))
+    return parse_descriptor(read_text(path, TableError, hint="`instsim characterize log.txt -o FILE` makes one"), str(path))

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from instsim.errors import InputError
+from instsim.small_files import read_text
 
 __all__ = ["COLUMNS", "Run", "RunsFile", "read_runs", "runs_template"]
 
@@ -203,18 +204,13 @@ def read_runs(path: Path) -> RunsFile:
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        hint = "`instsim calibrate --template` prints a file to start from"
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}", hint=hint) from error
-    if len(raw) > _LARGEST_FILE:
-        raise InputError(f"{path}: larger than {_LARGEST_FILE:,} bytes")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text (byte {error.start})", hint="save it as CSV, not as a spreadsheet") from error
+    text = read_text(
+        path,
+        InputError,
+        hint="`instsim calibrate --template` prints a file to start from",
+        text_hint="save it as CSV, not as a spreadsheet",
+        most_bytes=_LARGEST_FILE,
+    )
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and not line.lstrip().startswith("#")]
     if not lines:
         return []

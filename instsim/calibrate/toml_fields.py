@@ -6,15 +6,13 @@ import json
 import math
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from instsim.errors import TableError
 from instsim.units import round_figure
 
-__all__ = ["FieldReader", "parse_versioned", "read_small_text", "toml_table"]
+__all__ = ["FieldReader", "parse_versioned", "toml_table"]
 
-_LARGEST_FILE = 1 << 20
 _DIGITS = 9
 
 
@@ -84,26 +82,6 @@ class FieldReader:
     def close(self) -> None:
         """Note every key that was not asked for."""
         self._problems += [f"{self._name(key)}: not known here" for key in self._left]
-
-
-def read_small_text(path: Path, hint: str) -> str:
-    """Return the text of a file of at most a megabyte.
-
-    Raises
-    ------
-    TableError
-        If it cannot be read, is larger, or is not UTF-8.
-    """
-    try:
-        with path.open("rb") as stream:
-            contents = stream.read(_LARGEST_FILE + 1)
-        if len(contents) > _LARGEST_FILE:
-            raise TableError(f"{path}: larger than {_LARGEST_FILE:,} bytes")
-        return contents.decode("utf-8")
-    except OSError as error:
-        raise TableError(f"{path}: cannot be read: {error.strerror or error}", hint=hint) from error
-    except UnicodeDecodeError as error:
-        raise TableError(f"{path}: not UTF-8 text (byte {error.start})") from error
 
 
 def parse_versioned(text: str, path: str, kind: str, version: int, hint: str) -> dict[str, Any]:

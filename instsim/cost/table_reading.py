@@ -12,10 +12,9 @@ from typing import Any
 from instsim import __version__, artifacts
 from instsim.errors import TableError, UsageError
 from instsim.resources import cost_tables
+from instsim.small_files import read_bytes
 
 __all__ = ["TableFile", "TableKind", "read_table", "refuse", "table_names", "table_path", "validate_once"]
-
-_LARGEST_FILE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +95,7 @@ def read_table(path: Path, kind: TableKind) -> TableFile:
         If the file cannot be read, is larger than 1 MiB, or is not TOML.
     """
     what = f"{kind.noun} {path}"
-    try:
-        with path.open("rb") as file:
-            contents = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise TableError(f"{what}: {error.strerror or error}", hint=kind.unreadable_hint) from error
-    if len(contents) > _LARGEST_FILE:
-        raise TableError(f"{what}: larger than {_LARGEST_FILE:,} bytes", hint="is this the right file?")
+    contents = read_bytes(path, TableError, what=what, hint=kind.unreadable_hint)
     try:
         document = artifacts.toml_document(contents)
     except UnicodeDecodeError as error:

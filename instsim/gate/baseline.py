@@ -16,6 +16,7 @@ from instsim.gate.comparison import Side
 from instsim.gate.matching import operator_place
 from instsim.gate.metrics import METRICS, figures_of, operator_figures
 from instsim.session.estimate import Estimate
+from instsim.small_files import read_text
 from instsim.units import round_figure
 
 __all__ = ["FORMAT_VERSION", "Baseline", "BaselineEntry", "OperatorBaseline", "baseline_text", "entry_of", "read_baseline"]
@@ -151,12 +152,8 @@ def read_baseline(path: Path) -> Baseline:
     """
     hint = f"make it again: instsim baseline save {path}"
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise BudgetFileError(f"{path}: larger than {_LARGEST_FILE:,} bytes", hint=hint)
-        table: Any = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise BudgetFileError(f"{path}: {error.strerror or error}", hint=hint) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        table: Any = tomllib.loads(read_text(path, BudgetFileError, hint=hint, most_bytes=_LARGEST_FILE))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BudgetFileError(f"{path}: not a baseline: {error}", hint=hint) from error
     if table.get("format") != FORMAT_VERSION:
         what = f"baseline format {table['format']!r}, this version of instsim reads {FORMAT_VERSION}" if "format" in table else "not a baseline"

@@ -11,10 +11,10 @@ from typing import Any
 
 from instsim.errors import BudgetFileError, UsageError
 from instsim.gate.budgets import Budget, BudgetPlan, ImageTask
+from instsim.small_files import read_text
 
 __all__ = ["find_plan", "images_from", "load_plan"]
 
-_LARGEST_FILE = 1 << 20
 _MOST_FOLDERS = 64
 _SETTINGS = (("instsim.toml", ("check",)), ("pyproject.toml", ("tool", "instsim", "check")))
 _HEADING = re.compile(r"\s*\[\[\s*(?:[\w.]+\.)?budget\s*\]\]")
@@ -38,7 +38,7 @@ def load_plan(path: Path, *, images: Sequence[ImageTask] | None = None, boards: 
     BudgetFileError
         If the file cannot be read or is not valid, with all that is wrong.
     """
-    text = _read(path)
+    text = read_text(path, BudgetFileError, hint=_EXAMPLE)
     try:
         table: Any = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -68,7 +68,7 @@ def find_plan(folder: Path, *, images: Sequence[ImageTask] | None = None, boards
             if not path.is_file():
                 continue
             try:
-                found = _inner(tomllib.loads(_read(path)), keys)
+                found = _inner(tomllib.loads(read_text(path, BudgetFileError, hint=_EXAMPLE)), keys)
             except tomllib.TOMLDecodeError as error:
                 raise BudgetFileError(f"{path}: not TOML: {error}") from error
             if found is not None:
@@ -85,19 +85,6 @@ def images_from(patterns: Sequence[str], *, options: tuple[tuple[str, object], .
         If two files have the same name.
     """
     return _named([(None, pattern, (), options) for pattern in patterns], "the command line")
-
-
-def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            contents = stream.read(_LARGEST_FILE + 1)
-        if len(contents) > _LARGEST_FILE:
-            raise BudgetFileError(f"{path}: larger than {_LARGEST_FILE:,} bytes")
-        return contents.decode("utf-8")
-    except OSError as error:
-        raise BudgetFileError(f"{path}: {error.strerror or error}", hint=_EXAMPLE) from error
-    except UnicodeDecodeError as error:
-        raise BudgetFileError(f"{path}: not UTF-8 text (byte {error.start})") from error
 
 
 def _inner(table: Any, keys: Sequence[str]) -> Any:

@@ -16,6 +16,7 @@ from instsim.predict.formula import Formula, Piece
 from instsim.predict.gates import Gate
 from instsim.predict.predictor import ClassRecord, ErrorFound, KindModel, PathModel, StallModel, TaughtPredictor, Teacher
 from instsim.predict.quantities import QUANTITIES, Quantities
+from instsim.small_files import read_bytes
 
 __all__ = ["FORMAT_VERSION", "load_predictor", "predictor_from", "predictor_text", "save_predictor"]
 
@@ -54,14 +55,7 @@ def load_predictor(path: Path) -> TaughtPredictor:
     PredictorError
         If the file is missing, is none, is damaged, or is of another version.
     """
-    try:
-        with path.open("rb") as file:
-            contents = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise PredictorError(f"predictor {path}: {error.strerror or error}", hint=_HINT) from error
-    if len(contents) > _LARGEST_FILE:
-        raise PredictorError(f"predictor {path}: larger than {_LARGEST_FILE:,} bytes", hint=_HINT)
-    return predictor_from(contents, str(path))
+    return predictor_from(read_bytes(path, PredictorError, what=f"predictor {path}", hint=_HINT, most_bytes=_LARGEST_FILE), str(path))
 
 
 def predictor_from(contents: bytes, where: str) -> TaughtPredictor:

@@ -6,7 +6,7 @@ import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,6 +14,7 @@ from instsim.emulate.serial import RegionMark, SerialScript, SerialStep
 from instsim.errors import UsageError
 from instsim.image import FirmwareImage
 from instsim.session.eembc import Benchmark, eembc_script, random_input
+from instsim.small_files import read_bytes
 
 __all__ = ["find_script"]
 
@@ -146,11 +147,4 @@ def _step(step: _Step, where: str, script: Path, problems: list[str]) -> SerialS
 
 
 def _file(path: Path, what: str) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            data: Any = stream.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise UsageError(f"{what} {path}: {error.strerror or error}") from error
-    if len(data) > _LARGEST_FILE:
-        raise UsageError(f"{what} {path}: larger than {_LARGEST_FILE:,} bytes", hint="is this the right file?")
-    return bytes(data)
+    return read_bytes(path, UsageError, what=f"{what} {path}", most_bytes=_LARGEST_FILE)
