@@ -20,11 +20,11 @@ from instsim.session.covariates import memory_covariates, weight_bytes_of
 from instsim.session.estimate import Estimate
 from instsim.session.firmware_family import firmware_family
 from instsim.session.known_boards import BoardTraits, find_known, known_boards
-from instsim.session.matrix import Failure, estimate_matrix
+from instsim.session.measured_images import estimates_of, request_of_run
 from instsim.session.request import Request
 from instsim.session.settings import find_settings
 
-__all__ = ["CalibrationRequest", "calibrate", "estimates_of", "request_of_run"]
+__all__ = ["CalibrationRequest", "calibrate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,46 +135,6 @@ def _predicted(runs: RunsFile, wanted: CalibrationRequest) -> list[tuple[Estimat
     if unknown:
         raise InputError("an operator is not known to the predictor", hint="`instsim predict` names it", details=tuple(unknown))
     return [(predictor.nominal(found), weights) for found, weights in zip(cycles, costs.weight_bytes.tolist(), strict=True)]
-
-
-def request_of_run(run: Run, request: Request) -> Request:
-    """Return the request that a run's image is estimated with: its region and clock, and for a saved profile nothing that decides a run."""
-    request = replace(request, region=run.region or request.region, clock_hz=run.clock_hz or request.clock_hz)
-    if run.source != "profile":
-        return request
-    return replace(request, region=None, start=None, end=None, dispatchers=(), kernels=(), serial=None, input_file=None, expect=(), call=1)
-
-
-def estimates_of(asked: Sequence[tuple[Path, Request]], places: Sequence[str], processes: int | None = None) -> list[Estimate]:
-    """Estimate several images, nominally; what ran is kept by digest, so that only new images take time.
-
-    Parameters
-    ----------
-    asked : sequence of (Path, Request)
-        Images or saved profiles.
-    places : sequence of str
-        How a message names each.
-    processes : int, optional
-        Most images that are run at once.
-
-    Raises
-    ------
-    InputError
-        If one or more cannot be estimated; each stands in ``details``.
-    """
-    # Rows of one image and clock share a run.
-    files = {path: tuple(dict.fromkeys(request for other, request in asked if other == path)) for path, _ in asked}
-    estimated = estimate_matrix([(str(path), requests) for path, requests in files.items()], processes=processes)
-    outcomes = {path: dict(zip(requests, found, strict=True)) for (path, requests), found in zip(files.items(), estimated, strict=True)}
-    found = [outcomes[path][request] for path, request in asked]
-    failed = {f"{place}: {_told(outcome)}": None for place, outcome in zip(places, found, strict=True) if isinstance(outcome, Failure)}
-    if failed:
-        raise InputError(f"{len(failed)} image{'s do' if len(failed) > 1 else ' does'} not run to the end of the region", details=tuple(failed))
-    return [outcome for outcome in found if isinstance(outcome, Estimate)]
-
-
-def _told(failure: Failure) -> str:
-    return str(InputError(failure.message, hint=failure.hint, details=failure.details)).replace("\n", "\n    ")
 
 
 def _observation(run: Run, found: Estimate | None, weight_bytes: float | None, board: Board, clock_hz: float) -> Observation:

@@ -12,8 +12,8 @@ from instsim.calibrate.spreads_file import load_spreads
 from instsim.errors import UsageError
 from instsim.profile import is_profile
 from instsim.session.calibrated import NO_CALIBRATION
-from instsim.session.calibrating import estimates_of
 from instsim.session.estimate import Estimate
+from instsim.session.measured_images import estimates_of
 from instsim.session.request import Request
 from instsim.session.settings import find_settings
 

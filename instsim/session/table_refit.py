@@ -15,8 +15,8 @@ from instsim.cost import CoreTable, load_board, load_core
 from instsim.cost.charge_matrix import CLASS_PREFIX
 from instsim.errors import InputError, UsageError
 from instsim.session.calibrated import NO_CALIBRATION
-from instsim.session.calibrating import estimates_of, request_of_run
 from instsim.session.estimate import Estimate
+from instsim.session.measured_images import estimates_of, request_of_run
 from instsim.session.request import Request
 from instsim.session.settings import find_settings
 
