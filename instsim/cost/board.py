@@ -118,6 +118,30 @@ class DeviceWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectBoot:
+    """Images that a boot ROM runs without a boot loader in the flash.
+
+    Attributes
+    ----------
+    address : int
+        Where the ROM looks for the words.
+    words : tuple of int
+        What such an image holds there.
+    memory_system : str
+        Name of the memory system as the ROM leaves it, or a path.
+    basis, source, note : str
+        What this rests on.
+    """
+
+    address: int
+    words: tuple[int, ...]
+    memory_system: str
+    basis: str
+    source: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Boot:
     """How the core starts.
 
@@ -129,11 +153,14 @@ class Boot:
         Where a vector table is looked for, the usual place first; empty for ``elf-entry``.
     stack_pointer : int or None
         What a boot loader leaves in the stack pointer, for ``elf-entry``.
+    direct : DirectBoot or None
+        How images start that the boot ROM runs without a boot loader in the flash, where they find the memories set up otherwise.
     """
 
     kind: str
     vector_tables: tuple[int, ...] = ()
     stack_pointer: int | None = None
+    direct: DirectBoot | None = None
 
 
 @dataclass(frozen=True, slots=True)

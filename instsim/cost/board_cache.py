@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from instsim import __version__, artifacts
-from instsim.cost.board import Board, Boot, Clock, DeviceWindow, EnergyPrior, MemoryRegion, Supply, WaitStates
+from instsim.cost.board import Board, Boot, Clock, DeviceWindow, DirectBoot, EnergyPrior, MemoryRegion, Supply, WaitStates
 from instsim.cost.board_devices import BoardDevice
 
 __all__ = ["remembered_board"]
@@ -55,13 +55,18 @@ def _board(facts: dict[str, Any]) -> Board:
         | {
             "clock": Clock(**facts["clock"]),
             "supply": Supply(**facts["supply"]),
-            "boot": Boot(**facts["boot"] | {"vector_tables": tuple(facts["boot"]["vector_tables"])}),
+            "boot": _boot(facts["boot"]),
             "memories": tuple(memories),
             "models": tuple(_device(device) for device in facts["models"]),
             "devices": tuple(DeviceWindow(**device) for device in facts["devices"]),
             "energy": tuple(EnergyPrior(**prior) for prior in facts["energy"]),
         }
     )
+
+
+def _boot(facts: dict[str, Any]) -> Boot:
+    direct = facts["direct"] and DirectBoot(**facts["direct"] | {"words": tuple(facts["direct"]["words"])})
+    return Boot(**facts | {"vector_tables": tuple(facts["vector_tables"]), "direct": direct})
 
 
 def _device(facts: dict[str, Any]) -> BoardDevice:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from instsim.cost.board import Board, Boot, Clock, EnergyPrior, MemoryRegion, Supply, WaitStates
+from instsim.cost.board import Board, Boot, Clock, DirectBoot, EnergyPrior, MemoryRegion, Supply, WaitStates
 from instsim.cost.device_schema import DeviceTable, board_devices, device_problems, device_windows
 from instsim.cost.schema_form import StrictTable, Text, form_problems, suggestion, unknown_sources, with_tuples
 from instsim.cost.table_reading import TableKind, read_table, refuse
@@ -52,12 +52,21 @@ class SupplyTable(_Sourced):
     regulator: Literal["ldo", "switched", "unknown"]
 
 
+class DirectBootTable(_Sourced):
+    """``[boot.direct]``: images that the boot ROM runs by itself."""
+
+    address: _Address
+    words: Annotated[tuple[_Address, ...], Field(min_length=1, max_length=16)]
+    memory_system: Text
+
+
 class BootTable(StrictTable):
     """``[boot]``."""
 
     kind: Literal["vector-table", "elf-entry"]
     vector_tables: tuple[_Address, ...] = ()
     stack_pointer: _Address | None = None
+    direct: DirectBootTable | None = None
 
 
 class WaitStatesTable(_Sourced):
@@ -167,9 +176,11 @@ def read_board(path: Path, sources: AbstractSet[str], cores: AbstractSet[str] | 
         problems.extend(unknown_sources(_sourced(checked), sources | set(checked.sources), "; add [sources.<key>] to the file"))
         if cores is not None and checked.core not in cores and not checked.core.endswith(".toml"):
             problems.append(f"core: no core table named {checked.core!r}{suggestion(checked.core, cores)}")
-        system = checked.memory_system
-        if memories is not None and system and system not in memories and not system.endswith(".toml"):
-            problems.append(f"memory_system: no memory system named {system!r}{suggestion(system, memories)}")
+        direct = checked.boot.direct
+        systems = (("memory_system", checked.memory_system), ("boot.direct.memory_system", "" if direct is None else direct.memory_system))
+        for key, system in systems:
+            if memories is not None and system and system not in memories and not system.endswith(".toml"):
+                problems.append(f"{key}: no memory system named {system!r}{suggestion(system, memories)}")
     if checked is None or problems:
         raise refuse(path, _KIND, problems)
     return _board(checked, path, file.digest)
@@ -178,6 +189,8 @@ def read_board(path: Path, sources: AbstractSet[str], cores: AbstractSet[str] | 
 def _sourced(board: BoardFile) -> Iterator[tuple[str, str]]:
     yield "clock.source", board.clock.source
     yield "supply.source", board.supply.source
+    if board.boot.direct is not None:
+        yield "boot.direct.source", board.boot.direct.source
     for index, memory in enumerate(board.memory):
         yield f"memory[{index}].source", memory.source
         if memory.wait_states is not None:
@@ -229,6 +242,11 @@ def _overlaps(board: BoardFile) -> Iterator[str]:
             yield f"boot.vector_tables[{index}]: {address:#010x} lies in no memory"
 
 
+def _boot(checked: BootTable) -> Boot:
+    direct = None if checked.direct is None else DirectBoot(**dict(checked.direct))
+    return Boot(checked.kind, checked.vector_tables, checked.stack_pointer, direct)
+
+
 def _board(checked: BoardFile, path: Path, digest: str) -> Board:
     memories = (
         MemoryRegion(**{**dict(memory), "wait_states": WaitStates(**dict(memory.wait_states)) if memory.wait_states else None})
@@ -244,7 +262,7 @@ def _board(checked: BoardFile, path: Path, digest: str) -> Board:
         riscv_isa=checked.riscv_isa,
         clock=Clock(**dict(checked.clock)),
         supply=Supply(**dict(checked.supply)),
-        boot=Boot(**dict(checked.boot)),
+        boot=_boot(checked.boot),
         memories=tuple(sorted(memories, key=lambda region: region.address)),
         devices=device_windows(checked.device),
         # A derivation is a sentence; the file breaks it into lines to be readable.

@@ -7,7 +7,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 
-from instsim.cost.board import Board, MemoryRegion
+from instsim.cost.board import Board, DirectBoot, MemoryRegion
 from instsim.cost.board_devices import DEVICE_MODELS, BoardDevice
 from instsim.cost.boards import board_names, load_board
 from instsim.errors import UsageError
@@ -128,6 +128,17 @@ def _operating_point(board: Board) -> Iterator[str]:
     yield f"source = {_text(supply.source)}"
 
 
+def _direct_boot(direct: DirectBoot) -> Iterator[str]:
+    yield ""
+    yield from _comment("Images that hold these words are run by the boot ROM itself: they find the memories as this memory system has them.")
+    yield "[boot.direct]"
+    yield f"address = {_address(direct.address)}"
+    yield f"words = [{', '.join(_address(word) for word in direct.words)}]"
+    yield f"memory_system = {_text(direct.memory_system)}"
+    yield f"basis = {_text(direct.basis)}"
+    yield f"source = {_text(direct.source)}"
+
+
 def _memory_map(board: Board) -> Iterator[str]:
     yield ""
     yield "# 'vector-table' for Cortex-M (where a table is looked for, the usual place first), 'elf-entry' for RISC-V."
@@ -137,6 +148,8 @@ def _memory_map(board: Board) -> Iterator[str]:
         yield f"stack_pointer = {_address(board.boot.stack_pointer)}"
     if board.boot.vector_tables:
         yield f"vector_tables = [{', '.join(_address(address) for address in board.boot.vector_tables)}]"
+    if board.boot.direct is not None:
+        yield from _direct_boot(board.boot.direct)
     yield ""
     yield from _comment(
         "One [[memory]] for each memory, sizes in bytes: kind flash, ram, rom, tcm, device, external-flash or external-ram. aliases: "

@@ -73,8 +73,9 @@ def _check_board(path: Path) -> list[str]:
 
     try:
         board = read_board(path, load_sources().keys(), frozenset(core_names()), frozenset(memory_names()))
-        if board.memory_system:
-            resolve(load_memory(board.memory_system), board, board.clock_hz)
+        systems = [board.memory_system, board.boot.direct.memory_system if board.boot.direct else ""]
+        for system in filter(None, systems):
+            resolve(load_memory(system), board, board.clock_hz)
     except InstsimError as error:
         return list(error.details) or [error.message]
     return []

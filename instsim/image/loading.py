@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from instsim.errors import ImageError
+from instsim.image.esp_direct_boot import as_booted_directly, is_direct_boot, load_direct_boot
 from instsim.image.esp_image import is_esp_image, load_esp_image
 from instsim.image.firmware import FirmwareImage
 from instsim.image.uf2 import UF2_MAGIC, load_uf2
@@ -36,7 +37,8 @@ def load_image(path: Path | str, *, base: int | None = None) -> FirmwareImage:
     Parameters
     ----------
     path : Path or str
-        An ELF file (32-bit little-endian, Arm Cortex-M or RISC-V), Intel HEX, UF2, Espressif's image format, or a raw binary.
+        An ELF file (32-bit little-endian, Arm Cortex-M or RISC-V), Intel HEX, UF2, Espressif's image format, the contents
+        of an ESP32-C3's flash that its ROM starts by itself, or a raw binary.
     base : int, optional
         Load address of the first byte of a raw binary. Without it, it is guessed from the vector table, and the guess stands in
         ``notes``. Other formats carry their addresses.
@@ -57,7 +59,7 @@ def load_image(path: Path | str, *, base: int | None = None) -> FirmwareImage:
         _check_no_base(path.name, "ELF", base)
         from instsim.image.elf_image import load_elf  # noqa: PLC0415 -- each format loads what it needs
 
-        return load_elf(data, path.name)
+        return as_booted_directly(load_elf(data, path.name))
     for offset, magic, problem, hint in _OTHER_FORMATS:
         if data[offset : offset + len(magic)] == magic:
             raise ImageError(f"{path.name}: {problem}", hint=hint)
@@ -71,6 +73,8 @@ def load_image(path: Path | str, *, base: int | None = None) -> FirmwareImage:
         return load_uf2(data, path.name)
     if base is None and is_esp_image(data):
         return load_esp_image(data, path.name)
+    if base is None and is_direct_boot(data):
+        return load_direct_boot(data, path.name)
     from instsim.image.raw_binary import load_raw_binary  # noqa: PLC0415
 
     return load_raw_binary(data, path.name, base)

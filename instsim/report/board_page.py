@@ -39,10 +39,19 @@ def _facts(board: Board) -> tuple[tuple[str, str], ...]:
         ("clock", f"{span}  {clock.basis}, {clock.source}"),
         ("supply", f"{volts}, regulator {supply.regulator}  {supply.basis}, {supply.source}"),
         ("start", boot),
+        *_direct_boot(board),
         ("memory system", board.memory_system or "none: memories cost nothing beyond the core's own cycles"),
         ("stands for", "its core alone: no real board") if board.generic else ("stands for", "a real board"),
         ("file", f"{board.name}.toml, sha256 {board.digest}"),
     )
+
+
+def _direct_boot(board: Board) -> tuple[tuple[str, str], ...]:
+    direct = board.boot.direct
+    if direct is None:
+        return ()
+    words = " ".join(f"{word:#010x}" for word in direct.words)
+    return (("direct boot", f"by the boot ROM, of images with {words} at {direct.address:#010x}; memory system {direct.memory_system}"),)
 
 
 def _memories(board: Board) -> Table:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from instsim.cost import Board, CoreTable, list_boards, load_board, load_core
+from instsim.cost.memory_table import load_memory
 from instsim.errors import ImageError, UsageError
 from instsim.image import FirmwareImage
 from instsim.session.board_fit import fit_problems, fitting_boards
@@ -89,6 +90,9 @@ def choose_target(image: FirmwareImage | None, request: Request, settings: Setti
     else:
         board = load_board(fallback or "")
         choice = BoardChoice(board.name, board.title, "profile")
+    if image is not None and request.run_on is None:
+        board, told = _as_booted(board, image)
+        warnings += told
     core = load_core(request.core or settings.core or board.core)
     if image is not None and image.isa is not None and core.isa is not image.isa:
         raise UsageError(f"{image.name} is {image.isa} code, the core table {core.name} is for {core.isa}", hint="choose another --core or --board")
@@ -101,6 +105,19 @@ def choose_target(image: FirmwareImage | None, request: Request, settings: Setti
     if clock_hz > board.clock.maximum_hz * 1.0001 and not board.generic:
         warnings.append(f"{clock_hz / 1e6:g} MHz is above the {board.clock.maximum_hz / 1e6:g} MHz that {board.name} is made for")
     return Target(board, core, load_board(request.run_on) if request.run_on else board, choice, clock_hz, source, tuple(warnings))
+
+
+def _as_booted(board: Board, image: FirmwareImage) -> tuple[Board, tuple[str, ...]]:
+    """Return the board as an image finds it, and what to say if that is not as boot loaders leave it."""
+    direct = board.boot.direct
+    if direct is None or image.read(direct.address, 4 * len(direct.words)) != b"".join(word.to_bytes(4, "little") for word in direct.words):
+        return board, ()
+    title = load_memory(direct.memory_system).title
+    text = (
+        f"the boot ROM of the {board.soc} runs this image by itself (direct boot): memories are priced as it leaves them ({title}), "
+        "not as a boot loader sets them up; if the firmware changes that, it is not followed"
+    )
+    return replace(board, memory_system=direct.memory_system), (text,)
 
 
 def _other_chip(choice: BoardChoice, board: Board) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 from instsim import __version__, artifacts
+from instsim.cost.memory_table import load_memory
 from instsim.errors import ProfileError
 from instsim.image import FirmwareImage
 from instsim.profile import BlockProfile
@@ -86,6 +87,7 @@ def run_key(image: FirmwareImage, target: Target, request: Request, *told: str) 
         target.machine_board.digest,
         target.machine_board.name,
         target.core.digest,
+        load_memory(target.board.memory_system).digest if target.board.memory_system else "",
         repr(target.clock_hz),
         *told,
         *(f"{field.name}={getattr(request, field.name)!r}" for field in fields(request) if field.name not in _NOT_OF_THE_RUN),

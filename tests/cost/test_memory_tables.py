@@ -24,7 +24,9 @@ linked_boards = pytest.mark.parametrize("board", [board for board in list_boards
 
 def test_every_real_board_names_a_memory_system_that_ships_and_no_generic_one_does() -> None:
     assert {board.name for board in list_boards() if bool(board.memory_system) == board.generic} == set()
-    assert {board.memory_system for board in list_boards() if not board.generic} == set(memory_names())
+    named = {board.memory_system for board in list_boards() if not board.generic}
+    named |= {board.boot.direct.memory_system for board in list_boards() if board.boot.direct is not None}
+    assert named == set(memory_names())
 
 
 @each_memory
@@ -202,6 +204,15 @@ def test_a_boards_own_file_may_name_a_memory_system_and_a_slip_is_told(tmp_path)
     with pytest.raises(TableError) as caught:
         load_board(str(path))
     assert caught.value.details == ("memory_system: no memory system named 'stm32l44'; did you mean stm32l4?",)
+
+
+def test_so_is_a_slip_in_the_memory_system_of_images_that_boot_directly(tmp_path) -> None:
+    text = (cost_tables() / "boards" / "esp32-c3.toml").read_text(encoding="utf-8")
+    path = tmp_path / "board.toml"
+    path.write_text(text.replace('"esp32-c3-direct-boot"', '"esp32-c3-direct"'), encoding="utf-8")
+    with pytest.raises(TableError) as caught:
+        load_board(str(path))
+    assert caught.value.details[0].startswith("boot.direct.memory_system: no memory system named 'esp32-c3-direct'")
 
 
 def test_the_published_json_schema_knows_every_key_of_the_files() -> None:

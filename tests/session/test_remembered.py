@@ -11,7 +11,7 @@ import pytest
 from instsim.errors import RunError
 from instsim.report.json_report import render_json
 from instsim.report.text import render_text
-from instsim.resources import firmware_elf
+from instsim.resources import cost_tables, firmware_elf
 from instsim.session import facade
 from instsim.session.facade import estimate
 from instsim.session.request import Request
@@ -56,6 +56,24 @@ def test_the_second_answer_is_the_first_one_without_a_run(runs: list[str]) -> No
     assert runs == [IMAGE.name] * 2
     assert render_json(first) == render_json(second) == render_json(without)
     assert render_text(first, verbose=True) == render_text(second, verbose=True) == render_text(without, verbose=True)
+
+
+def test_a_memory_system_that_changed_is_simulated_anew(runs: list[str], tmp_path: Path) -> None:
+    tables = cost_tables()
+    memory, board = tmp_path / "memory.toml", tmp_path / "board.toml"
+    table = (tables / "memories" / "esp32-c3.toml").read_text("utf-8")
+    memory.write_text(table, "utf-8")
+    text = (tables / "boards" / "esp32-c3.toml").read_text("utf-8")
+    board.write_text(text.replace('memory_system = "esp32-c3"\n', f'memory_system = "{memory.as_posix()}"\n'), "utf-8")
+    image = ELF / "kws-rv32imc.elf"
+    request = Request(board=str(board))
+    before = estimate(image, request)
+    memory.write_text(table.replace("hz = 80e6", "hz = 40e6"), "utf-8")
+    after = estimate(image, request)
+    assert runs == [image.name] * 2
+    assert before.memory is not None
+    assert after.memory is not None
+    assert after.memory.stall_cycles == pytest.approx(2 * before.memory.stall_cycles, rel=1e-4)
 
 
 @pytest.mark.parametrize(
