@@ -62,7 +62,7 @@ class Calibration:
     notes : str
         What a reader should know.
     fingerprints : tuple of (str, str)
-        What an image says of its firmware (runtime and compiler), and the family it belongs to.
+        What an image says of its firmware (runtime and compiler; the digest of one that says nothing), and the family it belongs to.
     digest : str
         SHA-256 of the file; empty before it is saved.
     path : str

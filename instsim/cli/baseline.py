@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from instsim.cli.gate_options import matrix_progress, plan_from, plan_options
+from instsim.cli.gate_options import plan_from, plan_options
 from instsim.cli.groups import SuggestingGroup
+from instsim.cli.progress import matrix_progress
 from instsim.errors import UsageError
 
 __all__ = ["command"]

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from instsim.cli.options import Name, output_option, request_from, run_options, target_options, workers_option
+from instsim.cli.progress import matrix_progress
 from instsim.errors import UsageError
 
 __all__ = ["command"]
@@ -79,7 +80,8 @@ def command(runs: Path | None, output: Path | None, *, template: bool, table: bo
     wanted = CalibrationRequest(
         request, name, options["source"], str(output or ""), options["predictor"], options["descriptor"], tuple(options["like"])
     )
-    fitted = calibrate(runs, wanted, processes=options["workers"])
+    with matrix_progress() as on_done:
+        fitted = calibrate(runs, wanted, processes=options["workers"], on_done=on_done)
     picture = None
     if plot is not None:
         from instsim.report.calibration_plot import draw_calibration  # noqa: PLC0415
@@ -106,7 +108,8 @@ def _refit(runs: Path, output: Path | None, form: str, options: dict[str, Any]) 
     from instsim.report.weights import weights_document, weights_parts  # noqa: PLC0415
     from instsim.session.table_refit import refit_table, refitted_toml  # noqa: PLC0415
 
-    found = refit_table(runs, request_from(options), options["events"], processes=options["workers"])
+    with matrix_progress() as on_done:
+        found = refit_table(runs, request_from(options), options["events"], processes=options["workers"], on_done=on_done)
     if output is not None:
         write_file(refitted_toml(found, options["name"] or output.stem).encode(), output)
     if form == "json":

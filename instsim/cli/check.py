@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from instsim.cli.gate_options import matrix_progress, plan_from, plan_options, split_write
+from instsim.cli.gate_options import plan_from, plan_options, split_write
 from instsim.cli.options import output_option
+from instsim.cli.progress import matrix_progress
 
 __all__ = ["command"]
 

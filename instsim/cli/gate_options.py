@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +11,7 @@ import click
 from instsim.cli.options import Name, workers_option
 from instsim.errors import UsageError
 
-__all__ = ["matrix_progress", "plan_from", "plan_options", "split_write"]
+__all__ = ["plan_from", "plan_options", "split_write"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -48,31 +46,6 @@ def plan_from(images: tuple[str, ...], budget_file: Path | None, boards: tuple[s
     if budget_file is not None:
         return load_plan(budget_file, images=tasks, boards=boards)
     return find_plan(Path.cwd(), images=tasks, boards=boards)
-
-
-@contextmanager
-def matrix_progress() -> Iterator[Callable[[int, int], None] | None]:
-    """Give a callback that draws how many estimates are done, on standard error; nothing where nobody watches.
-
-    Yields
-    ------
-    callable or None
-        ``callback(done, total)``.
-    """
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console  # noqa: PLC0415 -- only where a terminal is drawn on
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-
-    columns = (TextColumn("estimates"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("estimates", total=None)
-
-        def show(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        yield show
 
 
 def split_write(value: str, formats: tuple[str, ...]) -> tuple[str, Path]:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from instsim.cli.options import output_option, request_from, run_options, target_options, workers_option
+from instsim.cli.progress import matrix_progress
 
 __all__ = ["command"]
 
@@ -37,7 +38,9 @@ def command(
     from instsim.session.planning import plan  # noqa: PLC0415
 
     output = options.pop("output")
-    found = plan(candidates, request_from(options), runs=min(runs, len(set(candidates))), targets=targets, measured=measured, processes=workers)
+    most = min(runs, len(set(candidates)))
+    with matrix_progress() as on_done:
+        found = plan(candidates, request_from(options), runs=most, targets=targets, measured=measured, processes=workers, on_done=on_done)
     if form == "json":
         write_document(plan_document(found), output)
     else:

@@ -22,6 +22,10 @@ def _percent(value: float | None, digits: int = 1) -> str:
     return "-" if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f}%"
 
 
+def _degrees(count: int, what: str = "") -> str:
+    return f"{count} {what}degree{'' if count == 1 else 's'} of freedom"
+
+
 def _coefficients(fit: Fit) -> Table:
     model = fit.model
     reach = quantile(0.5 + _LEVEL / 2, model.degrees_of_freedom)
@@ -44,9 +48,9 @@ def _coefficients(fit: Fit) -> Table:
 def _facts(choice: Choice) -> Facts:
     fit = choice.fit
     model, left = fit.model, fit.left_out
-    own = "none left" if model.own_ln_sd is None else f"{_percent(model.own_ln_sd)} with {model.own_degrees_of_freedom} degrees of freedom"
+    own = "none left" if model.own_ln_sd is None else f"{_percent(model.own_ln_sd)} with {_degrees(model.own_degrees_of_freedom)}"
     pairs = [
-        ("runs", f"{len(fit.influence)}, {model.own_degrees_of_freedom} residual degrees of freedom"),
+        ("runs", f"{len(fit.influence)}, {_degrees(model.own_degrees_of_freedom, 'residual ')}"),
         ("scatter of the runs", own),
         ("with known boards", f"{_percent(model.ln_sd)} with {model.degrees_of_freedom:.3g} degrees of freedom; intervals rest on this"),
         ("one image left out", f"mean {_percent(left.mean_absolute)}, worst {_percent(left.worst)}" if left.known else "takes a second image"),

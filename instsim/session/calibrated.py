@@ -180,7 +180,7 @@ class _Application:
         self._chosen = chosen
         self._calibration, self._estimate, self._target, self._request = calibration, estimate, target, request
         image = firmware_family(estimate)
-        family = request.firmware_family or dict(calibration.fingerprints).get(image, image)
+        family = request.firmware_family or dict(calibration.fingerprints).get(image or estimate.firmware.sha256, image)
         share = estimate.provenance.cycles_by_basis.get("assumed", 0.0)
         clock_hz = target.clock_hz
         flash_reads, stall_cycles = memory_covariates(estimate)
@@ -243,7 +243,8 @@ class _Application:
         if prediction is None:
             self.warnings.append(f"the calibrated {model.quantity} needs {_terms(model)}, which is not known of this image: it stays nominal")
             return None
-        if self._chosen:
+        # What the user did not choose is no surprise: its interval says how far it holds.
+        if self._chosen and (model is self._calibration.latency or model is self._calibration.energy):
             self.warnings += _domain_warnings(model, point)
         return prediction
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -58,7 +58,9 @@ class CalibrationRequest:
     like: tuple[str, ...] = ()
 
 
-def calibrate(path: Path | None, wanted: CalibrationRequest, *, processes: int | None = None) -> BoardFit:
+def calibrate(
+    path: Path | None, wanted: CalibrationRequest, *, processes: int | None = None, on_done: Callable[[int, int], None] | None = None
+) -> BoardFit:
     """Calibrate a board from a file of runs.
 
     Parameters
@@ -69,6 +71,8 @@ def calibrate(path: Path | None, wanted: CalibrationRequest, *, processes: int |
         Board and names.
     processes : int, optional
         Most images that are run at once, each in a process of its own; as many as there are processors by default.
+    on_done : callable, optional
+        ``on_done(images, all_images)`` behind each image.
 
     Raises
     ------
@@ -92,7 +96,7 @@ def calibrate(path: Path | None, wanted: CalibrationRequest, *, processes: int |
     runs = read_runs(path)
     asked = [(run.path, request_of_run(run, request)) for run in runs.runs if run.path is not None and run.is_firmware]
     places = [f"line {run.line}: {run.name}" for run in runs.runs if run.is_firmware]
-    priced, predicted = iter(estimates_of(asked, places, processes)), iter(_predicted(runs, wanted))
+    priced, predicted = iter(estimates_of(asked, places, processes, on_done)), iter(_predicted(runs, wanted))
     found = [_of_image(next(priced)) if run.is_firmware else next(predicted) if run.source == "model" else (None, None) for run in runs.runs]
     estimates = [estimate for estimate, _ in found]
     observations = [_observation(run, estimate, weights, board, clock_hz) for run, (estimate, weights) in zip(runs.runs, found, strict=True)]
@@ -165,7 +169,8 @@ def _setup(
     prints: dict[str, str] = {}
     unclear: set[str] = set()
     for found, run in zip(estimates, observations, strict=True):
-        image = "" if found is None else firmware_family(found)
+        # An image that says nothing of its firmware is known by its bytes.
+        image = "" if found is None else firmware_family(found) or found.firmware.sha256
         if image and prints.setdefault(image, run.point.firmware) != run.point.firmware:
             unclear.add(image)
     command = ["instsim", "calibrate", *([] if runs is None else [str(runs.path)]), *command_options(wanted.request)]

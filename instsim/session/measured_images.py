@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +23,12 @@ def request_of_run(run: Run, request: Request) -> Request:
     return replace(request, region=None, start=None, end=None, dispatchers=(), kernels=(), serial=None, input_file=None, expect=(), call=1)
 
 
-def estimates_of(asked: Sequence[tuple[Path, Request]], places: Sequence[str], processes: int | None = None) -> list[Estimate]:
+def estimates_of(
+    asked: Sequence[tuple[Path, Request]],
+    places: Sequence[str],
+    processes: int | None = None,
+    on_done: Callable[[int, int], None] | None = None,
+) -> list[Estimate]:
     """Estimate several images, nominally; what ran is kept by digest, so that only new images take time.
 
     Parameters
@@ -34,6 +39,8 @@ def estimates_of(asked: Sequence[tuple[Path, Request]], places: Sequence[str], p
         How a message names each.
     processes : int, optional
         Most images that are run at once.
+    on_done : callable, optional
+        ``on_done(estimates, all_estimates)`` behind each.
 
     Raises
     ------
@@ -42,7 +49,14 @@ def estimates_of(asked: Sequence[tuple[Path, Request]], places: Sequence[str], p
     """
     # Rows of one image and clock share a run.
     files = {path: tuple(dict.fromkeys(request for other, request in asked if other == path)) for path, _ in asked}
-    estimated = estimate_matrix([(str(path), requests) for path, requests in files.items()], processes=processes)
+    done, total = [0] * len(files), sum(map(len, files.values()))
+
+    def count(image: int, outcomes: int) -> None:
+        done[image] = outcomes
+        if on_done is not None:
+            on_done(sum(done), total)
+
+    estimated = estimate_matrix([(str(path), requests) for path, requests in files.items()], processes=processes, on_done=count)
     outcomes = {path: dict(zip(requests, found, strict=True)) for (path, requests), found in zip(files.items(), estimated, strict=True)}
     found = [outcomes[path][request] for path, request in asked]
     failed = {f"{place}: {_told(outcome)}": None for place, outcome in zip(places, found, strict=True) if isinstance(outcome, Failure)}

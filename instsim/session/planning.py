@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,6 +51,7 @@ def plan(
     targets: Sequence[Path] = (),
     measured: Path | None = None,
     processes: int | None = None,
+    on_done: Callable[[int, int], None] | None = None,
 ) -> Plan:
     """Choose which images to measure on a board.
 
@@ -68,6 +69,8 @@ def plan(
         A file of runs that exist; those of them that name an image or a profile count.
     processes : int, optional
         Most images that are run at once.
+    on_done : callable, optional
+        ``on_done(images, all_images)`` behind each image.
 
     Raises
     ------
@@ -80,7 +83,7 @@ def plan(
     request = replace(request, board=named, calibration=NO_CALIBRATION)
     known = [run.path for run in read_runs(measured).runs if run.path is not None and run.is_firmware] if measured is not None else []
     paths = list(dict.fromkeys((*candidates, *targets, *known)))
-    priced = estimates_of([(path, _request_of(path, request)) for path in paths], [str(path) for path in paths], processes)
+    priced = estimates_of([(path, _request_of(path, request)) for path in paths], [str(path) for path in paths], processes, on_done)
     classes = sorted({item.name for found in priced for item in found.classes})
     images = {path: _image(path, found, classes) for path, found in zip(paths, priced, strict=True)}
     goals = [images[path] for path in targets or candidates]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -42,7 +42,14 @@ class TableRefit:
     source: str
 
 
-def refit_table(path: Path, request: Request, events: Sequence[str] = (), *, processes: int | None = None) -> TableRefit:
+def refit_table(
+    path: Path,
+    request: Request,
+    events: Sequence[str] = (),
+    *,
+    processes: int | None = None,
+    on_done: Callable[[int, int], None] | None = None,
+) -> TableRefit:
     """Refit weights of the board's core to the cycles of runs.
 
     Parameters
@@ -55,6 +62,8 @@ def refit_table(path: Path, request: Request, events: Sequence[str] = (), *, pro
         Events of the table, or ``class:NAME`` for the issue of a class. Default: every row that is not documented and met by the runs.
     processes : int, optional
         Most images that are run at once.
+    on_done : callable, optional
+        ``on_done(images, all_images)`` behind each image.
 
     Raises
     ------
@@ -72,7 +81,7 @@ def refit_table(path: Path, request: Request, events: Sequence[str] = (), *, pro
         raise InputError(f"{path}: no run has both an image (or profile) and a latency", hint="weights are refitted to cycles of known programs")
     request = replace(request, board=named, calibration=NO_CALIBRATION)
     asked = [(run.path, request_of_run(run, request)) for run in runs if run.path is not None]
-    estimates = estimates_of(asked, [f"line {run.line}: {run.name}" for run in runs], processes)
+    estimates = estimates_of(asked, [f"line {run.line}: {run.name}" for run in runs], processes, on_done)
     clock_hz = float(request.clock_hz or settings.clock_hz or board.clock_hz)
     counted = [_counted(run, found, clock_hz) for run, found in zip(runs, estimates, strict=True)]
     weights = _weights(core, events, {name for run in counted for name, count in run.counts.items() if count})

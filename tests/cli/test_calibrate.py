@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from instsim.image import load_image
+
 BOARD = ("--board", "nucleo-l4r5zi")
 IMAGES = ("dispatch-s36", "dispatch-s28", "dispatch-s24")
 
@@ -34,6 +36,21 @@ def test_the_report_does_not_depend_on_processes_or_the_cache(instsim, runs):
     found = [instsim("calibrate", runs, *BOARD, "--format", "json", *way) for way in ways]
     assert {ran.code for ran in found} == {0}
     assert len({ran.out for ran in found}) == 1
+
+
+def test_an_image_that_says_nothing_of_its_firmware_is_known_by_its_bytes(instsim, tmp_path, images):
+    bare = [tmp_path / f"{name}.bin" for name in ("divide", "calls", "counters")]
+    for path in bare:
+        # Without operators, and as a .bin without what the compiler says of itself.
+        image = load_image(images / f"{path.stem}-cortex-m4.elf")
+        path.write_bytes(next(segment.data for segment in image.segments if segment.address == 0x08000000))
+    (tmp_path / "runs.csv").write_text("image,latency_us,firmware\ndivide.bin,100,mine\ncalls.bin,100,mine\n", "utf-8")
+    where = (*BOARD, "--region", "all")
+    assert instsim("calibrate", "runs.csv", *where, "-o", "own.toml").code == 0
+    known, other = (instsim("estimate", path, *where, "--calibration", "own.toml") for path in (bare[0], bare[-1]))
+    assert (known.code, other.code) == (0, 0)
+    assert "calibrated with other firmware" not in known.out
+    assert "calibrated with other firmware" in other.out
 
 
 def test_images_that_do_not_run_are_named_in_the_order_of_the_rows(instsim, images, runs, tmp_path):
