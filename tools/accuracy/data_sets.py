@@ -15,6 +15,7 @@ _PERSON_RP2040 = "TFLM person detection on RP2040, rebuilt with another compiler
 _FLOAT_RP2350 = "TFLM float networks on RP2350, rebuilt with another compiler"
 _TINYMAIX_C3 = "ESP32-C3 TinyMaix, rebuilt with another compiler"
 _ML_KEM_C3 = "ESP32-C3 ML-KEM"
+_ML_KEM_FLASH_C3 = "ESP32-C3 ML-KEM from flash, booted directly"
 _PQM4_ASSEMBLY = "pqm4, assembly"
 _PQM4_COMPILED = "pqm4, compiled parts too"
 _PQM3_ASSEMBLY = "pqm3, assembly"
@@ -29,6 +30,7 @@ ORDER = (
     _PERSON_RP2040,
     _FLOAT_RP2350,
     _TINYMAIX_C3,
+    _ML_KEM_FLASH_C3,
     _ML_KEM_C3,
     _PQM4_ASSEMBLY,
     _PQM4_COMPILED,
@@ -44,8 +46,8 @@ ORDER = (
 )
 """From what users have to what only cores have; a set that is not named comes last."""
 
-BOARD_SETS = frozenset(ORDER) - {_COREMARK_IMXRT, _FITTED_C3, PROGRAMS, WHOLE_RUNS, MICRO}
-"""Programs measured on boards, whose compiler is known: what nominal latency of firmware can be judged by."""
+BOARD_SETS = frozenset(ORDER) - {_ML_KEM_FLASH_C3, _COREMARK_IMXRT, _FITTED_C3, PROGRAMS, WHOLE_RUNS, MICRO}
+"""Programs measured on boards, whose compiler is known, each once: what nominal latency of firmware can be judged by."""
 
 ABOUT: Mapping[str, str] = {
     VENDOR_IMAGES: (
@@ -84,9 +86,12 @@ ABOUT: Mapping[str, str] = {
     ),
     _ML_KEM_C3: (
         "Published at 80 and at 160 MHz, the flash having a clock of its own: twice the one time less the other, in core cycles, is what the program"
-        " takes without waiting for flash, and that is compared here, with ideal memory. What the measured runs waited, 10 to 13 us for each miss"
-        " of the simulated cache, says nothing about images that ESP-IDF's bootloader starts: this program boots directly, and the flash stays as"
-        " the ROM leaves it."
+        " takes without waiting for flash, and that is compared here, with ideal memory."
+    ),
+    _ML_KEM_FLASH_C3: (
+        "The same runs as published, waiting for flash included: the program boots directly, and the flash stays as the ROM sets it up, one line at"
+        " 20 MHz. That is read off the ROM's code; nothing was fitted. Half of the time at 160 MHz is waiting for 1,000 to 1,400 misses, and how"
+        " many there are depends on where code lies: two compilers differ by 7 to 12 %, and neither is the board's."
     ),
 }
 """What a set holds; a set that is not named explains itself."""
@@ -127,6 +132,7 @@ _BOARD_GOALS: Mapping[str, Mapping[str, Goal]] = {
     _PERSON_RP2040: {f"rpi-pico, {build}, CONV_2D": Goal(0.03, 0.1) for build in ("1bdb61c", "cb48261")},
     _TINYMAIX_C3: {"esp32-c3": Goal(0.04, 0.04)},
     _ML_KEM_C3: {"esp32-c3": Goal(0.02, 0.04)},
+    _ML_KEM_FLASH_C3: {f"esp32-c3, GCC {version} for 13.2": Goal(0.04, 0.04) for version in ("12.2", "14.2")},
     _LOOPS_C3: {"esp32-c3": Goal(0.02, 0.04)},
     _PQM4_ASSEMBLY: {"cortex-m4": Goal(0.01, 0.025)},
     _PQM3_ASSEMBLY: {"cortex-m3": Goal(0.03, 0.06), "cortex-m3-f207-sram2": Goal(0.03, 0.06)},
