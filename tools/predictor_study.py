@@ -54,11 +54,11 @@ Floats = npt.NDArray[np.float64]
 
 class _Study:
     def __init__(self, runner: Path, predictor: str, board: str) -> None:
-        request = Request(board=board, force=True, memory="ideal")
+        self.request = Request(board=board, force=True, memory="ideal")
         self._image = load_image(runner)
-        self.target = choose_target(self._image, request, Settings())
-        self.runner: ModelRunner = make_runner(self._image, self.target, request)
-        self.predictor = Predictor(load_named(predictor), request)
+        self.target = choose_target(self._image, self.request, Settings())
+        self.runner: ModelRunner = make_runner(self._image, self.target, self.request)
+        self.predictor = Predictor(load_named(predictor), self.request)
         self.with_stalls = Predictor(self.predictor.taught, Request(board=board, force=True))
         self.costs = CostModel(self.target.core)
 
@@ -205,7 +205,14 @@ def study(work: _Study, options: argparse.Namespace) -> dict[str, Any]:
             "arena_error": float(np.mean([abs(row["arena_predicted"] / row["arena"] - 1) for row in random])),
         },
         "speeds": speeds,
+        "beside": {other: _beside(other, work, drawn, true) for other in options.beside},
     }
+
+
+def _beside(name: str, work: _Study, drawn: Sequence[bytes], true: Floats) -> dict[str, float]:
+    """Return the errors of another predictor of the core on the same networks."""
+    other = Predictor(load_named(name), work.request)
+    return _errors(other.predict([read_layers(model) for model in drawn]).cycles, true)
 
 
 def _drawn(count: int) -> list[bytes]:
@@ -258,6 +265,7 @@ def main() -> int:
     parser.add_argument("--followed", type=int, default=60, help="networks run with the board's memories, where the predictor was taught stalls")
     parser.add_argument("--followed-only", action="store_true", help="run nothing but these, and keep the other figures")
     parser.add_argument("--model", type=Path, action="append", default=[], help="further .tflite files")
+    parser.add_argument("--beside", action="append", default=[], help="another predictor with prices for the core, taught on another build")
     parser.add_argument("--page", action="store_true", help="write the page only")
     arguments = parser.parse_args()
     if not arguments.page:

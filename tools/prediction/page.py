@@ -65,6 +65,9 @@ def _section(figures: Mapping[str, Any]) -> list[str]:
         f"{speeds['from_files']:,.0f} from files."
     )
     lines += ["", covered + speed, ""]
+    for name, row in figures.get("beside", {}).items():
+        said = f"{name}, taught on a build for another core, is {_percent(row['mean'])} % off on these networks in the mean"
+        lines += [f"{said} (95th percentile {_percent(row['p95'])} %).", ""]
     for memory, stalls in figures["stalls"].items():
         lines += [
             f"{stalls['networks']} networks drawn at random, with the memories of a board followed ({memory}):",
