@@ -49,6 +49,7 @@ class Registers:
             self.pc, self.sp, self.link = arm_const.UC_ARM_REG_PC, arm_const.UC_ARM_REG_SP, arm_const.UC_ARM_REG_LR
             self.arguments = self.general[:4]
             self.singles: tuple[int, ...] = tuple(arm_const.UC_ARM_REG_S0 + n for n in range(16))
+            self.floats: tuple[int, ...] = tuple(arm_const.UC_ARM_REG_S0 + n for n in range(32))
             self.special: dict[str, int] = {
                 "xpsr": arm_const.UC_ARM_REG_XPSR,
                 "set_xpsr": arm_const.UC_ARM_REG_XPSR_NZCVQG,  # the plain register's number leaves the GE bits
@@ -65,7 +66,7 @@ class Registers:
             self.general = tuple(riscv_const.UC_RISCV_REG_X0 + n for n in range(32))
             self.pc, self.sp, self.link = riscv_const.UC_RISCV_REG_PC, self.general[2], self.general[1]
             self.arguments = self.general[10:18]
-            self.singles = ()
+            self.singles = self.floats = ()
             self.special = {
                 name: getattr(riscv_const, f"UC_RISCV_REG_{name.upper()}") for name in ("mstatus", "mtvec", "mepc", "mcause", "mtval", "mie", "mip")
             }
@@ -138,6 +139,7 @@ class Engine:
         self.registers = Registers(spec.isa)
         self.refused: Access | None = None
         self.hook_watchers: list[Callable[[int], None]] = []
+        self.callbacks = 0
         self._memory = memory
         self._windows = spec.device_windows
         self._on_code_page = on_code_page
@@ -270,6 +272,7 @@ class Engine:
         """Call Python before the instruction at one address; return a handle for `remove`."""
 
         def call(_uc: Any, at: int, _size: int, _data: Any) -> None:
+            self.callbacks += 1
             callback(at)
 
         handle = self.uc.hook_add(unicorn.UC_HOOK_CODE, call, begin=address, end=address)

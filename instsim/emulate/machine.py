@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from instsim.emulate.memory_trace import MemoryTrace
     from instsim.emulate.processor_arm import ArmProcessor
     from instsim.emulate.processor_riscv import RiscvProcessor
+    from instsim.emulate.spinning import DeviceAccess, SpinWatch
 
 __all__ = ["Machine", "Stop", "StopReason"]
 
@@ -126,10 +127,16 @@ class Machine:
         self.refused_kind = ""
         self.idle_ticks = 0
         self.on_wake: Callable[[int], None] = lambda _slept_ticks: None
+        self.spin: SpinWatch | None = None
+        self.accesses: list[DeviceAccess] | None = None
+        self.reads_left = 0
+        self.disturbances = 0
+        self.clock_asks = 0
         self._counter_read_at: int | None = None
         self.csr_reads = 0
         vector_table = image.vector_table if image.vector_table is not None else 0
-        around = Surroundings(self.now_cycles, self.events, spec.clock_hz)
+        around = Surroundings(self.tell_cycles, self.events, spec.clock_hz)
+        around.note_cycles = self.now_cycles
         around.read_memory, around.write_memory = self.memory.read, self.memory.write_ram
         timing_resets = {} if memory_timing is None else dict(memory_timing.registers)
         self.devices = Devices(spec, vector_table, around, {**timing_resets, **(register_resets or {})})
@@ -167,13 +174,23 @@ class Machine:
         def read(uc: Any, offset: int, width: int, _data: Any) -> int:
             engine.clear_it_state(uc)
             value = self.processor.read(start + offset, width)
-            return devices.read(start + offset, width) if value is None else value
+            if value is None:
+                value = devices.read(start + offset, width)
+            if self.accesses is not None:
+                self.accesses.append((start + offset, value, False))
+            self.reads_left -= 1
+            if not self.reads_left and self.spin is not None:
+                self.spin.look_soon()
+            return value
 
         def write(uc: Any, offset: int, width: int, value: int, _data: Any) -> None:
             engine.clear_it_state(uc)
             if self.processor.write(start + offset, width, value):
+                self.disturbances += 1
                 devices.tell_watcher(start + offset, width, value)
                 return
+            if self.accesses is not None:
+                self.accesses.append((start + offset, value, True))
             devices.write(start + offset, width, value)
             if devices.reset_requested:
                 self.stop(Stop(StopReason.FAULT, engine.pc, "the firmware asked for a reset of the chip (AIRCR.SYSRESETREQ)"))
@@ -307,6 +324,11 @@ class Machine:
                 self.counters.refine(self._block_cycles, code)
         return self.counters.ticks // TICKS_PER_CYCLE
 
+    def tell_cycles(self) -> int:
+        """Return `now_cycles` to a device that the firmware may be asking for the time."""
+        self.clock_asks += 1
+        return self.now_cycles()
+
     # -- running -----------------------------------------------------------------------------------------------------------------
 
     def stop(self, stop: Stop) -> None:
@@ -336,15 +358,17 @@ class Machine:
         while True:
             if events.next_ticks is not None:
                 self.now_cycles()
-                events.fire_due(counters.ticks)
-            self._pc = processor.settle(self._pc)
+                self.disturbances += events.fire_due(counters.ticks)
+            settled = processor.settle(self._pc)
+            self.disturbances += settled != self._pc
+            self._pc = settled
             if processor.must_sleep and self._asked_stop() is None:
                 self._sleep(limit)
             asked = self._asked_stop()
             if asked is not None:
                 return asked
             next_event = events.next_ticks
-            deadline = min(limit, slice_end, limit if next_event is None else next_event)
+            deadline = min(limit, slice_end, limit if next_event is None else next_event, limit if self.spin is None else self.spin.due_ticks)
             counters.set_deadline(min(deadline, counters.ticks + _MASKED_TICKS) if processor.interrupt_waits else deadline)
             error = self.engine.run(self._pc)
             self._pc = self.engine.pc
@@ -353,6 +377,7 @@ class Machine:
             hook_stopped = counters.take_stopped()
             self._first_runs.settle()
             if self._call_watch is not None and self._call_watch.take():
+                self.disturbances += 1
                 self._call_watcher(self._pc)
             asked = self._asked_stop()
             if asked is not None:
@@ -368,6 +393,8 @@ class Machine:
                 stuck = processor.stuck_at(self._pc)
                 if stuck:
                     return Stop(StopReason.DEADLOCK, self._pc, stuck, self.backtrace())
+                if self.spin is not None and counters.ticks >= self.spin.due_ticks:
+                    self.spin.look(self._pc, limit)
             elif processor.has_waited(self._pc):
                 self._sleep(limit)
             elif not processor.is_hint(self._pc):
@@ -383,6 +410,7 @@ class Machine:
     def _sleep(self, limit: int) -> None:
         """Let time pass from event to event until the core wakes up, or nothing can wake it."""
         counters, events, idle_before = self.counters, self.events, self.idle_ticks
+        self.disturbances += 1
         self.now_cycles()
         while not self.processor.wakes():
             at = events.next_ticks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import astuple, replace
 
 import numpy as np
@@ -30,6 +31,9 @@ from instsim.profile import (
 )
 
 __all__ = ["IssuedInstructions", "firmware_facts", "issued_instructions", "observed_profile"]
+
+_MOST_NAMED = 3
+"""Functions named in a warning."""
 
 
 def observed_profile(machine: Machine, observer: Observer, ledger: Ledger, run: RunFacts, firmware: FirmwareFacts | None = None) -> BlockProfile:
@@ -114,7 +118,12 @@ def _warnings(machine: Machine, observer: Observer) -> list[str]:
     warnings = list(observer.notes)
     if observer.idle_ticks:
         idle = observer.idle_ticks // TICKS_PER_CYCLE
-        warnings.append(f"the core slept through {idle:,} cycles of the region (wfi, wfe); they are in no instruction's count")
+        loops = _waiting_functions(machine)
+        how, where = ("slept or waited in loops", f", in {loops}") if loops else ("slept", " (wfi, wfe)")
+        warnings.append(f"the core {how} through {idle:,} cycles of the region{where}; they are in no instruction's count")
+    if machine.spin is not None and machine.spin.spun_ticks:
+        spun = machine.spin.spun_ticks // TICKS_PER_CYCLE
+        warnings.append(f"the region waits in loops for {spun:,} of its cycles, in {_waiting_functions(machine)}; they are counted")
     if machine.semihosting.refused:
         operations = ", ".join(f"{number:#x}" for number in sorted(machine.semihosting.refused))
         warnings.append(f"semihosting operations that reach for the host were refused: {operations}")
@@ -124,6 +133,16 @@ def _warnings(machine: Machine, observer: Observer) -> list[str]:
         spent = f", {share:.1f} % of the region's time" if observer.polling_cycles else ", but not in the region"
         warnings.append(f"the firmware polled device registers that are not modelled: {registers}{spent}")
     return warnings
+
+
+def _waiting_functions(machine: Machine) -> str:
+    """Return the names of the functions whose loops the firmware was found waiting in, most often first; empty if there are none."""
+    places = {} if machine.spin is None else machine.spin.waited_at
+    spans = functions_of(machine.boot_rom.named_image, np.array(sorted(places), np.int64))
+    names: Counter[str] = Counter()
+    for address, times in places.items():
+        names[next((span.name for span in spans if span.address <= address < span.address + max(span.size, 2)), f"{address:#010x}")] += times
+    return ", ".join(name for name, _ in names.most_common(_MOST_NAMED))
 
 
 class IssuedInstructions:

@@ -412,6 +412,11 @@ class Observer:
         return {address: delta for address, delta in deltas.items() if delta}
 
     @property
+    def region_is_open(self) -> bool:
+        """Whether what runs now is part of the region."""
+        return self.rule is not None and not self.is_done
+
+    @property
     def region_started(self) -> bool:
         """Whether the requested region ever opened."""
         return self.rule is not None and self.rule is not RegionRule.WHOLE_RUN

@@ -53,7 +53,7 @@ class ArmProcessor:
         bits = spec.interrupts.priority_bits or (2 if is_v6 else 4)
         self.nvic = Nvic(lines, bits, machine.image.vector_table or 0, self._look_again)
         self.interrupts = self.nvic
-        self._systick = SysTick(machine.now_cycles, machine.events, lambda: self.nvic.pend(SYSTICK), spec.interrupts.systick_divider)
+        self._systick = SysTick(machine.tell_cycles, machine.events, lambda: self.nvic.pend(SYSTICK), spec.interrupts.systick_divider)
         self.exceptions = ArmExceptions(machine, self.nvic)
         self.log = self.exceptions.log
         self.must_sleep = False
@@ -114,6 +114,7 @@ class ArmProcessor:
 
     def _on_trap(self, number: int) -> None:
         machine, engine = self._machine, self._engine
+        machine.disturbances += 1
         if number == _BREAKPOINT_TRAP:
             pc = engine.pc
             instruction = int.from_bytes(machine.memory.read(pc, 2) or b"", "little")

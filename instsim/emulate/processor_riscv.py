@@ -56,7 +56,7 @@ class RiscvProcessor:
         else:
             self.interrupts = (Hazard3Interrupts if spec.hazard3 else MachineInterrupts)(self._look_again)
             if spec.clint is not None:
-                clint = Clint(machine.now_cycles, machine.events, self.interrupts, spec.clint_divider)
+                clint = Clint(machine.tell_cycles, machine.events, self.interrupts, spec.clint_divider)
                 self._blocks.append((spec.clint, _CLINT_BYTES, clint))
         self.traps = RiscvTraps(machine.engine, machine.counters, self.interrupts, spec.cycles)
         self.log = self.traps.log
@@ -111,6 +111,7 @@ class RiscvProcessor:
     # -- traps -------------------------------------------------------------------------------------------------------------------
 
     def _on_trap(self, number: int) -> None:
+        self._machine.disturbances += 1
         if number == _ILLEGAL_TRAP and (self._machine.read_counter(self._engine.pc - 4) or self._access_controller(self._engine.pc - 4)):
             return
         self._trap = number
@@ -134,6 +135,7 @@ class RiscvProcessor:
 
     def _on_break(self) -> bool:
         # Unicorn does not take a new program counter from this hook: stop, and go on behind the instruction.
+        self._machine.disturbances += 1
         self._break_pending = True
         self._engine.stop()
         return True

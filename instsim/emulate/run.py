@@ -18,6 +18,7 @@ from instsim.emulate.region import KernelWatch, RegionRequest, RegionRule
 from instsim.emulate.region_access import Peek, Poke, RegionAccess
 from instsim.emulate.serial import RegionMark, SerialHost, SerialScript
 from instsim.emulate.spec import BlockCycles, MachineSpec, MemoryTiming
+from instsim.emulate.spinning import SpinWatch
 from instsim.emulate.stack import StackPaint
 from instsim.errors import RunError
 from instsim.image import FirmwareImage
@@ -140,10 +141,11 @@ def _profile(machine: Machine, options: RunOptions) -> BlockProfile:
     top = machine.stack_top()
     paint = None if top is None else StackPaint(machine.memory, image, top)
     host = None
+    machine.spin = spin = SpinWatch(machine, lambda: observer.region_is_open)
     if options.serial is not None:
         host = _connect(machine, observer, options.serial, ends=options.region.rule is RegionRule.SERIAL)
     else:
-        QuietWatch(machine)
+        QuietWatch(machine, spin)
     stop = machine.run(options.budget_cycles, options.on_progress)
     overflow = "" if paint is None else paint.overflow
     if machine.memory_trace is not None:
@@ -160,6 +162,9 @@ def _profile(machine: Machine, options: RunOptions) -> BlockProfile:
         for peek, data in access.found.items():
             options.on_peek(peek, data)
     warnings = [overflow] if overflow else []
+    if stop.reason is StopReason.WAITING:
+        place = _names(machine.boot_rom.named_image, (stop.pc,))[0]
+        warnings.append(f"the run ended where the firmware waits for something that never comes, at {place}: {stop.message}")
     stand_ins = sorted({*missing.used(), *machine.boot_rom.used(frozenset(machine.counters.addresses.tolist()))})
     if stand_ins:
         names = ", ".join(stand_ins)
@@ -210,7 +215,7 @@ def _check(machine: Machine, observer: Observer, request: RegionRequest, stop: S
     if observer.is_done:
         return
     wanted = observer.region_started
-    complete = stop.reason in (StopReason.EXIT, StopReason.IDLE) or (
+    complete = stop.reason in (StopReason.EXIT, StopReason.IDLE, StopReason.WAITING) or (
         stop.reason is StopReason.DEADLOCK and not stop.message.startswith("the emulator")
     )
     if not wanted and request.fall_back and complete:
@@ -223,6 +228,7 @@ def _check(machine: Machine, observer: Observer, request: RegionRequest, stop: S
         StopReason.BUDGET: f"the budget of {machine.now_cycles():,} cycles was used up",
         StopReason.DEADLOCK: f"the firmware is stuck: {stop.message}",
         StopReason.IDLE: f"the firmware waits: {stop.message}",
+        StopReason.WAITING: f"the firmware waits for something that never comes: {stop.message}",
         StopReason.FAULT: f"the firmware failed: {stop.message}",
         StopReason.REGION_DONE: "the run ended",
     }[stop.reason]
@@ -246,6 +252,8 @@ def _check(machine: Machine, observer: Observer, request: RegionRequest, stop: S
         if stop.reason is StopReason.FAULT and machine.refused_kind in _HINTS_BY_ACCESS
         else {
             StopReason.BUDGET: "raise --budget, or choose a shorter region with --region",
+            StopReason.WAITING: "a device that is not modelled, or a host (--serial), would have to answer; --stub leaves a function out, --region "
+            "or --entry picks another region",
             StopReason.IDLE: "it may wait for a host (--serial) or for a device that is not modelled; --region picks another region",
             StopReason.EXIT: "choose another region with --region or --call",
         }.get(stop.reason, "is this the right --board? A device that is not modelled can lead a firmware astray; --region picks another region")

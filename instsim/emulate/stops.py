@@ -21,6 +21,7 @@ class StopReason(StrEnum):
     BUDGET = "budget"
     DEADLOCK = "deadlock"
     IDLE = "idle"
+    WAITING = "waiting"
     FAULT = "fault"
 
 
@@ -35,7 +36,7 @@ class Stop:
     pc : int
         Where.
     message : str
-        What happened, for a fault or deadlock, or how long the firmware has been idle.
+        What happened, for a fault or deadlock, how long the firmware has been idle, or what it waits for.
     backtrace : tuple of int
         Addresses of the calls that led there, innermost first: the program counter, then return addresses found on the stack.
     """

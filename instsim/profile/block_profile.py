@@ -283,7 +283,7 @@ class RunFacts:
         What was measured, in words (``call 1 of tflite::MicroInterpreter::Invoke()``).
     region_rule : {'invoke', 'kernels', 'symbol', 'addresses', 'serial', 'whole-run'}
         How the region was chosen.
-    stop_reason : {'region-done', 'exit', 'budget', 'deadlock', 'idle', 'fault'}
+    stop_reason : {'region-done', 'exit', 'budget', 'deadlock', 'idle', 'waiting', 'fault'}
         Why the run ended.
     exit_code : int or None
         Firmware's own exit code by semihosting.

@@ -191,7 +191,7 @@ def price_warnings(profile: BlockProfile, priced: CycleEstimate, target: Target,
         warnings.append("the run ended in an endless loop or an endless wait")
     if profile.run.stop_reason == "idle":
         warnings.append(
-            "the run ended where the firmware only sleeps and wakes up for its timers; the last ten seconds of its time brought nothing new"
+            "the run ended where the firmware only waits and wakes up for its timers; the last ten seconds of its time brought nothing new"
         )
     if target.core.emulated_cpu != profile.run.executed_on:
         warnings.append(f"the firmware ran as {profile.run.executed_on} and is priced as {target.core.name}")

@@ -62,6 +62,19 @@ def exception_recipes() -> tuple[Recipe, ...]:
             # QEMU's SysTick runs in the host's time: on a busy host it comes too late.
             runs_in_qemu=False,
         ),
+        *(
+            Recipe(
+                name="exceptions-waits",
+                purpose="waits in loops for ticks, flags and devices, and computes in loops that look like it; `chosen` says which",
+                cores=cores,
+                sources=("exceptions/waits.c", *sources),
+                include=("exceptions",),
+                region="wait_for_ticks",
+                expected_stdout="a thousand ticks\n",
+                runs_in_qemu=False,
+            )
+            for cores, sources in ((_ARM, _ARM_SOURCES[:1]), (("rv32imc",), _RISCV_SOURCES[:1]))
+        ),
         Recipe(
             name="exceptions-faults",
             purpose="an enabled UsageFault goes to the firmware's own handler",

@@ -41,7 +41,9 @@ class Devices:
         self._mirrors = spec.mirrors
         self._atomic = spec.atomic_windows
         self._core = CoreSpace(spec.cpu, vector_table, around) if spec.isa is Isa.THUMB else None
-        self.unmodelled = UnmodelledRegisters(around.now_cycles, {**(resets or {}), **(self._core.resets if self._core else {})})
+        self.unmodelled = UnmodelledRegisters(
+            around.note_cycles or around.now_cycles, {**(resets or {}), **(self._core.resets if self._core else {})}
+        )
         devices = sorted((make_device(device, around) for device in spec.devices), key=lambda device: device.spec.address)
         around.devices.update((device.spec.name, device) for device in devices)
         self._starts = [device.spec.address for device in devices]

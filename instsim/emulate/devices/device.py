@@ -25,7 +25,7 @@ class Surroundings:
     Attributes
     ----------
     now_cycles : callable
-        Core cycles since reset.
+        Core cycles since reset, for what the firmware is told: a loop that asks for it does not wait for an event alone.
     events : EventQueue
         What will happen at a known time.
     clock_hz : float
@@ -44,6 +44,8 @@ class Surroundings:
         What DMA controllers want called when a port has something for them.
     event_watchers : list of callable
         Called with the address of an event register when a device raises the event (Nordic).
+    note_cycles : callable or None
+        Core cycles since reset, for notes that the firmware never sees; `now_cycles` if not given.
     timer_reads : int
         How often the firmware read a clock.
     devices : dict of str to Device
@@ -61,6 +63,7 @@ class Surroundings:
     locate: Callable[[int], tuple[Device, int] | None] = lambda _address: None
     dma: list[Callable[[], None]] = field(default_factory=list)
     event_watchers: list[Callable[[int], None]] = field(default_factory=list)
+    note_cycles: Callable[[], int] | None = None
     timer_reads: int = 0
     devices: dict[str, Device] = field(default_factory=dict)
     _raising: dict[int, set[str]] = field(default_factory=dict)

@@ -5,6 +5,7 @@ Nordic nRF52840 PS v1.7, chapter 6.20 (PPI); nRF5340 PS v1.3.1, chapter 7.9 (DPP
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from instsim.emulate.devices.device import Device, Surroundings
@@ -26,7 +27,7 @@ def signal(device: Device, offset: int) -> None:
         watcher(device.spec.address + offset)
 
 
-class _Interconnect(Device):
+class _Interconnect(Device, ABC):
     """What both kinds share: channels that are switched on and off."""
 
     default_size: ClassVar[int] = 0x1000
@@ -53,8 +54,9 @@ class _Interconnect(Device):
         else:
             super().write(offset, value)
 
+    @abstractmethod
     def _on_event(self, address: int) -> None:
-        raise NotImplementedError
+        """Start the tasks that are connected with the event register at an address."""
 
 
 class NrfPpi(_Interconnect):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from fractions import Fraction
 from functools import partial
 from typing import ClassVar
@@ -23,7 +24,7 @@ _TIMER_HZ = 16_000_000
 _BITS = (16, 8, 24, 32)
 
 
-class _NrfCounter(Device):
+class _NrfCounter(Device, ABC):
     """What TIMER and RTC share: compare events with their masks."""
 
     default_size: ClassVar[int] = 0x1000
@@ -38,8 +39,9 @@ class _NrfCounter(Device):
         super().reset()
         self._set_rate()
 
+    @abstractmethod
     def _set_rate(self) -> None:
-        raise NotImplementedError
+        """Take the count's speed and width from the registers."""
 
     def read(self, offset: int) -> int | None:
         """Return an event, a mask or a compare value."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 __all__ = ["UnmodelledRegisters"]
 
 _POLL_LIMIT = 12
+_TRIES = 8
+"""Values that are tried in turn."""
 _WORD = 0xFFFFFFFF
 
 
@@ -63,10 +65,14 @@ class UnmodelledRegisters:
         tries = (_WORD, 0, stored | stored << 1, stored | stored << 2, stored | stored << 3, stored | stored << 8, ~stored, stored)
         return tries[self._repeats % len(tries)] & _WORD
 
+    def is_trying(self, word: int) -> bool:
+        """Whether reads of a register are being answered by other values in turn, and not all of them have been tried."""
+        return word == self._last_read and 0 < self._repeats < _POLL_LIMIT + _TRIES
+
     def touched(self, word: int) -> None:
         """Note that another register, of a modelled device, was read or written, which ends a polling loop of one register."""
         if word != self._last_read:
-            self._last_read = word
+            self._last_read, self._repeats = word, 0
 
     def written(self) -> None:
         """Note that something was written: no loop that only waits does that."""
