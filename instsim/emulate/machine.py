@@ -11,6 +11,7 @@ import numpy as np
 
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.accelerator import relax_exit_check
+from instsim.emulate.backtrace import return_addresses
 from instsim.emulate.boot_rom import BootRom
 from instsim.emulate.branch_to_next import branches_to_next, is_taken
 from instsim.emulate.call_watch import CallWatch
@@ -475,33 +476,7 @@ class Machine:
 
         Every stacked word that points behind a call instruction counts, so a stale one may be among them.
         """
-        engine = self.engine
-        found = [engine.pc if pc is None else pc]
-        candidates = [engine.read_register(engine.registers.link)]
-        stack = self.memory.read(engine.sp, 1024) or self.memory.read(engine.sp, 64) or b""
-        candidates += struct.unpack(f"<{len(stack) // 4}I", stack[: len(stack) // 4 * 4])
-        for value in candidates:
-            if len(found) >= depth:
-                break
-            if self._is_return_address(value):
-                address = value & ~1
-                if address != found[-1]:
-                    found.append(address)
-        return tuple(found)
-
-    def _is_return_address(self, value: int) -> bool:
-        address = value & ~1
-        bank = self.memory.find(address)
-        if bank is None or bank[0].spec.kind is not MemoryKind.FLASH:
-            return False
-        before = self.memory.read(address - 4, 4)
-        if before is None:
-            return False
-        first, second = struct.unpack("<HH", before)
-        if self.isa is Isa.THUMB:
-            return bool(value & 1) and ((first & 0xF800 == 0xF000 and second & 0xD000 == 0xD000) or second & 0xFF87 == 0x4780)
-        word = first | second << 16
-        return word & 0xFFF in (0x0EF, 0x0E7) or second & 0xF07F == 0x9002 or second & 0xE003 == 0x2001
+        return return_addresses(self.engine, self.memory, self.engine.pc if pc is None else pc, depth)
 
 
 def _processor(machine: Machine, unmask_hook: int) -> ArmProcessor | RiscvProcessor:
