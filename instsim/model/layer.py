@@ -132,9 +132,8 @@ class Layer(NamedTuple):
         return weights + (self.out_channels * (8 if self.dtype == "int16" else 4) if self.has_bias else 0)
 
 
-@dataclass(frozen=True, slots=True)
-class ArenaTensor:
-    """A tensor that needs room in the arena.
+class ArenaTensor(NamedTuple):
+    """A tensor that needs room in the arena. A named tuple for the same reasons.
 
     Attributes
     ----------
@@ -159,8 +158,8 @@ class LayerNetwork:
         In order of execution.
     tensors : tuple of ArenaTensor
         What the arena's planner places, in the file's order.
-    constant_bytes : int
-        Bytes of all constants: what the weights take in flash.
+    constant_bytes : int or None
+        Bytes of all constants: what the weights take in flash; None: those of the layers' own, and no others.
     file_bytes : int or None
         Size of the model's file, which is what lies in flash when it is compiled in as it is; None if there is no file.
     name : str
@@ -171,7 +170,7 @@ class LayerNetwork:
 
     layers: tuple[Layer, ...]
     tensors: tuple[ArenaTensor, ...]
-    constant_bytes: int
+    constant_bytes: int | None
     file_bytes: int | None = None
     name: str = ""
     remarks: tuple[str, ...] = ()
@@ -179,7 +178,8 @@ class LayerNetwork:
 
 def output_bytes(layer: Layer) -> int:
     """Return the bytes of a layer's output."""
-    return layer.output_elements * (4 if layer.kind == "DEQUANTIZE" else ELEMENT_BYTES.get(layer.dtype, 1))
+    elements = layer.batch * layer.out_height * layer.out_width * layer.out_channels
+    return elements * (4 if layer.kind == "DEQUANTIZE" else ELEMENT_BYTES.get(layer.dtype, 1))
 
 
 def same_padding(size: int, kernel: int, stride: int, *, same: bool, dilation: int = 1) -> int:
@@ -201,17 +201,20 @@ def chain(layers: Sequence[Layer], name: str = "") -> LayerNetwork:
     """
     if not layers:
         return LayerNetwork((), (), 0, None, name)
+    count = len(layers)
+    last_use = [*range(1, count + 1), count]
+    if any(layer.inputs for layer in layers):
+        last_use = [0] * (count + 1)
+        for place, layer in enumerate(layers):
+            for source in layer.inputs or (place - 1,):
+                last_use[source + 1] = place + 1
+        last_use = [*map(max, last_use[:-1], range(count)), count]
     first = layers[0]
-    last_use = [0] * (len(layers) + 1)
-    for place, layer in enumerate(layers):
-        for source in layer.inputs or (place - 1,):
-            last_use[source + 1] = place + 1
-    last_use[-1] = len(layers)
-    sizes = [first.input_elements * ELEMENT_BYTES.get(first.dtype, 1), *(output_bytes(layer) for layer in layers)]
-    tensors = tuple(ArenaTensor(size, place, max(last, place)) for place, (size, last) in enumerate(zip(sizes, last_use, strict=True)))
+    sizes = [first.input_elements * ELEMENT_BYTES.get(first.dtype, 1), *map(output_bytes, layers)]
+    tensors = tuple(map(ArenaTensor._make, zip(sizes, range(count + 1), last_use, strict=True)))
     if any(layer.kind in PAIRED_KINDS for layer in layers):
         layers = _with_rectified(layers)
-    return LayerNetwork(tuple(layers), tensors, sum(layer.weight_bytes for layer in layers), None, name)
+    return LayerNetwork(tuple(layers), tensors, None, None, name)
 
 
 def _with_rectified(layers: Sequence[Layer]) -> list[Layer]:

@@ -8,6 +8,7 @@ buffers placed so far that live at the same time.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +40,9 @@ def planned_bytes(networks: Sequence[Sequence[ArenaTensor]]) -> Integers:
         step = max(1, _MOST_PAIRS // max(count * count, 1))
         for start in range(0, len(all_places) if count else 0, step):
             places = all_places[start : start + step]
-            values = np.array([[(tensor.first, tensor.last, tensor.size_bytes) for tensor in networks[place]] for place in places], np.int64)
-            planned[places] = _planned(values[:, :, 0], values[:, :, 1], -(-values[:, :, 2] // ALIGNMENT_BYTES) * ALIGNMENT_BYTES)
+            values = np.array(list(chain.from_iterable(chain.from_iterable(networks[place] for place in places))), np.int64)
+            sizes, first, last = values.reshape(len(places), count, len(ArenaTensor._fields)).transpose(2, 0, 1)
+            planned[places] = _planned(first, last, -(-sizes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES)
     return planned
 
 

@@ -70,11 +70,11 @@ def window_calls(rows: Axis, columns: Axis, channels: Integers) -> Mapping[str, 
     at, off = np.zeros_like(channels), np.ones_like(channels)
     # Of a source off words it does not matter how far.
     copies = [
-        Copies(inside[:, 0, 0], at, at, channels),
-        Copies(inside[:, 0, 1:].sum(axis=1), at, off, channels),
-        *(Copies(inside[:, 1:, past].sum(axis=1), off, past * off, channels) for past in range(WORD_BYTES)),
+        Copies(inside[0, 0], at, at, channels),
+        Copies(inside[0, 1:].sum(axis=0), at, off, channels),
+        *(Copies(inside[1:, past].sum(axis=0), off, past * off, channels) for past in range(WORD_BYTES)),
     ]
-    return library_calls(copies, [Fills(outside[:, past], past * off, channels) for past in range(WORD_BYTES)])
+    return library_calls(copies, [Fills(outside[past], past * off, channels) for past in range(WORD_BYTES)])
 
 
 def padding_calls(rows: tuple[Integers, Integers], columns: tuple[Integers, Integers], channels: Integers) -> Mapping[str, Calls]:
@@ -126,17 +126,19 @@ def joining_calls(rows: Integers, tensors: Integers, row_bytes: Integers) -> Map
 
 
 def _places(rows: Axis, columns: Axis, channels: Integers) -> tuple[Integers, Integers]:
-    """Return how many taps inside lie how many bytes past a word (layers, source, destination), and how many outside do (layers, destination)."""
-    layers = channels.size
-    inside = np.zeros((layers, WORD_BYTES, WORD_BYTES), np.int64)
-    outside = np.zeros((layers, WORD_BYTES), np.int64)
+    """Return how many taps inside lie how many bytes past a word, and how many outside do.
+
+    Shapes are (source, destination, layers) and (destination, layers): with the layers last, arithmetic runs along memory.
+    """
+    inside = np.zeros((WORD_BYTES, WORD_BYTES, channels.size), np.int64)
+    outside = np.zeros((WORD_BYTES, channels.size), np.int64)
     within = _taps_inside(rows) * _taps_inside(columns)
-    inside[:, 0, 0] = within
-    outside[:, 0] = rows.outputs * columns.outputs * rows.taps * columns.taps - within
+    inside[0, 0] = within
+    outside[0] = rows.outputs * columns.outputs * rows.taps * columns.taps - within
     # Where taps are whole words, so is every place.
     off = np.flatnonzero((channels % WORD_BYTES != 0) & (np.maximum(rows.taps, columns.taps) <= _LARGEST_WINDOW))
     if off.size:
-        inside[off], outside[off] = _off_words(rows.take(off), columns.take(off), channels[off])
+        inside[..., off], outside[:, off] = _off_words(rows.take(off), columns.take(off), channels[off])
     return inside, outside
 
 
@@ -154,7 +156,7 @@ def _off_words(rows: Axis, columns: Axis, channels: Integers) -> tuple[Integers,
         across = _by_remainders(taps(columns), channels, channels, ones)
         found.append(_joined(down, across, rows.taps * window_row_bytes))
     inside, every = found
-    return inside, every.sum(axis=1) - inside.sum(axis=1)
+    return inside, every[0] - inside.sum(axis=0)
 
 
 def _bounds(axis: Axis, tap: Integers | int) -> tuple[Integers, Integers]:
@@ -166,24 +168,23 @@ def _bounds(axis: Axis, tap: Integers | int) -> tuple[Integers, Integers]:
 
 
 def _taps_by_place(axis: Axis) -> Integers:
-    """Count the taps inside by place, tap and output, each modulo four; shape (layers, 4, 4, 4)."""
-    counts = np.zeros((axis.size.size, WORD_BYTES, WORD_BYTES, WORD_BYTES), np.int64)
+    """Count the taps inside by place, tap and output, each modulo four; shape (4, 4, 4, layers)."""
+    counts = np.zeros((WORD_BYTES, WORD_BYTES, WORD_BYTES, axis.size.size), np.int64)
     layers = np.arange(axis.size.size)
     for tap in range(int(axis.taps.max(initial=0))):
         first, behind = _bounds(axis, tap)
         behind = np.where(tap < axis.taps, behind, first)
         for output in range(WORD_BYTES):
             place = (output * axis.stride - axis.padding + tap) % WORD_BYTES
-            counts[layers, place, tap % WORD_BYTES, output] += _congruent(behind, output) - _congruent(first, output)
+            counts[place, tap % WORD_BYTES, output, layers] += _congruent(behind, output) - _congruent(first, output)
     return counts
 
 
 def _taps_anywhere(axis: Axis) -> Integers:
-    """Count all taps by tap and output as `_taps_by_place` does, without place."""
-    counts = np.zeros((axis.size.size, WORD_BYTES, WORD_BYTES, WORD_BYTES), np.int64)
-    numbers = np.arange(WORD_BYTES)
-    taps, outputs = (_congruent(every[:, None], numbers) for every in (axis.taps, axis.outputs))
-    counts[:, 0] = taps[:, :, None] * outputs[:, None, :]
+    """Count all taps by tap and output as `_taps_by_place` does, whatever their place; shape (1, 4, 4, layers)."""
+    numbers = np.arange(WORD_BYTES)[:, None]
+    taps, outputs = (_congruent(every, numbers) for every in (axis.taps, axis.outputs))
+    counts: Integers = (taps[:, None] * outputs)[None]
     return counts
 
 
@@ -194,32 +195,34 @@ def _congruent(limit: Integers, remainder: Integers | int) -> Integers:
 
 
 def _by_remainders(counts: Integers, source: Integers, destination: Integers, outputs: Integers) -> Integers:
-    """Regroup counts by bytes past a word in the input, in the window, and by the number of windows modulo two; shape (layers, 4, 4, 2)."""
-    layer, place, tap, output = _indices(counts)
-    where = (place * source[layer] % WORD_BYTES, tap * destination[layer] % WORD_BYTES, output * outputs[layer] % 2)
-    return _regrouped(counts, (layer, *where), (WORD_BYTES, WORD_BYTES, 2))
+    """Regroup counts by bytes past a word in the input, in the window, and by the number of windows modulo two; shape (places, 4, 2, layers)."""
+    found = counts
+    for axis, factors, modulus in ((0, source, counts.shape[0]), (1, destination, WORD_BYTES), (2, outputs, 2)):
+        found = _multiplied(found, axis, factors, modulus)
+    return found
+
+
+def _multiplied(counts: Integers, axis: int, factors: Integers, modulus: int) -> Integers:
+    """Regroup counts along an axis: what stands at i goes to i times the layer's factor, modulo the axis' new length."""
+    found = np.zeros((*counts.shape[:axis], modulus, *counts.shape[axis + 1 :]), np.int64)
+    was, goes = np.moveaxis(counts, axis, 0), np.moveaxis(found, axis, 0)
+    for place in range(was.shape[0]):
+        target = place * factors % modulus
+        for which in range(modulus):
+            there = target == which
+            if there.any():
+                goes[which] += was[place] * there
+    return found
 
 
 def _joined(down: Integers, across: Integers, window_bytes: Integers) -> Integers:
-    """Return the taps of both axes together by bytes past a word of source and destination, shape (layers, 4, 4)."""
+    """Return the taps of both axes together by bytes past a word of source and destination, shape (places, 4, layers)."""
     both = np.zeros_like(down)
-    for source, destination, window in np.ndindex(WORD_BYTES, WORD_BYTES, 2):
-        turned = np.roll(down, (source, destination, window), axis=(1, 2, 3))
-        both += turned * across[:, source, destination, window][:, None, None, None]
-    layer, past_source, past_destination, second = _indices(both)
-    return _regrouped(both, (layer, past_source, (past_destination + second * window_bytes[layer]) % WORD_BYTES), (WORD_BYTES, WORD_BYTES))
-
-
-def _indices(counts: Integers) -> tuple[Integers, ...]:
-    return tuple(np.indices(counts.shape, dtype=np.int64))
-
-
-def _regrouped(counts: Integers, where: tuple[Integers, ...], shape: tuple[int, ...]) -> Integers:
-    """Sum counts by new indices."""
-    whole = (counts.shape[0], *shape)
-    flat = np.ravel_multi_index(tuple(index.ravel() for index in where), whole)
-    sums: Integers = np.bincount(flat, counts.ravel(), int(np.prod(whole))).astype(np.int64).reshape(whole)
-    return sums
+    for turn in np.ndindex(*down.shape[:-1]):
+        both += np.roll(down, turn, axis=(0, 1, 2)) * across[turn]
+    behind = (np.arange(WORD_BYTES)[:, None] - window_bytes) % WORD_BYTES
+    second: Integers = np.take_along_axis(both[:, :, 1], behind[None], axis=1)
+    return both[:, :, 0] + second
 
 
 def _taps_inside(axis: Axis) -> Integers:

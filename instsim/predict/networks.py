@@ -18,7 +18,6 @@ from instsim.predict.quantities import Quantities
 
 __all__ = ["DomainFlag", "LayerCosts", "NetworkCosts", "cost_networks", "domain_reason"]
 
-_INPUTS = Layer._fields.index("inputs")
 _FALLBACK_SD = 0.05
 _P95_IN_SD = 1.96
 
@@ -128,12 +127,11 @@ def cost_networks(
     memory : str, optional
         Memory system that it was priced with: errors are those of cycles with stalls.
     """
-    numbers: dict[tuple[object, ...], int] = {}
+    numbers: dict[Layer, int] = {}
     places: list[int] = []
     for network in networks:
-        places += [numbers.setdefault(layer[:_INPUTS], len(numbers)) for layer in network.layers]
-    distinct = tuple(Layer(*fields) for fields in numbers)  # type: ignore[arg-type]
-    costs = _layer_costs(taught, priced, distinct, memory)
+        places += [numbers.setdefault(layer._replace(inputs=()) if layer.inputs else layer, len(numbers)) for layer in network.layers]
+    costs = _layer_costs(taught, priced, tuple(numbers), memory)
     lengths = np.array([len(network.layers) for network in networks], np.int64)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     of = np.array(places, np.int64)
@@ -148,7 +146,7 @@ def cost_networks(
         dispatch,
         np.bincount(owner, costs.macs[of], lengths.size).astype(np.int64),
         _arena(taught, costs, networks, of, offsets),
-        np.array([network.constant_bytes for network in networks], np.int64),
+        _constant_bytes(costs, networks, of, owner),
         flags,
         offsets,
         of,
@@ -189,6 +187,12 @@ def _layer_costs(taught: TaughtPredictor, priced: Mapping[str, PricedKind], laye
         scratch,
         kinds,
     )
+
+
+def _constant_bytes(costs: LayerCosts, networks: Sequence[LayerNetwork], of: Integers, owner: Integers) -> Integers:
+    own = np.bincount(owner, costs.weight_bytes[of], len(networks)).astype(np.int64)
+    given = [network.constant_bytes for network in networks]
+    return np.array([size if found is None else found for size, found in zip(own.tolist(), given, strict=True)], np.int64)
 
 
 def _relative_sd(kind: KindModel, memory: str | None) -> float:
