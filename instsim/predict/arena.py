@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from instsim.model.layer import ArenaTensor
 
-__all__ = ["ALIGNMENT_BYTES", "planned_bytes"]
+__all__ = ["ALIGNMENT_BYTES", "buffers_of", "planned_bytes"]
 
 ALIGNMENT_BYTES = 16
 _MOST_PAIRS = 4_000_000
@@ -24,24 +24,31 @@ _MOST_PAIRS = 4_000_000
 Integers = npt.NDArray[np.int64]
 
 
-def planned_bytes(networks: Sequence[Sequence[ArenaTensor]]) -> Integers:
+def buffers_of(networks: Sequence[Sequence[ArenaTensor]]) -> tuple[Integers, Integers]:
+    """Return the tensors of networks as `planned_bytes` takes them: buffers, and how many each network has."""
+    buffers = np.array(list(chain.from_iterable(chain.from_iterable(networks))), np.int64)
+    return buffers.reshape(-1, len(ArenaTensor._fields)), np.array([len(tensors) for tensors in networks], np.int64)
+
+
+def planned_bytes(buffers: Integers, counts: Integers) -> Integers:
     """Return the bytes that the planner gives to the buffers of each network, shape (networks,).
 
     Parameters
     ----------
-    networks : sequence of sequence of ArenaTensor
-        Buffers of each network, in the order in which they are added: tensors as in the file, then scratch buffers.
+    buffers : ndarray of int64, shape (buffers, 3)
+        Fields of an `ArenaTensor` for each buffer: those of the first network, those of the next, and so on, in the order in which they are added:
+        tensors as in the file, then scratch buffers.
+    counts : ndarray of int64, shape (networks,)
+        Buffers of each network.
     """
-    planned = np.zeros(len(networks), np.int64)
-    by_count: dict[int, list[int]] = {}
-    for place, tensors in enumerate(networks):
-        by_count.setdefault(len(tensors), []).append(place)
-    for count, all_places in by_count.items():
-        step = max(1, _MOST_PAIRS // max(count * count, 1))
-        for start in range(0, len(all_places) if count else 0, step):
-            places = all_places[start : start + step]
-            values = np.array(list(chain.from_iterable(chain.from_iterable(networks[place] for place in places))), np.int64)
-            sizes, first, last = values.reshape(len(places), count, len(ArenaTensor._fields)).transpose(2, 0, 1)
+    planned = np.zeros(counts.size, np.int64)
+    starts = np.cumsum(counts) - counts
+    for count in np.unique(counts[counts > 0]).tolist():
+        alike = np.flatnonzero(counts == count)
+        step = max(1, _MOST_PAIRS // (count * count))
+        for begin in range(0, alike.size, step):
+            places = alike[begin : begin + step]
+            sizes, first, last = buffers[starts[places, None] + np.arange(count)].transpose(2, 0, 1)
             planned[places] = _planned(first, last, -(-sizes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES)
     return planned
 
@@ -51,10 +58,11 @@ def _planned(first: Integers, last: Integers, sizes: Integers) -> Integers:
     networks, buffers = sizes.shape
     together = (first[:, :, None] <= last[:, None, :]) & (first[:, None, :] <= last[:, :, None]) & ~np.eye(buffers, dtype=bool)
     counts = together.sum(axis=2)
-    most = max(int(counts.max()), 1)
     # Buffers that live at the same time as each; the last column of offsets stands for none.
-    neighbours = np.argsort(~together, axis=2, kind="stable")[:, :, :most]
-    neighbours[np.arange(most) >= counts[:, :, None]] = buffers
+    neighbours = np.full((networks * buffers, max(int(counts.max()), 1)), buffers)
+    rows, columns = np.nonzero(together.reshape(networks * buffers, buffers))
+    neighbours[rows, np.arange(rows.size) - (np.cumsum(counts) - counts.ravel())[rows]] = columns
+    neighbours = neighbours.reshape(networks, buffers, -1)
     order = np.lexsort((np.broadcast_to(-np.arange(buffers), sizes.shape), -sizes), axis=1)
     everyone = np.arange(networks)
     far = np.int64(1) << 50

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from instsim.model.layer import ArenaTensor, Layer, chain
-from instsim.predict.arena import planned_bytes
+from instsim.predict.arena import buffers_of, planned_bytes
 from instsim.predict.formula import Formula, Piece
 from instsim.predict.quantities import Quantities
 from instsim.predict.samples import Sample
@@ -50,7 +50,7 @@ def fit_arena(samples: Sequence[Sample], *, all_kept: bool = False) -> tuple[For
     if len(known) < 4:
         return Formula(()), Formula(())
     layers = [sample.layer for sample in known]
-    tensors = np.zeros(len(known), np.int64) if all_kept else planned_bytes([_tensors(layer) for layer in layers])
+    tensors = np.zeros(len(known), np.int64) if all_kept else planned_bytes(*buffers_of([_tensors(layer) for layer in layers]))
     extra = np.array([sample.arena_bytes for sample in known], np.int64) - tensors
     quantities = Quantities(layers)
     tried = _DISPATCH_TERMS if all_kept else _KEPT_TERMS

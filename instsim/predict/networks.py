@@ -9,8 +9,8 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from instsim.model.layer import ArenaTensor, Layer, LayerNetwork
-from instsim.predict.arena import planned_bytes
+from instsim.model.layer import Layer, LayerNetwork
+from instsim.predict.arena import buffers_of, planned_bytes
 from instsim.predict.formula import evaluate
 from instsim.predict.predictor import DISPATCH, KindModel, TaughtPredictor
 from instsim.predict.pricing import PricedKind
@@ -18,6 +18,7 @@ from instsim.predict.quantities import Quantities
 
 __all__ = ["DomainFlag", "LayerCosts", "NetworkCosts", "cost_networks", "domain_reason"]
 
+_INPUTS = Layer._fields.index("inputs")
 _FALLBACK_SD = 0.05
 _P95_IN_SD = 1.96
 
@@ -45,7 +46,7 @@ class LayerCosts:
     Attributes
     ----------
     layers : tuple of Layer
-        Each once, without `Layer.inputs`.
+        Each once, whatever `Layer.inputs` says.
     cycles, sd : ndarray of float64, shape (layers,)
         Cycles (nan for unknown operators) and their standard deviation, relative.
     flags : ndarray of int64, shape (layers,)
@@ -127,11 +128,16 @@ def cost_networks(
     memory : str, optional
         Memory system that it was priced with: errors are those of cycles with stalls.
     """
-    numbers: dict[Layer, int] = {}
+    numbers: dict[tuple[object, ...], int] = {}
     places: list[int] = []
+    distinct: list[Layer] = []
     for network in networks:
-        places += [numbers.setdefault(layer._replace(inputs=()) if layer.inputs else layer, len(numbers)) for layer in network.layers]
-    costs = _layer_costs(taught, priced, tuple(numbers), memory)
+        for layer in network.layers:
+            place = numbers.setdefault(layer[:_INPUTS], len(distinct))
+            if place == len(distinct):
+                distinct.append(layer)
+            places.append(place)
+    costs = _layer_costs(taught, priced, tuple(distinct), memory)
     lengths = np.array([len(network.layers) for network in networks], np.int64)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     of = np.array(places, np.int64)
@@ -257,17 +263,17 @@ def domain_reason(taught: TaughtPredictor, layer: Layer) -> str:
 
 def _arena(taught: TaughtPredictor, costs: LayerCosts, networks: Sequence[LayerNetwork], of: Integers, offsets: Integers) -> Integers:
     owner = np.repeat(np.arange(len(networks)), np.diff(offsets))
+    tensors, counts = buffers_of([network.tensors for network in networks])
     scratch = np.rint(costs.scratch_bytes[of]).astype(np.int64)
-    if (scratch > 0).any():
-        buffers: list[Sequence[ArenaTensor]] = []
-        for number, network in enumerate(networks):
-            own = scratch[offsets[number] : offsets[number + 1]].tolist()
-            buffers.append((*network.tensors, *(ArenaTensor(size, place, place) for place, size in enumerate(own, 1) if size > 0)))
-    else:
-        buffers = [network.tensors for network in networks]
+    places = np.flatnonzero(scratch > 0)
+    during = places - offsets[owner[places]] + 1
+    buffers = np.concatenate([tensors, np.stack([scratch[places], during, during], axis=1)])
+    # Scratch buffers are added behind a network's tensors.
+    order = np.argsort(np.concatenate([np.repeat(np.arange(counts.size), counts), owner[places]]), kind="stable")
+    counts += np.bincount(owner[places], minlength=counts.size)
     dispatch = taught.kinds.get(DISPATCH)
     base = evaluate(dispatch.persistent_bytes.pieces, Quantities([Layer(DISPATCH, height=0)]))[0] if dispatch is not None else 0.0
     # What a model with one layer keeps holds what every model keeps.
     kept = base + np.bincount(owner, costs.persistent_bytes[of] - base, len(networks))
-    arena: Integers = planned_bytes(buffers) + np.rint(np.maximum(kept, 0.0)).astype(np.int64)
+    arena: Integers = planned_bytes(buffers[order], counts) + np.rint(np.maximum(kept, 0.0)).astype(np.int64)
     return arena

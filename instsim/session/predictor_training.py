@@ -16,7 +16,7 @@ from instsim.errors import IncompleteError, ModelError, PredictorError, RunError
 from instsim.image import FirmwareImage, load_image
 from instsim.model.layer import Layer, chain
 from instsim.model.layer_models import WRITABLE_KINDS, layers_tflite
-from instsim.predict.arena import planned_bytes
+from instsim.predict.arena import buffers_of, planned_bytes
 from instsim.predict.cost_stamp import cost_stamp
 from instsim.predict.predictor import DISPATCH, KindModel, TaughtPredictor, Teacher
 from instsim.predict.predictor_file import load_predictor, save_predictor
@@ -115,7 +115,7 @@ class LayerTeacher:
         except (SwapError, RunError, ModelError):
             return None
         used = result.profile.run.arena_used_bytes
-        beyond = None if used is None else used - int(planned_bytes([chain(layers).tensors])[0])
+        beyond = None if used is None else used - int(planned_bytes(*buffers_of([chain(layers).tensors]))[0])
         return kernel_sample(layer, result.profile, 0, beyond)
 
 

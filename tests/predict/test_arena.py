@@ -3,7 +3,7 @@
 import numpy as np
 
 from instsim.model.layer import ArenaTensor
-from instsim.predict.arena import planned_bytes
+from instsim.predict.arena import buffers_of, planned_bytes
 
 
 def _by_the_rule(tensors):
@@ -38,9 +38,9 @@ def test_plans_are_those_of_the_rule():
                 for size, first in zip(generator.integers(1, 400, count), starts, strict=True)
             ]
         )
-    assert planned_bytes(networks).tolist() == [_by_the_rule(network) for network in networks]
+    assert planned_bytes(*buffers_of(networks)).tolist() == [_by_the_rule(network) for network in networks]
 
 
 def test_one_after_the_other_share_their_place():
-    assert planned_bytes([[ArenaTensor(100, 0, 1), ArenaTensor(50, 1, 2), ArenaTensor(100, 2, 3)]]).tolist() == [112 + 64]
-    assert planned_bytes([[]]).tolist() == [0]
+    assert planned_bytes(*buffers_of([[ArenaTensor(100, 0, 1), ArenaTensor(50, 1, 2), ArenaTensor(100, 2, 3)]])).tolist() == [112 + 64]
+    assert planned_bytes(*buffers_of([[]])).tolist() == [0]
