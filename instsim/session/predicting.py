@@ -307,12 +307,12 @@ class Predictor:
         grid = np.unique(known)
         if grid.size > _GRID:
             grid = np.geomspace(grid[0], grid[-1], _GRID)
-        # Energy is exponential in weights a cycle: none and one byte tell all between.
-        estimates, reading = ([self._calibrated(float(cycles), per_cycle) for cycles in grid] for per_cycle in (0.0, 1.0))
+        estimates = [self._calibrated(float(cycles), 0.0) for cycles in grid]
         half = NormalDist().inv_cdf(0.5 + self._request.level / 2) * costs.sd
         latency = _spread(grid, [estimate.latency for estimate in estimates], costs.cycles, half)
-        without, with_all = (_spread(grid, [estimate.energy for estimate in side], costs.cycles, half) for side in (estimates, reading))
-        energy = _between(without, with_all, costs.weight_bytes / costs.cycles)
+        without = _spread(grid, [estimate.energy for estimate in estimates], costs.cycles, half)
+        # Energy is exponential in weights a cycle: none and one byte tell all between.
+        energy = _reading(without, estimates[0].energy, self._calibrated(float(grid[0]), 1.0).energy, costs.weight_bytes / costs.cycles)
         said = [warning for estimate in estimates for warning in estimate.warnings]
         return latency, energy, tuple(dict.fromkeys((*self.target.warnings, *self._remarks(costs), *said)))
 
@@ -410,12 +410,21 @@ def _network(model: Model) -> LayerNetwork:
     return chain(layers)
 
 
-def _between(
-    first: tuple[Floats, Floats, Floats, Figure], last: tuple[Floats, Floats, Floats, Figure], share: Floats
+def _reading(
+    energy: tuple[Floats, Floats, Floats, Figure], without: Figure, at_one: Figure, weights_per_cycle: Floats
 ) -> tuple[Floats, Floats, Floats, Figure]:
-    """Interpolate a figure and its interval between two ends, by logarithms."""
-    value, low, high = (start * np.exp(share * np.log(end / start)) for start, end in zip(first[:3], last[:3], strict=True))
-    return value, low, high, first[3]
+    """Return energies of networks that read weights, from those of such as read none, by what one byte a cycle does to a figure and its interval."""
+
+    def scaled(values: Floats, before: float | None, after: float | None) -> Floats:
+        return values * (after / before) ** weights_per_cycle if before and after else values
+
+    value, low, high, words = energy
+    return (
+        scaled(value, without.value, at_one.value),
+        scaled(low, without.low, at_one.low),
+        scaled(high, without.high, at_one.high),
+        words,
+    )
 
 
 def _spread(grid: Floats, figures: Sequence[Figure], cycles: Floats, half: Floats) -> tuple[Floats, Floats, Floats, Figure]:

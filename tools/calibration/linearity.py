@@ -52,7 +52,8 @@ set-ups' means. One power for a set-up is what the data carry; one for a board o
 ![Energy over latency](img/linearity-energy.svg)
 
 An intercept fitted to the three networks of a set-up is negative in most of them, because the fully connected network draws less power while it
-runs: no inference gives energy back, so such an intercept is refused.
+runs: no inference gives energy back, so such an intercept is refused. Its weights a cycle say how much
+less ([accuracy.md](accuracy.md#calibrated-figures)).
 
 ## What no public data shows
 

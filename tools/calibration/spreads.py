@@ -27,6 +27,11 @@ _HEAD = """\
 # Spreads are standard deviations of natural logarithms.
 """
 
+_READING_SOURCE = (
+    "slope of ln(power) on bytes of weights a cycle within the same set-ups, networks by their dimensions in mlcommons/tiny; its standard error by "
+    "leaving boards out"
+)
+
 _SETUP = ("board", "supply_v", "firmware", "laboratory", "round")
 
 
@@ -123,7 +128,9 @@ def _table(name: str, spread: Spread, source: str) -> str:
 def _reading_table(name: str, reading: WeightReading | None) -> str:
     if reading is None:
         return ""
-    return f"\n[{name}.weight_reading]\nslope = {reading.slope:.4g}\nslope_sd = {reading.slope_sd:.4g}\nnetwork_sd = {reading.network_sd:.4g}\n"
+    figures = {"slope": reading.slope, "slope_sd": reading.slope_sd, "network_sd": reading.network_sd}
+    lines = [f"[{name}.weight_reading]", *(f"{key} = {value:.4g}" for key, value in figures.items()), f'source = "{_READING_SOURCE}"']
+    return "\n" + "\n".join(lines) + "\n"
 
 
 def spreads_toml(energy_rows: Sequence[Row], image_rows: Sequence[Row], comparisons: Sequence[Comparison]) -> str:
