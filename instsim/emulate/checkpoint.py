@@ -28,7 +28,7 @@ _ROOM = "instsim.emulate"
 _KEPT = (Engine, Memory, BlockCounters, RiscvExtensions, MachineSpec, Machine, Enum, FunctionType, MethodType, type)
 """What is not put back: it is restored by other means, holds what was learned of the code, or never changes."""
 
-_MACHINE_STATE = ("_stop", "_pc", "start", "initial_sp", "idle_ticks", "_counter_read_at", "csr_reads")
+_MACHINE_STATE = ("_stop", "_pc", "start", "initial_sp", "idle_ticks")
 _MACHINE_PARTS = ("devices", "processor", "semihosting", "events", "interrupts")
 
 

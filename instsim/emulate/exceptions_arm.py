@@ -10,16 +10,13 @@ stored them is counted for the cost model. A load or store that an exception int
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
+from instsim.emulate.chip import Chip
 from instsim.emulate.exception_log import ExceptionCounts, ExceptionLog
 from instsim.emulate.faults_arm import ACCESS_FAULTS, ArmFault
 from instsim.emulate.nvic import HARD_FAULT, NMI, SVCALL, CoreMasks, Nvic
 from instsim.emulate.spec import MemoryKind
-
-if TYPE_CHECKING:
-    from instsim.emulate.machine import Machine
 
 __all__ = ["ArmExceptions", "ArmFaultError"]
 
@@ -58,25 +55,25 @@ class ArmExceptions:
 
     Parameters
     ----------
-    machine : Machine
+    chip : Chip
         Its engine, the memory where frames lie, the clock, and the events that come due while registers are stacked.
     nvic : Nvic
         What is pending.
     """
 
-    def __init__(self, machine: Machine, nvic: Nvic) -> None:
-        self._engine = machine.engine
-        self._registers = machine.engine.registers
-        self._memory = machine.memory
-        self._counters = machine.counters
-        self._events = machine.events
+    def __init__(self, chip: Chip, nvic: Nvic) -> None:
+        self._engine = chip.engine
+        self._registers = chip.engine.registers
+        self._memory = chip.memory
+        self._counters = chip.counters
+        self._events = chip.events
         self._nvic = nvic
-        self._cycles = machine.spec.interrupts.cycles
-        cpu = machine.spec.cpu
-        registers = machine.engine.registers
-        self._stacked = machine.engine.batch(tuple(registers.general[n] for n in (0, 1, 2, 3, 12, 14)))
-        self._floats = machine.engine.batch((*registers.singles, registers.special["fpscr"]))
-        self._mask_registers = machine.engine.batch(tuple(registers.special[name] for name in ("primask", "basepri", "faultmask")))
+        self._cycles = chip.spec.interrupts.cycles
+        cpu = chip.spec.cpu
+        registers = chip.engine.registers
+        self._stacked = chip.engine.batch(tuple(registers.general[n] for n in (0, 1, 2, 3, 12, 14)))
+        self._floats = chip.engine.batch((*registers.singles, registers.special["fpscr"]))
+        self._mask_registers = chip.engine.batch(tuple(registers.special[name] for name in ("primask", "basepri", "faultmask")))
         self._is_v8 = cpu == "cortex-m33"
         self.is_v6 = cpu == "cortex-m0"
         self._has_floats = cpu in ("cortex-m4", "cortex-m7", "cortex-m33")

@@ -252,7 +252,7 @@ class Observer:
 
     def _clock_reads(self) -> int:
         machine = self._machine
-        return machine.devices.timer_reads + machine.csr_reads + machine.semihosting.clock_reads
+        return machine.devices.timer_reads + machine.semihosting.clock_reads
 
     # -- kernels -----------------------------------------------------------------------------------------------------------------
 

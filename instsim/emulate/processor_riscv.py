@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from instsim.emulate.branch_to_next import branches_to_next, is_taken
+from instsim.emulate.chip import Chip
 from instsim.emulate.hazard3_interrupts import Hazard3Interrupts
 from instsim.emulate.memory import PAGE
+from instsim.emulate.riscv_counters import RiscvCounters
 from instsim.emulate.riscv_extensions import RiscvExtensions
 from instsim.emulate.riscv_interrupts import Clint, InterruptMatrix, MachineInterrupts
 from instsim.emulate.riscv_traps import INTERRUPT_FLAG, RiscvTraps
@@ -15,8 +18,6 @@ from instsim.emulate.stops import Stop, StopReason, is_program_end
 
 if TYPE_CHECKING:
     from unicorn import UcError
-
-    from instsim.emulate.machine import Machine
 
 __all__ = ["RiscvProcessor"]
 
@@ -37,17 +38,17 @@ class RiscvProcessor:
 
     Parameters
     ----------
-    machine : Machine
+    chip : Chip
         Engine, memory, counters, events and devices ready.
     unmask_hook : int
         Address of the native hook for instructions that unmask interrupts.
     """
 
-    def __init__(self, machine: Machine, unmask_hook: int) -> None:
-        self._machine = machine
-        self._engine = machine.engine
+    def __init__(self, chip: Chip, unmask_hook: int) -> None:
+        self._chip = chip
+        self._engine = chip.engine
         self._unmask_hook = unmask_hook
-        spec = machine.spec.interrupts
+        spec = chip.spec.interrupts
         self._blocks: list[tuple[int, int, Clint | InterruptMatrix]] = []
         self.interrupts: MachineInterrupts | InterruptMatrix
         if spec.esp32c3_matrix is not None:
@@ -56,34 +57,45 @@ class RiscvProcessor:
         else:
             self.interrupts = (Hazard3Interrupts if spec.hazard3 else MachineInterrupts)(self._look_again)
             if spec.clint is not None:
-                clint = Clint(machine.tell_cycles, machine.events, self.interrupts, spec.clint_divider)
+                clint = Clint(chip.tell_cycles, chip.events, self.interrupts, spec.clint_divider)
                 self._blocks.append((spec.clint, _CLINT_BYTES, clint))
-        self.traps = RiscvTraps(machine.engine, machine.counters, self.interrupts, spec.cycles)
+        self.traps = RiscvTraps(chip.engine, chip.counters, self.interrupts, spec.cycles)
         self.log = self.traps.log
+        self._counters = RiscvCounters(chip, self.interrupts)
         self.must_sleep = False
         self._trap: int | None = None
         self._break_pending = False
-        machine.watch_code_pages(self._on_code_page)
-        self.extensions = RiscvExtensions(
-            machine.engine, machine.memory, machine.counters, machine.spec, on_trap=self._on_trap, on_fault=self._on_fault
-        )
+        chip.watch_code_pages(self._on_code_page)
+        self.extensions = RiscvExtensions(chip.engine, chip.memory, chip.counters, chip.spec, on_trap=self._on_trap, on_fault=self._on_fault)
         self._engine.on_invalid_instruction(self._on_break)
 
     def _look_again(self) -> None:
-        self._machine.counters.set_deadline(0)
+        self._chip.counters.set_deadline(0)
 
     def _on_code_page(self, page: int) -> None:
-        self.extensions.on_code_page(page)
-        memory = self._machine.memory
+        memory = self._chip.memory
         code = memory.read(page, PAGE + 2) or memory.read(page, PAGE) or b""
+        self._counters.on_code_page(page, code)
+        for offset, encoding in branches_to_next(code):
+            self._watch_branch_to_next(page + offset, encoding)
+        self.extensions.on_code_page(page)
         halves = np.frombuffer(code[: len(code) // 2 * 2], "<u2").astype(np.int64)
         words = halves[:-1] | halves[1:] << 16
         writes = (words & 0x7F == 0x73) & (words >> 12 & 3 != 0) & np.isin(words >> 20, (_MSTATUS, _MIE))
         returns = words == _MRET
         for index in np.flatnonzero((writes | returns)[: PAGE // 2]).tolist():
-            self._engine.add_instruction_hook(self._unmask_hook, self._machine.counters.state_pointer, page + 2 * index)
+            self._engine.add_instruction_hook(self._unmask_hook, self._chip.counters.state_pointer, page + 2 * index)
         for index in np.flatnonzero(returns[: PAGE // 2]).tolist():
             self._engine.on_instruction(page + 2 * index, self.traps.before_return)
+
+    def _watch_branch_to_next(self, address: int, encoding: int) -> None:
+        engine = self._engine
+
+        def ask(_address: int) -> None:
+            if is_taken(encoding, lambda register: engine.read_register(engine.registers.general[register])):
+                self._chip.counters.forget_previous()
+
+        engine.on_instruction(address, ask)
 
     @staticmethod
     def exception_name(number: int) -> str:
@@ -100,7 +112,7 @@ class RiscvProcessor:
         for start, length, block in self._blocks:
             if start <= address < start + length:
                 if isinstance(block, Clint):
-                    self._machine.devices.timer_reads += 1
+                    self._chip.devices.timer_reads += 1
                 return block.read(address - start, size)
         return None
 
@@ -111,15 +123,15 @@ class RiscvProcessor:
     # -- traps -------------------------------------------------------------------------------------------------------------------
 
     def _on_trap(self, number: int) -> None:
-        self._machine.disturbances += 1
-        if number == _ILLEGAL_TRAP and (self._machine.read_counter(self._engine.pc - 4) or self._access_controller(self._engine.pc - 4)):
+        self._chip.disturbances += 1
+        if number == _ILLEGAL_TRAP and (self._counters.read(self._engine.pc - 4) or self._access_controller(self._engine.pc - 4)):
             return
         self._trap = number
         self._engine.stop()
 
     def _access_controller(self, address: int) -> bool:
         """Carry out an access to a CSR of Hazard3's interrupt controller; return whether the instruction at `address` is one."""
-        word = self._machine.memory.word(address) or 0
+        word = self._chip.memory.word(address) or 0
         kind = word >> 12 & 3
         if word & 0x7F != _SYSTEM or not kind or not isinstance(self.interrupts, Hazard3Interrupts):
             return False
@@ -131,11 +143,11 @@ class RiscvProcessor:
         return value is not None
 
     def _on_fault(self, message: str, address: int) -> None:
-        self._machine.stop(self._machine.fault(message, at=address))
+        self._chip.stop(self._chip.fault(message, at=address))
 
     def _on_break(self) -> bool:
         # Unicorn does not take a new program counter from this hook: stop, and go on behind the instruction.
-        self._machine.disturbances += 1
+        self._chip.disturbances += 1
         self._break_pending = True
         self._engine.stop()
         return True
@@ -151,35 +163,35 @@ class RiscvProcessor:
             call = pc - 4
             pc = self.traps.environment_call(call)
             if pc == call:
-                self._machine.stop(self._machine.fault("environment call (ecall) without a trap handler (mtvec is 0)", at=call))
+                self._chip.stop(self._chip.fault("environment call (ecall) without a trap handler (mtvec is 0)", at=call))
         elif trap is not None:
-            self._machine.stop(self._machine.fault(_NAMES.get(trap, f"trap {trap}"), at=pc - 4 if trap == _ILLEGAL_TRAP else pc))
+            self._chip.stop(self._chip.fault(_NAMES.get(trap, f"trap {trap}"), at=pc - 4 if trap == _ILLEGAL_TRAP else pc))
             return pc
         pc = self.traps.deliver(pc)
-        self._machine.counters.set_interrupt_waiting(self.interrupts.pending != 0)
+        self._chip.counters.set_interrupt_waiting(self.interrupts.pending != 0)
         return pc
 
     def _after_break(self) -> int:
         """Serve an ``ebreak`` while the machine stands still, and go on behind it."""
-        machine, engine = self._machine, self._engine
-        word = machine.memory.word
+        chip, engine = self._chip, self._engine
+        word = chip.memory.word
         # The program counter is at the instruction or behind it, depending on what ran before.
         at = engine.pc if word(engine.pc) == _SEMIHOSTING[1] else engine.pc - 4
         if tuple(word(at - 4 + 4 * index) for index in range(3)) != _SEMIHOSTING:
-            has_ended = is_program_end(machine.image, engine.pc)
-            machine.stop(Stop(StopReason.EXIT, engine.pc) if has_ended else machine.fault("breakpoint (ebreak)", at=engine.pc))
+            has_ended = is_program_end(chip.image, engine.pc)
+            chip.stop(Stop(StopReason.EXIT, engine.pc) if has_ended else chip.fault("breakpoint (ebreak)", at=engine.pc))
             return engine.pc
         general = engine.registers.general
         operation, parameter = engine.read_register(general[10]), engine.read_register(general[11])
-        engine.write_register(general[10], machine.semihosting.call(operation, parameter))
-        if machine.semihosting.exit_code is not None:
-            machine.stop(Stop(StopReason.EXIT, at))
+        engine.write_register(general[10], chip.semihosting.call(operation, parameter))
+        if chip.semihosting.exit_code is not None:
+            chip.stop(Stop(StopReason.EXIT, at))
         return at + 4
 
     def refused(self, error: UcError, pc: int) -> int:
         """Stop for an access or instruction that the emulator refused."""
-        text = self._machine.describe_refused() if self._engine.refused is not None else str(error)
-        self._machine.stop(self._machine.fault(text, at=pc))
+        text = self._chip.describe_refused() if self._engine.refused is not None else str(error)
+        self._chip.stop(self._chip.fault(text, at=pc))
         return pc
 
     @property
@@ -196,11 +208,11 @@ class RiscvProcessor:
 
     def has_waited(self, pc: int) -> bool:
         """Whether the instruction before `pc` made the core sleep."""
-        return self._machine.memory.word(pc - 4) == _WFI
+        return self._chip.memory.word(pc - 4) == _WFI
 
     def is_hint(self, pc: int) -> bool:
         """Whether the emulator stopped behind an instruction that asks for nothing."""
-        return self._machine.memory.word(pc - 4) == _WFI
+        return self._chip.memory.word(pc - 4) == _WFI
 
     def wakes(self) -> bool:
         """Whether the core wakes up."""
@@ -209,13 +221,13 @@ class RiscvProcessor:
     def wake_up(self, pc: int) -> None:
         """Go on behind the instruction that made the core sleep."""
         # Unicorn counts a whole block at its start, and leaves this one in its middle.
-        self._machine.counters.resume_inside(pc)
+        self._chip.counters.resume_inside(pc)
 
     def stuck_at(self, pc: int) -> str:
         """Return a message if the code at `pc` is a loop that nothing can end."""
-        at = self._machine.memory.word(pc) or 0
+        at = self._chip.memory.word(pc) or 0
         if at not in _SELF_LOOPS and at & 0xFFFF not in _SELF_LOOPS:
             return ""
-        if self._machine.events.next_ticks is not None and not self.traps.is_in_handler:
+        if self._chip.events.next_ticks is not None and not self.traps.is_in_handler:
             return ""
         return "an endless loop that does nothing (a branch to itself)"

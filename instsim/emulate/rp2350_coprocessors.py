@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from instsim.emulate.chip import Chip
 from instsim.emulate.devices import Device
 from instsim.emulate.double_coprocessor import DoubleCoprocessor
-
-if TYPE_CHECKING:
-    from instsim.emulate.machine import Machine
 
 __all__ = ["Rp2350Coprocessors"]
 
@@ -26,20 +22,20 @@ class Rp2350Coprocessors:
 
     Parameters
     ----------
-    machine : Machine
+    chip : Chip
         Its registers and memory.
     pins : Device
         The single-cycle IO block.
     """
 
-    def __init__(self, machine: Machine, pins: Device) -> None:
-        self._machine = machine
+    def __init__(self, chip: Chip, pins: Device) -> None:
+        self._chip = chip
         self._pins = pins
         self._doubles = DoubleCoprocessor()
 
     def execute(self, pc: int) -> bool:
         """Carry out the instruction at an address; return False if no coprocessor of the chip knows it."""
-        code = self._machine.memory.read(pc, 4)
+        code = self._chip.memory.read(pc, 4)
         if code is None:
             return False
         first, second = int.from_bytes(code[:2], "little"), int.from_bytes(code[2:], "little")
@@ -64,10 +60,10 @@ class Rp2350Coprocessors:
         return coprocessor == _CHECKS or (coprocessor == _PINS and self._move_pins(operation, source, self._get(register), None))
 
     def _get(self, register: int) -> int:
-        return self._machine.engine.read_register(self._machine.engine.registers.general[register])
+        return self._chip.engine.read_register(self._chip.engine.registers.general[register])
 
     def _set(self, register: int, value: int) -> None:
-        engine = self._machine.engine
+        engine = self._chip.engine
         if register == _FLAGS_REGISTER:
             engine.write_register(engine.registers.special["flags"], value & 0xF0000000)
         else:

@@ -11,21 +11,19 @@ from collections import deque
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
+from instsim.emulate.chip import Chip, DeviceAccess
 from instsim.emulate.devices.chip_control import Watchdog
 from instsim.emulate.devices.device import Device
 from instsim.emulate.spec import MemoryKind
 from instsim.emulate.stops import Stop, StopReason
 
-if TYPE_CHECKING:
-    from instsim.emulate.machine import Machine
-
-__all__ = ["DeviceAccess", "SpinWatch"]
+__all__ = ["SpinWatch"]
 
 _FIRST_LOOK_TICKS = 1 << 30
 """Without a look at what runs: 16 million cycles, so that programs that end soon pay nothing."""
@@ -39,9 +37,6 @@ _MOST_BLOCKS = 256
 _MOST_NAMED = 3
 _FRAME_BYTES = 256
 """Above the stack pointer: variables of the waiting function itself, and of its callers."""
-
-DeviceAccess = tuple[int, int, bool]
-"""Address of an access to a device, value read or written, whether it was a write."""
 
 _Pass = tuple[int, list[DeviceAccess], list[dict[str, Any]]]
 """Of a loop: ticks that it took, what it read from devices, and the state of these behind it."""
@@ -66,7 +61,7 @@ class SpinWatch:
 
     Parameters
     ----------
-    machine : Machine
+    chip : Chip
         Asked at block borders, at times of the watch's own choosing (`due_ticks`).
     is_counted : callable
         Whether what runs now is being measured.
@@ -81,15 +76,15 @@ class SpinWatch:
         How often the firmware was found waiting, by an address of the loop.
     """
 
-    def __init__(self, machine: Machine, is_counted: Callable[[], bool]) -> None:
-        self._machine = machine
+    def __init__(self, chip: Chip, is_counted: Callable[[], bool]) -> None:
+        self._chip = chip
         self._is_counted = is_counted
-        registers = machine.engine.registers
+        registers = chip.engine.registers
         special = (number for name, number in registers.special.items() if not name.startswith("set_"))
-        self._registers = machine.engine.batch((*registers.general, *special, *registers.floats))
+        self._registers = chip.engine.batch((*registers.general, *special, *registers.floats))
         self._delay = _FIRST_LOOK_TICKS
-        self._reads = machine.reads_left = _FIRST_READS
-        self.due_ticks = machine.counters.ticks + self._delay
+        self._reads = chip.reads_left = _FIRST_READS
+        self.due_ticks = chip.counters.ticks + self._delay
         self.spun_ticks = 0
         self.waited_at: dict[int, int] = {}
         self._anchor: _Anchor | None = None
@@ -104,7 +99,7 @@ class SpinWatch:
         if self._anchor is None:
             self._delay = max(self._delay, _FIRST_LOOK_TICKS)
             self.due_ticks = 0
-            self._machine.counters.lower_deadline(0)
+            self._chip.counters.lower_deadline(0)
 
     def look(self, pc: int, limit_ticks: int) -> None:
         """Look at the state between two blocks.
@@ -116,11 +111,11 @@ class SpinWatch:
         limit_ticks : int
             No time may pass beyond it.
         """
-        machine = self._machine
+        chip = self._chip
         if self._anchor is None:
             self._begin(pc)
             return
-        machine.now_cycles()
+        chip.now_cycles()
         self._blocks += 1
         self._path.append(pc)
         if self._undisturbed != self._disturbances() or self._has_effects(self._anchor) or self._blocks > _MOST_BLOCKS:
@@ -129,12 +124,12 @@ class SpinWatch:
             if self._repeats(self._anchor):
                 self._wait(self._anchor, limit_ticks)
             else:
-                self.due_ticks = machine.counters.ticks + 1
+                self.due_ticks = chip.counters.ticks + 1
         elif self._blocks >= self._next_anchor and not self._anchor.passes:
             self._next_anchor *= 2
             self._drop_anchor(pc)
         else:
-            self.due_ticks = machine.counters.ticks + 1
+            self.due_ticks = chip.counters.ticks + 1
 
     # -- one look ----------------------------------------------------------------------------------------------------------------
 
@@ -144,41 +139,41 @@ class SpinWatch:
             # Most likely still in the handler of the event that ended the wait.
             self._give_up()
             return
-        self._machine.now_cycles()
+        self._chip.now_cycles()
         self._undisturbed = self._disturbances()
         self._blocks, self._next_anchor = 0, 3 * len(self._loop) if is_known else 1
         self._drop_anchor(pc)
 
     def _drop_anchor(self, pc: int) -> None:
-        machine = self._machine
-        accesses = machine.accesses = []
+        chip = self._chip
+        accesses = chip.accesses = []
         self._path.clear()
-        self._anchor = _Anchor(pc, self._registers.read(), [part.copy() for part in self._ram()], machine.counters.ticks, accesses)
-        self.due_ticks = machine.counters.ticks + 1
+        self._anchor = _Anchor(pc, self._registers.read(), [part.copy() for part in self._ram()], chip.counters.ticks, accesses)
+        self.due_ticks = chip.counters.ticks + 1
 
     def _give_up(self) -> None:
-        self._anchor, self._machine.accesses = None, None
+        self._anchor, self._chip.accesses = None, None
         self._delay = min(2 * self._delay, _LONGEST_TICKS)
         self._reads = min(2 * self._reads, _MOST_READS)
-        self._machine.reads_left = self._reads
-        self.due_ticks = self._machine.counters.ticks + self._delay
+        self._chip.reads_left = self._reads
+        self.due_ticks = self._chip.counters.ticks + self._delay
 
     def _ram(self) -> list[npt.NDArray[np.uint8]]:
-        memory = self._machine.memory
+        memory = self._chip.memory
         banks = [bank for bank in memory.banks if bank.spec.kind is MemoryKind.RAM]
         return [bank.bytes[offset : offset + size] for bank in banks for offset, size in memory.used_spans(bank)]
 
     def _disturbances(self) -> tuple[int, ...]:
         """Return counts of what no loop that only waits does: exceptions, sleep, calls of the host, code that somebody follows, clocks."""
-        machine = self._machine
-        return machine.disturbances, machine.engine.callbacks, machine.clock_asks, machine.csr_reads
+        chip = self._chip
+        return chip.disturbances, chip.engine.callbacks, chip.clock_asks
 
     def _has_effects(self, anchor: _Anchor) -> bool:
         """Whether a device was written that may do something about it; registers that nobody models, and watchdogs, do not."""
         return any(is_write and not self._keeps_quiet(address) for address, _, is_write in anchor.accesses)
 
     def _keeps_quiet(self, address: int) -> bool:
-        found = self._machine.devices.locate(address)
+        found = self._chip.devices.locate(address)
         return found is None or isinstance(found[0], Watchdog)
 
     def _is_back(self, anchor: _Anchor, pc: int) -> bool:
@@ -189,7 +184,7 @@ class SpinWatch:
 
     def _repeats(self, anchor: _Anchor) -> bool:
         """Note one more pass; return whether it took the same time as the one before it, or as the last one known, and read the same."""
-        devices, accesses, ticks = self._machine.devices, anchor.accesses[:], self._machine.counters.ticks
+        devices, accesses, ticks = self._chip.devices, anchor.accesses[:], self._chip.counters.ticks
         read = {id(found[0]): found[0] for address, _, _ in accesses if (found := devices.locate(address)) is not None}
         anchor.passes.append((ticks - anchor.ticks, accesses, [_state(device) for device in read.values()]))
         anchor.ticks = ticks
@@ -199,16 +194,16 @@ class SpinWatch:
         return anchor.passes[-1] == (anchor.passes[-2] if len(anchor.passes) > 1 else self._known_pass)
 
     def _wait(self, anchor: _Anchor, limit_ticks: int) -> None:
-        machine = self._machine
+        chip = self._chip
         self._known_pass = anchor.passes[-1]
         period = self._known_pass[0]
         self.waited_at[anchor.pc] = self.waited_at.get(anchor.pc, 0) + 1
         self._loop = self._path[-len(self._path) // len(anchor.passes) :]
-        self._anchor, machine.accesses = None, None
-        now, event = machine.counters.ticks, machine.events.next_ticks
+        self._anchor, chip.accesses = None, None
+        now, event = chip.counters.ticks, chip.events.next_ticks
         if event is None:
             self.due_ticks = limit_ticks + 1
-            machine.stop(Stop(StopReason.WAITING, anchor.pc, self._describe(anchor.pc), machine.backtrace()))
+            chip.stop(Stop(StopReason.WAITING, anchor.pc, self._describe(anchor.pc), chip.backtrace()))
             return
         left = max(0, min(event, limit_ticks) - now)
         if self._is_counted():
@@ -216,12 +211,12 @@ class SpinWatch:
         else:
             # Whole passes: where in the loop the event finds the firmware is as it would have been.
             left = max(0, left - 1) // period * period
-            machine.counters.advance(left)
-            machine.idle_ticks += left
+            chip.counters.advance(left)
+            chip.idle_ticks += left
         self._delay = _BEHIND_EVENT_TICKS
-        self._reads = machine.reads_left = _FIRST_READS
-        self.due_ticks = max(event, machine.counters.ticks) + self._delay
-        machine.on_wake(left)
+        self._reads = chip.reads_left = _FIRST_READS
+        self.due_ticks = max(event, chip.counters.ticks) + self._delay
+        chip.on_wake(left)
 
     # -- in words ----------------------------------------------------------------------------------------------------------------
 
@@ -236,28 +231,28 @@ class SpinWatch:
         return f"a loop of {max(1, period // TICKS_PER_CYCLE):,} cycles {what}, changes nothing, and no event is due that could end it"
 
     def _device_name(self, address: int) -> str:
-        found = self._machine.devices.locate(address)
+        found = self._chip.devices.locate(address)
         return f"{address:#010x}" if found is None else f"{address:#010x} ({found[0].spec.name}+{found[1]:#x})"
 
     def _variable_name(self, address: int) -> str:
-        image = self._machine.boot_rom.named_image
+        image = self._chip.boot_rom.named_image
         symbol = next((s for s in image.symbols if s.kind == "object" and s.address <= address < s.address + max(s.size, 1)), None)
         return f"{address:#010x}" if symbol is None else f"{symbol.name} ({address:#010x})"
 
     def _memory_read(self, pc: int) -> list[int]:
         """Run one more pass from `pc`, and return the words of RAM that it reads below the stack in use."""
-        machine, engine, found = self._machine, self._machine.engine, dict[int, None]()
+        chip, engine, found = self._chip, self._chip.engine, dict[int, None]()
         engine.forget_all_code()
         handles = [
             engine.on_read(start, start + bank.spec.size, lambda address, _pc: found.setdefault(address))
-            for start, bank in machine.memory.windows
+            for start, bank in chip.memory.windows
             if bank.spec.kind is MemoryKind.RAM
         ]
         for _ in self._loop:
-            machine.counters.set_deadline(machine.counters.ticks + 1)
+            chip.counters.set_deadline(chip.counters.ticks + 1)
             engine.run(pc)
             pc = engine.pc
-            machine.counters.take_stopped()
+            chip.counters.take_stopped()
         for handle in handles:
             engine.remove(handle)
         engine.forget_all_code()
