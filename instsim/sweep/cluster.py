@@ -214,7 +214,11 @@ def _quiet() -> Iterator[None]:
 
 
 def _connected(kind: Any, scheduler: str) -> Any:
+    from distributed.comm import get_address_host  # noqa: PLC0415 -- an extra of the package
+
     try:
+        # A client that was made with what is no address waits 20 s for it at the end, and prints a traceback.
+        get_address_host(scheduler)
         return kind(scheduler, timeout=_ANSWER_S, set_as_default=False)
     except ValueError as error:
         raise UsageError(f"{scheduler!r} is no address of a scheduler: {error}", hint="as in --scheduler tcp://host:8786") from error

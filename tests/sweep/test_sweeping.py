@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import instsim
-from instsim.errors import InputError, SwapError
+from instsim.errors import InputError, SwapError, UsageError
 from instsim.session.request import Request
 from instsim.sweep import cluster, journal
 from instsim.sweep.evaluating import predictor_plan, swap_plan
@@ -136,6 +136,14 @@ def test_a_scheduler_that_does_not_answer_is_told(tmp_path, plan, monkeypatch):
         with pytest.raises(InputError, match="did not answer"):
             list(sweep([model(1)], plan, SweepOptions(tmp_path / "r.csv", scheduler=address)))
     assert not (tmp_path / "r.csv").exists()
+
+
+@pytest.mark.parametrize("address", ["nowhere", "tcp://nowhere", "carrier-pigeon://host:1"])
+def test_what_is_no_address_is_told_before_a_client_is_made_of_it(plan, address, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(distributed, "Client", lambda *_, **__: pytest.fail("a client, which waits for it at the end"))
+    with pytest.raises(UsageError, match="no address"):
+        list(sweep([model(1)], plan, SweepOptions(scheduler=address)))
 
 
 def _endless(folder, count):
