@@ -19,6 +19,8 @@ __all__ = ["command"]
 
 _EVERY_S = 0.2
 _LINE_EVERY_S = 60.0
+_LONG_S = 120.0
+"""More is told in minutes."""
 _RESULTS = (".parquet", ".csv")
 _PICTURES = (".png", ".svg", ".pdf")
 
@@ -136,8 +138,11 @@ class _Progress:
             return
         self._last = now
         rate = self._rate(now)
-        left = (self._total - done) / max(rate, 1e-9)
-        text = f"{done:,} of {self._total:,} models, {self._failed:,} failed, {rate * 3600:,.0f} an hour, {left / 60:,.0f} min left"
+        text = f"{done:,} of {self._total:,} models, {self._failed:,} failed"
+        if rate:
+            left_s = (self._total - done) / rate
+            left = f"{left_s / 60:,.0f} min" if left_s > _LONG_S else f"{left_s:.0f} s"
+            text += f", {rate * 3600:,.0f} an hour, {left} left"
         if self._is_terminal:
             sys.stderr.write(f"\r\x1b[K{text}")
             sys.stderr.flush()

@@ -4,6 +4,7 @@ import csv
 
 import pytest
 
+from instsim.cli import sweep as sweep_command
 from tests.sweep.sweep_models import BOARD, PREDICTOR, fill
 
 PREDICTED = ("--predictor", PREDICTOR, "--board", BOARD, "--workers", "0")
@@ -69,3 +70,13 @@ def test_an_extra_that_is_missing_is_named(instsim, tmp_path, monkeypatch, modul
     ran = instsim("sweep", "models", *PREDICTED[:-2], "-o", output)
     assert ran.code == 2
     assert words in ran.err
+
+
+def test_the_rate_leaves_out_the_models_that_came_with_the_start_of_the_workers(monkeypatch, capsys):
+    clock = iter((0.0, 5.0, 7.0))
+    monkeypatch.setattr(sweep_command.time, "monotonic", lambda: next(clock))
+    progress = sweep_command._Progress(9)
+    progress.evaluated(1)
+    progress.evaluated(4)
+    progress.written([])
+    assert "evaluated 5 models, 7,200 an hour" in capsys.readouterr().err
