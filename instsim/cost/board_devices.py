@@ -51,6 +51,9 @@ def _model(size_bytes: int = 0x400, *parameters: str) -> DeviceModel:
     return DeviceModel(size_bytes, frozenset(parameters))
 
 
+_FLASH = ("flash", "flash_bytes", "page_bytes", "unit_bytes", "program_us", "erase_us", "resets")
+"""What every flash controller is told: its flash, what it erases and programs at once, and how long either takes."""
+
 DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
     {
         "constant": _model(4, "value"),
@@ -70,6 +73,7 @@ DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
         "stm32-timer": _model(0x400, "clock", "bits"),
         "stm32-gpio": _model(0x400, "inputs"),
         "stm32-rng": _model(0x400, "seed"),
+        "stm32-flash": _model(0x400, *_FLASH, "family", "sectors"),
         "pl011": _model(0x1000),
         "pl022": _model(0x1000),
         "rp-sio": _model(0x400, "inputs", "chip"),
@@ -87,6 +91,7 @@ DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
         "nrf-gpio": _model(0x300, "inputs"),
         "nrf-rng": _model(0x1000, "seed"),
         "nrf-clock": _model(0x1000, "chip"),
+        "nrf-nvmc": _model(0x1000, *_FLASH, "chip"),
         "psoc6-scb": _model(0x10000),
         "psoc6-ipc": _model(0x10000),
         "psoc6-peri": _model(0x10000),

@@ -51,11 +51,18 @@ class DeviceTable(BaseModel):
     zeros: tuple[_Row, ...] | None = None
     resets: tuple[_Row, ...] | None = None
     inputs: tuple[_Row, ...] | None = None
+    sectors: tuple[_Row, ...] | None = None
+    flash: _Address | None = None
+    flash_bytes: Annotated[int, Field(gt=0, le=_ADDRESS_SPACE)] | None = None
+    page_bytes: Annotated[int, Field(gt=0, le=1 << 20)] | None = None
+    unit_bytes: Annotated[int, Field(gt=0, le=256)] | None = None
+    program_us: Annotated[float, Field(ge=0, le=1e6)] | None = None
+    erase_us: Annotated[float, Field(ge=0, le=1e8)] | None = None
 
 
 _GENERAL = {"name", "address", "size_bytes", "model", "irq", *_WINDOW_ONLY}
 _PARAMETERS = tuple(sorted(name for name in DeviceTable.model_fields if name not in _GENERAL))
-_ROWS = {"follows": _FOLLOW_LENGTHS, "ones": (_PAIR,), "zeros": (_PAIR,), "resets": (_PAIR,), "inputs": (_PAIR,)}
+_ROWS = {"follows": _FOLLOW_LENGTHS, "ones": (_PAIR,), "zeros": (_PAIR,), "resets": (_PAIR,), "inputs": (_PAIR,), "sectors": (_PAIR,)}
 
 
 def device_windows(tables: Sequence[DeviceTable]) -> tuple[DeviceWindow, ...]:

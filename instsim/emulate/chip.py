@@ -19,6 +19,7 @@ from instsim.emulate.divides import Divides
 from instsim.emulate.engine import Engine
 from instsim.emulate.events import EventQueue
 from instsim.emulate.first_runs import FirstRuns
+from instsim.emulate.flash_programming import FlashProgramming
 from instsim.emulate.memory import PAGE, Memory
 from instsim.emulate.native import load_block_hook, load_hooks
 from instsim.emulate.semihosting import Semihosting
@@ -58,6 +59,8 @@ class Chip:
         How often something else than the firmware's own code changed what it can see: events, interrupts, traps.
     clock_asks : int
         How often the time was asked for.
+    stores_changed : bool
+        Whether the emulator is to ask anew which pages may be written, once it stands still.
     """
 
     def __init__(
@@ -102,9 +105,13 @@ class Chip:
         self.reads_left = 0
         self.disturbances = 0
         self.clock_asks = 0
+        self.stores_changed = False
         vector_table = image.vector_table if image.vector_table is not None else 0
         around = Surroundings(self.tell_cycles, self.events, spec.clock_hz)
         around.note_cycles = self.now_cycles
+        self.flash = FlashProgramming(self.memory, self._refuse_stores)
+        self.engine.admit_store = self.flash.admit
+        around.flash, around.pass_time = self.flash, self.pass_time
         around.read_memory, around.write_memory = self.memory.read, self.memory.write_ram
         timing_resets = {} if memory_timing is None else dict(memory_timing.registers)
         self.devices = Devices(spec, vector_table, around, {**timing_resets, **(register_resets or {})})
@@ -169,6 +176,16 @@ class Chip:
         """Return `now_cycles` to a device that the firmware may be asking for the time."""
         self.clock_asks += 1
         return self.now_cycles()
+
+    def pass_time(self, cycles: int) -> None:
+        """Let the core stand still, while flash is programmed."""
+        self.disturbances += 1
+        self.counters.advance(cycles * TICKS_PER_CYCLE)
+        self.idle_ticks += cycles * TICKS_PER_CYCLE
+
+    def _refuse_stores(self) -> None:
+        self.stores_changed = True
+        self.counters.set_deadline(0)
 
     # -- stopping ----------------------------------------------------------------------------------------------------------------
 

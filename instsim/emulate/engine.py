@@ -11,7 +11,7 @@ import unicorn
 from unicorn import arm_const, riscv_const
 from unicorn.unicorn_py3 import unicorn as binding
 
-from instsim.emulate.memory import PAGE, Memory
+from instsim.emulate.memory import PAGE, Bank, Memory
 from instsim.emulate.register_file import find_registers
 from instsim.emulate.spec import MachineSpec, MemoryKind
 from instsim.errors import UsageError
@@ -140,6 +140,7 @@ class Engine:
         self.refused: Access | None = None
         self.hook_watchers: list[Callable[[int], None]] = []
         self.callbacks = 0
+        self.admit_store: Callable[[Bank, int], bool] = lambda _bank, _offset: False
         self._memory = memory
         self._windows = spec.device_windows
         self._on_code_page = on_code_page
@@ -200,6 +201,8 @@ class Engine:
         self._memory.touch(bank, offset)
         writable = bank.spec.kind is MemoryKind.RAM
         if access == unicorn.UC_MEM_WRITE and not writable:
+            writable = self.admit_store(bank, offset)
+        if access == unicorn.UC_MEM_WRITE and not writable:
             self.refused = Access("write to flash", address)
             return False
         if fetching and page not in self._executable:
@@ -214,6 +217,10 @@ class Engine:
         # Not by the binding's own call, which takes ten times as long: this runs at every access to a device.
         if self.isa is Isa.THUMB and self.read_register(arm_const.UC_ARM_REG_EPSR) & _IT_BITS:
             uc.reg_write(arm_const.UC_ARM_REG_EPSR, _EPSR_WITHOUT_IT)
+
+    def forget_permissions(self) -> None:
+        """Ask anew which pages may be written; the machine must stand still."""
+        self.uc.ctl(unicorn.UC_CTL_TLB_FLUSH, unicorn.UC_CTL_IO_WRITE)
 
     # -- hooks -------------------------------------------------------------------------------------------------------------------
 

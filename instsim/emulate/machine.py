@@ -208,6 +208,9 @@ class Machine(Chip):
             if self.memory_trace is not None:
                 self.memory_trace.check()
             hook_stopped = counters.take_stopped()
+            if self.stores_changed:
+                self.stores_changed = False
+                self.engine.forget_permissions()
             self._first_runs.settle()
             if self._call_watch is not None and self._call_watch.take():
                 self.disturbances += 1

@@ -30,8 +30,8 @@ __all__ = ["RunOptions", "profile_image"]
 
 _HINTS_BY_ACCESS = {
     "execute": "a function pointer that was never set, a stack that was overwritten, or code in a ROM that the image does not hold (--stub)",
-    "write to flash": "the chip refuses this, too: a pointer that went astray, or code that programs its flash, which is not modelled; --stub leaves "
-    "a function out",
+    "write to flash": "the chip refuses this, too, unless its flash controller was unlocked and told to program: a pointer that went astray, or a "
+    "controller that is not modelled; --stub leaves a function out",
     "unaligned": "this core loads and stores only at multiples of the access's size: look for casts of byte pointers",
 }
 _STACK_HINT = "give the firmware more stack, in its linker script or in the set-up of its threads"

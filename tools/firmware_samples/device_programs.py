@@ -78,11 +78,47 @@ def _dma(row: tuple[str, str, int, tuple[str, ...], int, int, tuple[int, int]]) 
     )
 
 
+_FLASH_OUTPUT = "blank ok\nprogrammed ok\nbits cleared only ok\nerased ok\nstores behind the lock\n"
+_PAGED, _SECTORS, _SECURE = (
+    ("KEYS=0x08", "STATUS=0x10", "CONTROL=0x14"),
+    ("KEYS=0x04", "STATUS=0x0C", "CONTROL=0x10"),
+    ("KEYS=0x08", "STATUS=0x20", "CONTROL=0x28"),
+)
+
+#: Family, core, kind of controller, its address, offsets of its registers, a page of the flash and its number.
+_FLASHES = (
+    ("g0", "cortex-m0plus", 1, 0x40022000, _PAGED, 0x08020000, 64),
+    ("l4", "cortex-m4", 1, 0x40022000, _PAGED, 0x08020000, 32),
+    ("f4", "cortex-m4", 2, 0x40023C00, _SECTORS, 0x08020000, 5),
+    ("f7", "cortex-m7", 2, 0x40023C00, _SECTORS, 0x08040000, 5),
+    ("u5", "cortex-m33", 1, 0x40022000, _SECURE, 0x08020000, 16),
+    ("nrf", "cortex-m4", 3, 0x4001E000, (), 0x08020000, 32),
+)
+
+
+def _flash(row: tuple[str, str, int, int, tuple[str, ...], int, int], *, locked: bool = False) -> Recipe:
+    family, core, kind, base, offsets, target, page = row
+    return Recipe(
+        name=f"flash-{family}{'-locked' if locked else ''}",
+        purpose="stores to flash that it has not unlocked" if locked else "programs and erases its own flash, then stores to it behind the lock",
+        cores=(core,),
+        sources=("devices/flash_writes.c",),
+        include=("devices",),
+        defines=(f"CONTROLLER={kind}", f"BASE={base:#x}u", *offsets, f"TARGET={target:#x}u", f"PAGE={page}u", f"LOCKED={int(locked)}"),
+        outcome="fault",
+        expected_stdout="blank ok\n" if locked else _FLASH_OUTPUT,
+        runs_in_qemu=False,
+        facts={"fault_kind": "flash-write"},
+    )
+
+
 def device_recipes() -> tuple[Recipe, ...]:
     """Return the recipes."""
     return (
         *(_dialogue(row) for row in _STM32),
         *(_dma(row) for row in _STM32_DMA),
+        *(_flash(row) for row in _FLASHES),
+        _flash(_FLASHES[1], locked=True),
         Recipe(
             name="devices-rp2040",
             purpose="RP2040's resets, PL011, divider, timer and pins",

@@ -10,6 +10,7 @@ from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.devices.edges import Edge, EdgeLog
 from instsim.emulate.devices.wire import SerialWire
 from instsim.emulate.events import EventQueue, ScheduledEvent
+from instsim.emulate.flash_programming import FlashProgramming
 from instsim.emulate.interrupts import InterruptController, NoInterrupts
 from instsim.emulate.spec import DeviceSpec
 
@@ -38,6 +39,10 @@ class Surroundings:
         Changes of output pins.
     read_memory, write_memory : callable
         ``read_memory(address, size)`` and ``write_memory(address, data)``, for direct memory access; None and False where there is no memory.
+    flash : FlashProgramming or None
+        The chip's flash, for its controllers.
+    pass_time : callable
+        ``pass_time(cycles)``: the core stands still that long.
     locate : callable
         ``locate(address)`` gives the device that answers at an address and the register's offset in it; None where none does.
     dma : list of callable
@@ -60,6 +65,8 @@ class Surroundings:
     edges: EdgeLog = field(default_factory=EdgeLog)
     read_memory: Callable[[int, int], bytes | None] = lambda _address, _size: None
     write_memory: Callable[[int, bytes], bool] = lambda _address, _data: False
+    flash: FlashProgramming | None = None
+    pass_time: Callable[[int], None] = lambda _cycles: None
     locate: Callable[[int], tuple[Device, int] | None] = lambda _address: None
     dma: list[Callable[[], None]] = field(default_factory=list)
     event_watchers: list[Callable[[int], None]] = field(default_factory=list)

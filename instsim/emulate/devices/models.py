@@ -10,6 +10,7 @@ from instsim.emulate.devices.chip_control import CacheController, Esp32c3Gpio, E
 from instsim.emulate.devices.device import Device, Surroundings
 from instsim.emulate.devices.esp32c3_flash import Esp32c3Flash
 from instsim.emulate.devices.esp32c3_serial import Esp32c3Uart, Esp32c3UsbSerial
+from instsim.emulate.devices.flash_controllers import NrfNvmc, Stm32Flash
 from instsim.emulate.devices.gpio import NrfGpio, Psoc6Gpio, RpSio, Stm32Gpio
 from instsim.emulate.devices.microsecond_timers import Esp32c3SysTimer, RpTimer
 from instsim.emulate.devices.nrf_ppi import NrfDppi, NrfPpi
@@ -49,6 +50,7 @@ _MODELS: Mapping[str, type[Device]] = MappingProxyType(
         "stm32-timer": Stm32Timer,
         "stm32-gpio": Stm32Gpio,
         "stm32-rng": Stm32Rng,
+        "stm32-flash": Stm32Flash,
         "pl011": Pl011,
         "pl022": Pl022,
         "rp-sio": RpSio,
@@ -66,6 +68,7 @@ _MODELS: Mapping[str, type[Device]] = MappingProxyType(
         "nrf-gpio": NrfGpio,
         "nrf-rng": NrfRng,
         "nrf-clock": NrfClock,
+        "nrf-nvmc": NrfNvmc,
         "psoc6-scb": Psoc6Scb,
         "psoc6-ipc": Psoc6Ipc,
         "psoc6-peri": Psoc6Peri,

@@ -1,0 +1,135 @@
+"""Firmware that programs its own flash: every controller, and stores that none of them let through."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from instsim.cost import load_board, load_core
+from instsim.emulate.devices.flash_controllers import NrfNvmc, Stm32Flash
+from instsim.emulate.flash_programming import FlashProgramming
+from instsim.emulate.machine import Machine, StopReason
+from instsim.emulate.memory import Memory
+from instsim.emulate.spec import DeviceSpec, MachineSpec, MemoryKind, MemorySpec
+from instsim.image import load_image
+from instsim.session.machines import machine_spec
+from tests.emulate.bundled import chip, entry, path_of
+from tests.emulate.device_bench import Bench
+
+BOARDS = {
+    "g0": ("cortex-m0plus", "nucleo-g0b1re"),
+    "l4": ("cortex-m4", "nucleo-l4r5zi"),
+    "f4": ("cortex-m4", "nucleo-f446re"),
+    "f7": ("cortex-m7", "disco-f746ng"),
+    "u5": ("cortex-m33", "nucleo-u575zi-q"),
+}
+NVMC = DeviceSpec(
+    "nrf-nvmc", "nvmc", 0x4001E000, 0x1000, parameters=(("erase_us", 85e3), ("flash", 0x0800_0000), ("flash_bytes", 0x20_0000), ("program_us", 41.0))
+)
+
+
+def machine_of(family: str, suffix: str = "") -> Machine:
+    core, name = BOARDS.get(family, ("cortex-m4", ""))
+    spec: MachineSpec
+    if name:
+        board = load_board(name)
+        spec = machine_spec(board, load_core(board.core), board.clock_hz)
+    else:
+        spec = replace(chip(core), devices=(NVMC,))
+    return Machine(load_image(path_of(f"flash-{family}{suffix}", core)), spec)
+
+
+@pytest.mark.parametrize("family", [*BOARDS, "nrf"])
+def test_flash_is_programmed_erased_and_locked_again(family: str) -> None:
+    machine = machine_of(family)
+    stop = machine.run(200_000_000)
+    core = BOARDS.get(family, ("cortex-m4", ""))[0]
+    assert machine.semihosting.text == entry(f"flash-{family}", core)["expected_stdout"]
+    assert stop.reason is StopReason.FAULT
+    assert "in flash" in stop.message
+    assert machine.flash.operations == 3
+    assert machine.idle_ticks > 0, "an erasure takes milliseconds"
+
+
+def test_a_store_without_the_key_is_the_error_that_it_was() -> None:
+    machine = machine_of("l4", "-locked")
+    stop = machine.run(200_000_000)
+    assert machine.semihosting.text == "blank ok\n"
+    assert stop.reason is StopReason.FAULT
+    assert "write to 0x08020000 in flash" in stop.message
+    assert machine.flash.operations == 0
+
+
+def bench_with_flash(model: str, **parameters: object) -> tuple[Bench, Stm32Flash | NrfNvmc, Memory]:
+    bench = Bench()
+    memory = Memory((MemorySpec("flash", MemoryKind.FLASH, 0x0800_0000, 0x10_0000),))
+    bench.around.flash = FlashProgramming(memory, lambda: None)
+    bench.around.pass_time = bench.wait
+    device = bench.add(model, flash=0x0800_0000, flash_bytes=0x10_0000, **parameters)
+    assert isinstance(device, (Stm32Flash, NrfNvmc))
+    return bench, device, memory
+
+
+def test_wrong_keys_do_not_unlock() -> None:
+    _, device, _ = bench_with_flash("stm32-flash", family="l4")
+    for keys in ((0xCDEF89AB, 0x45670123), (0x45670123, 0x45670123), (0, 0xCDEF89AB)):
+        for key in keys:
+            device.write(0x08, key)
+        device.write(0x14, 1)
+        assert device.read(0x14) == 1 << 31
+
+
+@pytest.mark.parametrize(("page", "bank", "address", "size"), [(3, 0, 0x0800_3000, 0x1000), (0, 1, 0x0808_0000, 0x1000)])
+def test_pages_are_erased_in_either_half(page: int, bank: int, address: int, size: int) -> None:
+    _, device, memory = bench_with_flash("stm32-flash", family="l4", page_bytes=0x1000)
+    memory.write(0x0800_0000, bytes(0x10_0000))
+    for key in (0x45670123, 0xCDEF89AB):
+        device.write(0x08, key)
+    device.write(0x14, 1 << 16 | bank << 11 | page << 3 | 2)
+    assert memory.read(address - 0x10, 0x10) == bytes(0x10)
+    assert memory.read(address, size) == b"\xff" * size
+    assert memory.read(address + size, 0x10) == bytes(0x10)
+
+
+@pytest.mark.parametrize(("sector", "address", "size"), [(0, 0x0800_0000, 0x4000), (4, 0x0801_0000, 0x1_0000), (6, 0x0804_0000, 0x2_0000)])
+def test_sectors_have_their_own_sizes(sector: int, address: int, size: int) -> None:
+    _, device, memory = bench_with_flash("stm32-flash", family="f4", sectors=((4, 0x4000), (1, 0x1_0000), (3, 0x2_0000)))
+    memory.write(0x0800_0000, bytes(0x10_0000))
+    for key in (0x45670123, 0xCDEF89AB):
+        device.write(0x04, key)
+    device.write(0x10, 1 << 16 | sector << 3 | 2)
+    data = memory.read(0x0800_0000, 0x10_0000) or b""
+    assert data.count(0xFF) == size
+    assert data[address - 0x0800_0000 :][:size] == b"\xff" * size
+
+
+def test_an_erasure_takes_its_time_and_needs_to_be_enabled() -> None:
+    bench, device, memory = bench_with_flash("nrf-nvmc", page_bytes=0x1000, erase_us=1000.0)
+    memory.write(0x0800_0000, bytes(0x2000))
+    device.write(0x508, 0x0800_1000)
+    assert memory.read(0x0800_1000, 4) == bytes(4)
+    device.write(0x504, 2)
+    device.write(0x508, 0x0800_1000)
+    assert memory.read(0x0800_0FFC, 8) == bytes(4) + b"\xff" * 4
+    assert bench.cycle == 64_000
+
+
+def test_an_nrf53_erases_a_page_whose_first_word_is_stored_as_ones() -> None:
+    _, device, memory = bench_with_flash("nrf-nvmc", chip=53)
+    flash, bank = device.around.flash, memory.banks[0]
+    assert flash is not None
+    memory.write(0x0800_0000, bytes(0x3000))
+    assert not flash.admit(bank, 0x1000)
+    device.write(0x504, 2)
+    for page, word in ((0x1000, b"\xff" * 4), (0x2000, b"\x12" * 4)):
+        assert flash.admit(bank, page)
+        memory.write(0x0800_0000 + page, word)
+    device.write(0x504, 0)
+    assert memory.read(0x0800_0FFC, 0x1008) == bytes(4) + b"\xff" * 0x1000 + bytes(4)
+    assert not flash.admit(bank, 0x1000)
+
+
+def test_flash_that_the_image_leaves_free_reads_as_erased() -> None:
+    _, _, memory = bench_with_flash("nrf-nvmc")
+    assert memory.read(0x0800_0000, 0x10_0000) == b"\xff" * 0x10_0000
