@@ -42,7 +42,7 @@ FAULTS = {
     "flash-write": "write to 0x.* in flash",
 }
 
-_FOR_BOARDS = ("exceptions", "devices", "dma")
+_FOR_BOARDS = ("exceptions", "devices", "dma", "flash")
 """Programs that need more than a plain chip; each has tests of its own."""
 
 
@@ -144,7 +144,7 @@ def test_a_recursion_without_end_is_a_stack_overflow(core: str) -> None:
     ("name", "core", "message", "hint"),
     [
         ("unaligned", "cortex-m0plus", r"unaligned access \(HardFault\)", "multiples of the access's size"),
-        ("fault-flash", "cortex-m4", r"write to 0x08\w+ in flash", "code that programs its flash"),
+        ("fault-flash", "cortex-m4", r"write to 0x08\w+ in flash", "flash controller was unlocked"),
         ("fault-execute", "rv32imc", r"jump to 0x70000000, where there is no code", "function pointer that was never set"),
     ],
 )
