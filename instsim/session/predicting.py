@@ -40,6 +40,7 @@ Model = str | Path | bytes | LayerNetwork | Sequence[Layer]
 
 Floats = npt.NDArray[np.float64]
 
+_POINT_CYCLES = 1e6
 _GRID = 24
 """Operating points at which a calibration is evaluated when there are many networks; between them it is interpolated."""
 
@@ -311,8 +312,10 @@ class Predictor:
         half = NormalDist().inv_cdf(0.5 + self._request.level / 2) * costs.sd
         latency = _spread(grid, [estimate.latency for estimate in estimates], costs.cycles, half)
         without = _spread(grid, [estimate.energy for estimate in estimates], costs.cycles, half)
-        # Energy is exponential in weights a cycle: none and one byte tell all between.
-        energy = _reading(without, estimates[0].energy, self._calibrated(float(grid[0]), 1.0).energy, costs.weight_bytes / costs.cycles)
+        # Energy is exponential in weights a cycle: none and one byte tell all between, at any operating point; at one that no network decides, so
+        # that a network's figures are the same to the last digit whatever it is predicted with.
+        at_none, at_one = (self._calibrated(_POINT_CYCLES, per_cycle).energy for per_cycle in (0.0, 1.0))
+        energy = _reading(without, at_none, at_one, costs.weight_bytes / costs.cycles)
         said = [warning for estimate in estimates for warning in estimate.warnings]
         return latency, energy, tuple(dict.fromkeys((*self.target.warnings, *self._remarks(costs), *said)))
 
