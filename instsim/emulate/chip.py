@@ -23,7 +23,7 @@ from instsim.emulate.flash_programming import FlashProgramming
 from instsim.emulate.memory import PAGE, Memory
 from instsim.emulate.native import load_block_hook, load_hooks
 from instsim.emulate.semihosting import Semihosting
-from instsim.emulate.spec import BlockCycles, MachineSpec, MemoryTiming
+from instsim.emulate.spec import BlockCycles, MachineSpec, MemoryKind, MemoryTiming
 from instsim.emulate.stops import Stop, StopReason
 from instsim.image import FirmwareImage
 from instsim.isa import Isa
@@ -161,6 +161,13 @@ class Chip:
         if self._watched_divides is not None:
             self._watched_divides.restore(counts)
 
+    def code(self, address: int, size: int) -> bytes:
+        """Return code as it was when it first ran; empty where no memory is. Only RAM can hold something else by now."""
+        found = self.memory.find(address)
+        code = self.memory.read(address, size) or b""
+        is_writable = found is not None and found[0].spec.kind is MemoryKind.RAM
+        return self.counters.code_as_run(address, code) if is_writable or self.flash.operations else code
+
     # -- time --------------------------------------------------------------------------------------------------------------------
 
     def now_cycles(self) -> int:
@@ -168,7 +175,7 @@ class Chip:
         if self._block_cycles is not None:
             fresh = self.counters.unpriced()
             if fresh:
-                code = {address: self.memory.read(address, size) or b"" for address, size in fresh}
+                code = {address: self.code(address, size) for address, size in fresh}
                 self.counters.refine(self._block_cycles, code)
         return self.counters.ticks // TICKS_PER_CYCLE
 

@@ -19,6 +19,7 @@ __all__ = ["BlockCounters"]
 
 _SLOTS = PAGE // 2
 _MOST_PAGES = 8192
+_RECORD_BYTES_OF_CODE_BYTE = 16
 _MOST_BLOCKS = 1 << 22
 _BRANCH_SHIFT = 16
 _CLOCK_AND_FLOW = (
@@ -65,6 +66,8 @@ class BlockCounters:
         self.follows_branches = follow_branches
         self._code = sparse_zeros(1 << 20)
         self._state[BlockState.CODE] = self._code.ctypes.data
+        self._copies = sparse_zeros(_MOST_PAGES * PAGE // 8)
+        self._state[BlockState.COPIES] = (self._copies.ctypes.data - self._records.ctypes.data // _RECORD_BYTES_OF_CODE_BYTE) % (1 << 64)
         if follow_branches:
             self._branches = sparse_zeros(_MOST_BLOCKS, BranchRecord.WORDS)
             self._state[BlockState.BRANCHES] = self._branches.ctypes.data
@@ -110,6 +113,29 @@ class BlockCounters:
         """Return the addresses that records belong to."""
         pages = np.array(list(self._page_index), np.int64)
         return pages[slots // _SLOTS] + slots % _SLOTS * 2
+
+    def code_as_run(self, address: int, code: bytes) -> bytes:
+        """Return the code at an address as it was when it first ran.
+
+        Parameters
+        ----------
+        address : int
+            Even.
+        code : bytes
+            What lies there now, for bytes that have not run.
+        """
+        run = bytearray(code)
+        copies = self._copies.view(np.uint8)
+        for page in range(address // PAGE * PAGE, address + len(code), PAGE):
+            index = self._page_index.get(page)
+            if index is None:
+                continue
+            start, stop = max(address, page), min(address + len(code), page + PAGE)
+            first = copies[index * PAGE + start - page : index * PAGE + stop - page].tobytes()
+            for place in range(0, len(first) - 1, 2):
+                if first[place : place + 2] != bytes(2):
+                    run[start - address + place : start - address + place + 2] = first[place : place + 2]
+        return bytes(run)
 
     def sizes_at(self, slots: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the lengths in bytes of the blocks that records belong to."""

@@ -11,7 +11,7 @@ from typing import Any
 from instsim.dynamics.memory_layout import ProgramWord, TraceWord
 from instsim.dynamics.memory_simulation import change_phase, settle_all, simulate_block
 from instsim.dynamics.native_compiler import EntryPoint
-from instsim.dynamics.native_words import ForeignFunction, bit_length, out_of_line, seldom, words, words32
+from instsim.dynamics.native_words import ForeignFunction, bit_length, half_words, out_of_line, seldom, words, words32
 from instsim.emulate.call_hooks import follow_call, riscv_end, thumb_end
 from instsim.emulate.extension_hooks import holds_new_site, size_until_exit
 from instsim.emulate.kernel_hooks import is_kernel, riscv_calls_register, thumb_calls_register
@@ -57,7 +57,7 @@ _BRANCH_ADDRESS, _HITS, _HITS_BEHIND_JUMP, _EXITS = (
 _CALLS, _SIDES, _KIND = int(BlockState.CALLS), int(CallState.SIDES), int(CallSide.KIND)
 _TRACE = int(BlockState.TRACE)
 _TRACED_FROM = int(BlockState.TRACED_FROM)
-_PROGRAMS = int(BlockState.PROGRAMS)
+_PROGRAMS, _COPIES = int(BlockState.PROGRAMS), int(BlockState.COPIES)
 _START, _END, _PROGRAM_TICKS, _CODE_BYTES = int(ProgramWord.START), int(ProgramWord.END), int(ProgramWord.TICKS), int(ProgramWord.CODE_BYTES)
 _PREPARE, _PHASE_END, _ASKS = int(TraceWord.PREPARE_FUNCTION), int(TraceWord.PHASE_END), int(TraceWord.ASKS)
 _REGISTERS_ADDRESS, _READ_FUNCTION, _REGISTER_NUMBERS, _REGISTERS_LENGTH, _ASK = (
@@ -206,6 +206,17 @@ def _trace_memory(engine: Any, address: Any, at: Any, sequential: Any, state: An
         state[_TICKS] += simulate_block(program, state[_TRACE], not sequential)
 
 
+def _keep_code(start: Any, size: Any, state: Any) -> None:
+    """Copy the bytes of a block that is about to run for the first time: code in RAM may be gone when it is priced."""
+    sources, records = words(state[_CODE]), words(state[_PAGES])
+    at = start
+    while at < start + size:
+        source, record = sources[at >> 12], records[at >> 12]
+        if source != 0 and record != 0:
+            half_words(state[_COPIES] + (record >> 4) + (at & 0xFFF))[0] = half_words(source + (at & 0xFFF))[0]
+        at += 2
+
+
 def _holds_awaited(start: Any, end: Any, pages: Any) -> Any:
     """Whether a block holds a half-word before whose first run the machine is to stop."""
     at = start
@@ -283,6 +294,7 @@ def _make_block_hook(*, rv32: bool, branches: bool, stacks: bool, memory: bool) 
             side[_KIND] = riscv_end(address, length, state[_CODE]) if rv32 else thumb_end(address, length, state[_CODE])
         if memory:
             _check_program(words(state[_PROGRAMS] + (at >> 2)), length)
+        _keep_code(address, length, state)
         blocks = words(state[_LIST])
         blocks[state[_LIST_LENGTH]] = address
         state[_LIST_LENGTH] += 1

@@ -94,6 +94,8 @@ class BlockState(IntEnum):
     PROGRAMS = 27
     """What a quarter of a record's address is to be added to for the place of one word: 0 if the block is not prepared for the simulation of
     memories yet, 1 if there is nothing to do, else the address of its program (`instsim.dynamics.memory_layout.ProgramWord`)."""
+    COPIES = 28
+    """What a sixteenth of a record's address is to be added to for the place of the record's two bytes of code, as they first ran."""
     WORDS = 32
 
 

@@ -56,10 +56,7 @@ def observed_profile(machine: Machine, observer: Observer, ledger: Ledger, run: 
     image = machine.image
     kernels = observer.kernels
 
-    def code_at(address: int, size: int) -> bytes:
-        return machine.memory.read(address, size) or b""
-
-    blocks = to_basic_blocks(machine.isa, ledger.blocks(1 + len(kernels)), code_at)
+    blocks = to_basic_blocks(machine.isa, ledger.blocks(1 + len(kernels)), machine.code)
     calls = None if machine.calls is None else machine.calls.tree(blocks.addresses)
     called = [*(kernel.kernel_address for kernel in kernels), *([] if calls is None else calls.functions[1:].tolist())]
     arena = find_arena(machine.memory) if run.arena_size_bytes is None else None
@@ -67,8 +64,8 @@ def observed_profile(machine: Machine, observer: Observer, ledger: Ledger, run: 
         isa=machine.isa,
         addresses=blocks.addresses,
         sizes=blocks.sizes,
-        code=b"".join(machine.memory.read(a, s) or bytes(s) for a, s in zip(blocks.addresses.tolist(), blocks.sizes.tolist(), strict=True)),
-        code_behind=code_behind(blocks, code_at) if machine.isa is Isa.RV32 else b"",
+        code=b"".join(machine.code(a, s) or bytes(s) for a, s in zip(blocks.addresses.tolist(), blocks.sizes.tolist(), strict=True)),
+        code_behind=code_behind(blocks, machine.code) if machine.isa is Isa.RV32 else b"",
         executions=blocks.executions,
         fallthroughs=blocks.fallthroughs,
         buffer_outcomes=blocks.buffer_outcomes,
@@ -168,7 +165,7 @@ class IssuedInstructions:
         return int(counters.counts()[0] @ self._lengths)
 
     def _length(self, address: int, size: int) -> int:
-        return len(instruction_offsets(self._machine.isa, self._machine.memory.read(address, size) or b""))
+        return len(instruction_offsets(self._machine.isa, self._machine.code(address, size)))
 
 
 def issued_instructions(machine: Machine) -> int:

@@ -163,6 +163,14 @@ def machine_recipes() -> tuple[Recipe, ...]:
             expected_stdout="copied 4321\nwritten 5050\npatched 5050\n",
         ),
         Recipe(
+            name="code-on-stack",
+            purpose="runs code that it writes to the stack, and writes over it",
+            cores=("cortex-m0plus", "cortex-m4", "cortex-m33", "rv32imc"),
+            sources=("machine/code_on_stack.c",),
+            region="on_stack",
+            expected_stdout="180\n",
+        ),
+        Recipe(
             name="predicated",
             purpose="first touches of pages by loads and stores inside IT blocks",
             cores=("cortex-m4", "cortex-m7", "cortex-m33"),
