@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["DEVICE_MODELS", "BoardDevice", "DeviceModel"]
+__all__ = ["DEVICE_MODELS", "FLASH_FAMILIES", "STM32_FAMILIES", "BoardDevice", "DeviceModel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,9 @@ DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
     }
 )
 """All models. The last two are interrupt hardware, which is part of the emulated core."""
+
+FLASH_FAMILIES = ("l4", "g4", "g0", "f4", "f7", "h743", "h7a3", "u3", "u5")
+"""Values of the parameter ``family`` of ``stm32-flash``."""
 
 STM32_FAMILIES = ("l4", "g4", "g0", "f4", "f7", "h7", "u3", "u5")
 """Values of the parameter ``family``."""

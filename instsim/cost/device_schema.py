@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from instsim.cost.board import DeviceWindow
-from instsim.cost.board_devices import DEVICE_MODELS, STM32_FAMILIES, BoardDevice
+from instsim.cost.board_devices import DEVICE_MODELS, FLASH_FAMILIES, STM32_FAMILIES, BoardDevice
 
 __all__ = ["DeviceTable", "board_devices", "device_problems", "device_windows"]
 
@@ -131,16 +131,17 @@ def _model_problems(where: str, table: DeviceTable) -> Iterator[str]:
     for name in _WINDOW_ONLY:
         if getattr(table, name) is not None:
             yield f"{where}.{name}: belongs to a window, not to a device with a model"
+    families = FLASH_FAMILIES if table.model == "stm32-flash" else STM32_FAMILIES
     for name, value in _parameters(table):
         if name not in model.parameters:
             known = ", ".join(sorted(model.parameters)) or "none"
             yield f"{where}.{name}: {table.model} has no such parameter (it has {known})"
         elif name in _ROWS and any(len(row) not in _ROWS[name] for row in value):
             yield f"{where}.{name}: rows of {' or '.join(map(str, _ROWS[name]))} numbers"
-        elif name == "family" and value not in STM32_FAMILIES:
-            yield f"{where}.family: no family {value!r}; one of {', '.join(STM32_FAMILIES)}"
+        elif name == "family" and value not in families:
+            yield f"{where}.family: no family {value!r}; one of {', '.join(families)}"
     if "family" in model.parameters and table.family is None:
-        yield f"{where}.family: missing; one of {', '.join(STM32_FAMILIES)}"
+        yield f"{where}.family: missing; one of {', '.join(families)}"
 
 
 def _place_problems(tables: Sequence[DeviceTable]) -> Iterator[str]:

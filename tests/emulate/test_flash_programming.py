@@ -17,11 +17,13 @@ from instsim.session.machines import machine_spec
 from tests.emulate.bundled import chip, entry, path_of
 from tests.emulate.device_bench import Bench
 
+BUDGET = 2_000_000_000
 BOARDS = {
     "g0": ("cortex-m0plus", "nucleo-g0b1re"),
     "l4": ("cortex-m4", "nucleo-l4r5zi"),
     "f4": ("cortex-m4", "nucleo-f446re"),
     "f7": ("cortex-m7", "disco-f746ng"),
+    "h7": ("cortex-m7", "nucleo-h743zi"),
     "u5": ("cortex-m33", "nucleo-u575zi-q"),
 }
 NVMC = DeviceSpec(
@@ -43,7 +45,7 @@ def machine_of(family: str, suffix: str = "") -> Machine:
 @pytest.mark.parametrize("family", [*BOARDS, "nrf"])
 def test_flash_is_programmed_erased_and_locked_again(family: str) -> None:
     machine = machine_of(family)
-    stop = machine.run(200_000_000)
+    stop = machine.run(BUDGET)
     core = BOARDS.get(family, ("cortex-m4", ""))[0]
     assert machine.semihosting.text == entry(f"flash-{family}", core)["expected_stdout"]
     assert stop.reason is StopReason.FAULT
@@ -54,7 +56,7 @@ def test_flash_is_programmed_erased_and_locked_again(family: str) -> None:
 
 def test_a_store_without_the_key_is_the_error_that_it_was() -> None:
     machine = machine_of("l4", "-locked")
-    stop = machine.run(200_000_000)
+    stop = machine.run(BUDGET)
     assert machine.semihosting.text == "blank ok\n"
     assert stop.reason is StopReason.FAULT
     assert "write to 0x08020000 in flash" in stop.message

@@ -12,7 +12,7 @@ from tests.emulate.bundled import path_of
 
 BOARDS = {"cortex-m0plus": "nucleo-g0b1re", "cortex-m4": "nucleo-l4r5zi", "cortex-m33": "nucleo-u575zi-q", "rv32imc": "esp32-c3"}
 STACKS = range(0x2000_0000, 0x4000_0000)
-ROUTINES = {"rv32imc": ["add", "addi", "jalr"], **dict.fromkeys(("cortex-m0plus", "cortex-m4", "cortex-m33"), ["movs", "adds", "adds", "bx"])}
+ROUTINES = {"rv32imc": ["add", "addi", "jalr"], **{core: ["movs", "adds", "adds", "bx"] for core in ("cortex-m0plus", "cortex-m4", "cortex-m33")}}
 
 
 @pytest.mark.parametrize("core", BOARDS)

@@ -91,6 +91,7 @@ _FLASHES = (
     ("l4", "cortex-m4", 1, 0x40022000, _PAGED, 0x08020000, 32),
     ("f4", "cortex-m4", 2, 0x40023C00, _SECTORS, 0x08020000, 5),
     ("f7", "cortex-m7", 2, 0x40023C00, _SECTORS, 0x08040000, 5),
+    ("h7", "cortex-m7", 2, 0x52002000, ("KEYS=0x04", "STATUS=0x10", "CONTROL=0x0C", "BITS_H7"), 0x08040000, 2),
     ("u5", "cortex-m33", 1, 0x40022000, _SECURE, 0x08020000, 16),
     ("nrf", "cortex-m4", 3, 0x4001E000, (), 0x08020000, 32),
 )

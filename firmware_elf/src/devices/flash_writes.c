@@ -1,12 +1,26 @@
 /* Erases a page of its own flash, programs it, clears bits in it, and reads it back; LOCKED 1: stores without unlocking it first.
-   CONTROLLER: 1 STM32 with pages, 2 STM32 with sectors, 3 Nordic. BASE: the controller. TARGET: the page. PAGE: its number. */
+   CONTROLLER: 1 STM32 with pages, 2 STM32 with sectors, 3 Nordic. BASE: the controller. TARGET: the page. PAGE: its number.
+   BITS_H7: control bits of an STM32H743. */
 #include "registers.h"
 #include "text.h"
 
 #define KEY1 0x45670123u
 #define KEY2 0xCDEF89ABu
+#ifndef BITS_H7
 #define LOCK (1u << 31)
 #define START (1u << 16)
+#define BUSY (1u << 16)
+#define PROGRAM 1u
+#define ERASE 2u
+#define NUMBER_BIT 3
+#else
+#define LOCK 1u
+#define START (1u << 7)
+#define BUSY 5u /* BSY, QW */
+#define PROGRAM 2u
+#define ERASE 4u
+#define NUMBER_BIT 8
+#endif
 #define WORDS 64u
 
 static volatile uint32_t *const target = (volatile uint32_t *)(uintptr_t)TARGET;
@@ -40,23 +54,23 @@ static void unlock(void) {
 }
 static void lock(void) { REGISTER(BASE + CONTROL) |= LOCK; }
 static void wait(void) {
-    while (REGISTER(BASE + STATUS) & (1u << 16)) {
+    while (REGISTER(BASE + STATUS) & BUSY) {
     }
 }
 static void erase(void) {
     wait();
-    REGISTER(BASE + CONTROL) = 2u | PAGE << 3;
+    REGISTER(BASE + CONTROL) = ERASE | PAGE << NUMBER_BIT;
     REGISTER(BASE + CONTROL) |= START;
     wait();
-    REGISTER(BASE + CONTROL) &= ~(2u | 0xFFu << 3);
+    REGISTER(BASE + CONTROL) &= ~(ERASE | 0xFFu << NUMBER_BIT);
 }
 static void begin(void) {
     wait();
-    REGISTER(BASE + CONTROL) |= 1u;
+    REGISTER(BASE + CONTROL) |= PROGRAM;
 }
 static void end(void) {
     wait();
-    REGISTER(BASE + CONTROL) &= ~1u;
+    REGISTER(BASE + CONTROL) &= ~PROGRAM;
 }
 #endif
 

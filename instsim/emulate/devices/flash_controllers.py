@@ -77,23 +77,27 @@ class _Layout:
     bank_bit: int | None = None
     """Chooses the second half of the flash."""
     mass_bits: tuple[int, ...] = (2,)
+    lock: int = 1 << 31
+    programs: int = 1
+    erases: int = 2
+    starts: int = 1 << 16
 
 
-_STRT, _LOCK = 1 << 16, 1 << 31
-_PG, _PER = 1, 2
 _LAYOUTS = {
     "l4": _Layout(0x08, 0x14, 3, 8, 11, (2, 15)),
     "g4": _Layout(0x08, 0x14, 3, 7, 11, (2, 15)),
     "g0": _Layout(0x08, 0x14, 3, 10, 13, (2, 15)),
     "f4": _Layout(0x04, 0x10, 3, 4),
     "f7": _Layout(0x04, 0x10, 3, 4),
+    "h743": _Layout(0x04, 0x0C, 8, 3, None, (3,), lock=1, programs=2, erases=4, starts=1 << 7),
+    "h7a3": _Layout(0x04, 0x0C, 6, 7, None, (3,), lock=1, programs=2, erases=4, starts=1 << 5),
     "u3": _Layout(0x08, 0x28, 3, 8, 11, (2, 15)),
     "u5": _Layout(0x08, 0x28, 3, 8, 11, (2, 15)),
 }
 
 
 class Stm32Flash(_FlashController):
-    """``FLASH`` of one STM32 family: pages of one size, or sectors (rows of number and bytes) on F4 and F7."""
+    """``FLASH`` of one STM32 family: pages of one size, or sectors (rows of number and bytes) on F4 and F7; on H7 one device for each bank."""
 
     parameters: ClassVar[frozenset[str]] = _FlashController.parameters | {"family", "sectors"}
 
@@ -105,28 +109,28 @@ class Stm32Flash(_FlashController):
     def reset(self) -> None:
         """Give all registers their reset values: locked."""
         super().reset()
-        self.registers[self._layout.control] = _LOCK
+        self.registers[self._layout.control] = self._layout.lock
 
     def write(self, offset: int, value: int) -> None:
         """Unlock by the two keys, erase, or let stores through."""
         layout = self._layout
         if offset == layout.key:
             if (self._last_key, value) == _KEYS:
-                self.registers[layout.control] = self.registers.get(layout.control, 0) & ~_LOCK
+                self.registers[layout.control] = self.registers.get(layout.control, 0) & ~layout.lock
             self._last_key = value
         elif offset != layout.control:
             super().write(offset, value)
-        elif not self.registers.get(offset, 0) & _LOCK:
-            super().write(offset, value & ~_STRT)
-            self._let_through(bool(value & _PG) and not value & _LOCK)
-            if value & _STRT:
+        elif not self.registers.get(offset, 0) & layout.lock:
+            super().write(offset, value & ~layout.starts)
+            self._let_through(bool(value & layout.programs) and not value & layout.lock)
+            if value & layout.starts:
                 self._start_erasing(value)
 
     def _start_erasing(self, control: int) -> None:
         layout = self._layout
         if any(control >> bit & 1 for bit in layout.mass_bits):
             self._erase(self._start, self._bytes)
-        elif control & _PER:
+        elif control & layout.erases:
             number = control >> layout.page_bit & ((1 << layout.page_width) - 1)
             start, size_bytes = self._place(number)
             if layout.bank_bit is not None and control >> layout.bank_bit & 1:
