@@ -88,6 +88,10 @@ class TraceWord(IntEnum):
     """Where records of blocks that repeat (`QuickWord`) may be written ..."""
     ROOM_END = 19
     """... and where that ends."""
+    STALLED = 20
+    """Ticks of stalls on the first system so far."""
+    OVER_AT = 21
+    """Tick, stalls left out, at which a window or its warm-up ends."""
     WORDS = 24
 
 

@@ -196,7 +196,9 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
     _simulate(program, 0, state[TraceWord.SYSTEM], state, jumped)
     if state[TraceWord.SYSTEMS_LENGTH] > 1:
         _simulate_others(program, state, jumped)
-    return system[SystemWord.NOW] - before - words(program)[ProgramWord.TICKS]
+    stall = system[SystemWord.NOW] - before - words(program)[ProgramWord.TICKS]
+    state[TraceWord.STALLED] += stall
+    return stall
 
 
 @in_line
@@ -238,6 +240,10 @@ def change_phase(trace: Any, now: Any) -> Any:
     if state[TraceWord.GAP] == 0:
         state[TraceWord.PHASE_END] = ~0
         return now
+    if state[TraceWord.IN_GAP] == 0 and now - state[TraceWord.STALLED] < state[TraceWord.OVER_AT]:
+        # Stretches with many stalls are to count as much as those with few: windows are as long without them.
+        state[TraceWord.PHASE_END] = state[TraceWord.OVER_AT] + state[TraceWord.STALLED]
+        return now
     settle_all(trace)
     if state[TraceWord.WARMING] != 0:
         state[TraceWord.WARMING] = 0
@@ -249,6 +255,7 @@ def change_phase(trace: Any, now: Any) -> Any:
         state[TraceWord.IN_GAP] = 0
         state[TraceWord.WARMING] = 1
         state[TraceWord.PHASE_END] = now + state[TraceWord.WARM_UP]
+    state[TraceWord.OVER_AT] = state[TraceWord.PHASE_END] - state[TraceWord.STALLED]
     systems = words(state[TraceWord.SYSTEMS])
     for number in range(state[TraceWord.SYSTEMS_LENGTH]):
         system = words(systems[number])

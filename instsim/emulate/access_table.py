@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +27,17 @@ _KIND = "accesses"
 _MOST_WORDS_KEPT = 1 << 21
 _ARRAYS = 5
 _MASK = (1 << SITE_BIT) - 1
+
+
+class _Column(IntEnum):
+    """Of what is kept of each block; `CODE` is a place in the bytes of all."""
+
+    ADDRESS = 0
+    SIZE = 1
+    IT_STATE = 2
+    STACK_PATHS = 3
+    START = 4
+    CODE = 5
 
 
 class Places(NamedTuple):
@@ -52,8 +65,6 @@ class AccessTable:
 
     Attributes
     ----------
-    starts : dict of BlockKey to int
-        Where each program starts in `words`.
     words : ndarray of uint64
         The programs of all blocks but those added since `gather`, as they are before they run.
     sites : list of int
@@ -65,37 +76,76 @@ class AccessTable:
     def __init__(self, key: str) -> None:
         self._key = key
         stored = artifacts.load(_KIND, key) if key else None
-        self.starts: dict[BlockKey, int] = {}
+        self._kept = np.zeros((0, len(_Column)), np.int64)
+        self._code = b""
         self.words: Words = np.zeros(0, np.uint64)
         self.sites: list[int] = []
         self.open_it_blocks: set[int] = set()
         if stored is not None:
-            self._read(stored)
-        self._kept = len(self.starts)
+            stream = io.BytesIO(stored)
+            self._kept, code, self.words, sites, open_it_blocks = (np.load(stream, allow_pickle=False) for _ in range(_ARRAYS))
+            self._code, self.sites, self.open_it_blocks = code.tobytes(), sites.tolist(), set(open_it_blocks.tolist())
         self._added: list[int] = []
 
-    def _read(self, stored: bytes) -> None:
-        stream = io.BytesIO(stored)
-        numbers, code_bytes, self.words, sites, open_it_blocks = (np.load(stream, allow_pickle=False) for _ in range(_ARRAYS))
-        code = code_bytes.tobytes()
-        place = 0
-        for address, size, it_state, stack_paths, start in numbers.tolist():
-            self.starts[BlockKey(address, code[place : place + size], it_state, stack_paths)] = start
-            place += size
-        self.sites = sites.tolist()
-        self.open_it_blocks = set(open_it_blocks.tolist())
+    @functools.cached_property
+    def starts(self) -> dict[BlockKey, int]:
+        """Where each program starts in `words`."""
+        code = self._code_of
+        return {
+            BlockKey(address, code(place, size), it_state, stack_paths): start
+            for address, size, it_state, stack_paths, start, place in self._kept.tolist()
+        }
+
+    def _code_of(self, place: int, size: int) -> bytes:
+        return self._code[place : place + size]
+
+    @functools.cached_property
+    def _unmistakable(self) -> Counts:
+        """Rows of kept blocks by address: one block at an address, outside IT blocks, the stack always in the same memory."""
+        kept = self._kept
+        if np.unique(kept[:, _Column.STACK_PATHS]).size != 1:
+            return kept[:0]
+        addresses, rows, times = np.unique(kept[:, _Column.ADDRESS], return_index=True, return_counts=True)
+        single = kept[rows]
+        is_open = np.isin(addresses + single[:, _Column.SIZE], list(self.open_it_blocks))
+        chosen: Counts = single[(times == 1) & (single[:, _Column.IT_STATE] == 0) & ~is_open]
+        return chosen
+
+    def known_blocks(self, start: int, stop: int, held: bytes) -> tuple[Counts, Counts, Counts]:
+        """Return start, length and place in `words` of the kept blocks that start in a stretch of memory, as it holds them.
+
+        Only those that nobody can mistake: blocks outside IT blocks, one at an address, of images whose stack always lies in the same memory.
+
+        Parameters
+        ----------
+        start, stop : int
+            The stretch.
+        held : bytes
+            What memory holds from `start` on.
+        """
+        rows = self._unmistakable
+        rows = rows[slice(*np.searchsorted(rows[:, _Column.ADDRESS], [start, stop]))]
+        rows = rows[rows[:, _Column.ADDRESS] + rows[:, _Column.SIZE] - start <= len(held)]
+        addresses, sizes = rows[:, _Column.ADDRESS], rows[:, _Column.SIZE]
+        # All their bytes in a row, each block's behind those of the one before.
+        owners = np.repeat(np.arange(len(rows)), sizes)
+        inside = np.arange(owners.size) - (np.cumsum(sizes) - sizes)[owners]
+        code, memory = np.frombuffer(self._code, np.uint8), np.frombuffer(held, np.uint8)
+        differs = code[rows[owners, _Column.CODE] + inside] != memory[addresses[owners] - start + inside]
+        rows = rows[np.bincount(owners[differs], minlength=len(rows)) == 0]
+        return rows[:, _Column.ADDRESS], rows[:, _Column.SIZE], rows[:, _Column.START]
 
     def renumber(self, numbers: Sequence[int]) -> None:
         """Call the sites of a kept table by other numbers."""
-        if list(numbers) != list(range(len(numbers))):
-            seconds = self.places().seconds
-            old = self.words[seconds]
-            self.words[seconds] = old & np.uint64(_MASK) | np.array(numbers, np.uint64)[old >> np.uint64(SITE_BIT)] << np.uint64(SITE_BIT)
+        seconds = self.places().seconds
+        old = self.words[seconds]
+        self.words[seconds] = old & np.uint64(_MASK) | np.array(numbers, np.uint64)[old >> np.uint64(SITE_BIT)] << np.uint64(SITE_BIT)
 
-    def add(self, block: BlockKey, program: Sequence[int]) -> None:
-        """Add a block."""
-        self.starts[block] = self.words.size + len(self._added)
+    def add(self, block: BlockKey, program: Sequence[int]) -> int:
+        """Add a block; return where its program starts."""
+        start = self.starts[block] = self.words.size + len(self._added)
         self._added += program
+        return start
 
     def gather(self) -> None:
         """Bring what was added into `words`."""
@@ -103,9 +153,16 @@ class AccessTable:
             self.words = np.concatenate([self.words, np.array(self._added, np.uint64)])
             self._added.clear()
 
+    def program_starts(self) -> Counts:
+        """Return where programs start in `words`, in the order of the table."""
+        if "starts" not in vars(self):
+            kept: Counts = self._kept[:, _Column.START]
+            return kept
+        return np.fromiter(self.starts.values(), np.int64, len(self.starts))
+
     def places(self) -> Places:
         """Return where the operations are; `gather` comes first."""
-        starts = np.fromiter(self.starts.values(), np.int64, len(self.starts))
+        starts = self.program_starts()
         first = starts + self.words[starts + ProgramWord.START].astype(np.int64) // 8
         counts = (starts + self.words[starts + ProgramWord.END].astype(np.int64) // 8 - first) // OPERATION_WORDS
         programs = np.repeat(np.arange(starts.size), counts)
@@ -115,15 +172,16 @@ class AccessTable:
     def keep(self, sites: Sequence[int]) -> None:
         """Keep what was added for the next run of the image; `sites` by their numbers."""
         self.gather()
-        if not self._key or len(self.starts) == self._kept:
+        if not self._key or "starts" not in vars(self) or len(self.starts) == len(self._kept) or self.words.size > _MOST_WORDS_KEPT:
             return
-        self._kept = len(self.starts)
-        if self.words.size > _MOST_WORDS_KEPT:
-            return
+        sizes = np.array([len(key.code) for key in self.starts], np.int64)
+        columns = [(key.address, len(key.code), key.it_state, key.stack_paths, start) for key, start in self.starts.items()]
+        self._kept = np.column_stack([np.array(columns, np.int64), np.cumsum(sizes) - sizes])
+        self._code = b"".join(key.code for key in self.starts)
         stream = io.BytesIO()
         for array in (
-            np.array([(key.address, len(key.code), key.it_state, key.stack_paths, start) for key, start in self.starts.items()], np.int64),
-            np.frombuffer(b"".join(key.code for key in self.starts), np.uint8),
+            self._kept,
+            np.frombuffer(self._code, np.uint8),
             self.words,
             np.array(sites, np.uint64),
             np.array(sorted(self.open_it_blocks), np.int64),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,24 +23,21 @@ from instsim.errors import RunError
 from instsim.isa import Isa
 from instsim.isa.it_state import it_state_behind
 
-__all__ = ["MOST_SITES", "NOTHING_TO_DO", "BlockPrograms", "KnownBlock"]
+__all__ = ["MOST_SITES", "BlockPrograms", "KnownBlocks"]
 
 MOST_SITES = 1 << 17
 """Places that access memory."""
-
-NOTHING_TO_DO = 1
-"""In place of a program's address: the block does nothing to memory."""
 
 _CHUNK_WORDS = 1 << 16
 _ACCESS_KINDS = (Operation.READ, Operation.WRITE, StepKind.FETCH)
 
 
-class KnownBlock(NamedTuple):
-    """A block of an earlier run: its start, its bytes, and its program's address."""
+class KnownBlocks(NamedTuple):
+    """Blocks of an earlier run: their starts, their lengths in bytes, and the addresses of their programs."""
 
-    address: int
-    code: bytes
-    program: int
+    addresses: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+    programs: npt.NDArray[np.int64]
 
 
 class BlockPrograms:
@@ -64,7 +61,6 @@ class BlockPrograms:
     def __init__(self, isa: Isa, schedule: BlockSchedule, stamp: str) -> None:
         self._isa, self._schedule, self._stamp = isa, schedule, stamp
         self.sites: list[int] = []
-        self._number_of: dict[int, int] = {NO_SITE: 0}
         self._tables: dict[str, AccessTable] = {}
         self._chunks = [np.zeros(_CHUNK_WORDS, np.uint64)]
         self._used = 0
@@ -74,21 +70,22 @@ class BlockPrograms:
         """Make programs for these systems from here on."""
         self._states = states
         self._finder = AccessFinder(self._isa, self._schedule, states)
-        self._is_timed = any(state.system.is_timed for state in states)
         systems = repr([state.system for state in states])
         table = self._tables.get(systems)
         if table is None:
             key = hashlib.sha256(f"{self._stamp}\n{systems}".encode()).hexdigest() if self._stamp else ""
             table = self._tables[systems] = AccessTable(key)
-            table.renumber([self._number(site) for site in table.sites])
+            if self.sites:
+                table.renumber([self._number(site) for site in table.sites])
+            else:
+                self.sites = list(table.sites)
         table.gather()
         self._table = table
         memory = self._room(table.words.size)
         memory[:] = table.words
-        first = int(memory.ctypes.data)
-        self._programs = {block: first + 8 * start for block, start in table.starts.items()}
+        self._first_address, self._laid_out = int(memory.ctypes.data), table.words.size
+        self._made: dict[int, int] = {}
         self._stack_paths: dict[int, int] = {}
-        self._known: dict[int, list[KnownBlock]] | None = None
 
     def keep(self) -> None:
         """Keep the programs for the next run of the image."""
@@ -96,7 +93,7 @@ class BlockPrograms:
             table.keep(self.sites)
 
     def program(self, address: int, code: bytes, sp: int) -> int:
-        """Return the address of a block's program (`ProgramWord`), or `NOTHING_TO_DO`.
+        """Return the address of a block's program (`ProgramWord`).
 
         Parameters
         ----------
@@ -117,48 +114,38 @@ class BlockPrograms:
         if behind:
             self._open_it_blocks[address + len(code)] = behind
         block = BlockKey(address, code, it_state, self._paths_of_stack(sp))
-        word = self._programs.get(block)
-        if word is None:
-            word = self._programs[block] = self._make(block, self._finder.find(block))
+        start = self._table.starts.get(block)
+        if start is None:
+            start = self._make(block, self._finder.find(block))
             if behind:
                 self._table.open_it_blocks.add(address + len(code))
-        return word
+        return self._address_of(start)
+
+    def _address_of(self, start: int) -> int:
+        """Return the address of a program, by its place in the table."""
+        return self._first_address + 8 * start if start < self._laid_out else self._made[start]
 
     def _make(self, block: BlockKey, accesses: BlockAccesses) -> int:
         operations = [(first, constant | self._number(site) << SITE_BIT, when) for first, constant, when, site in accesses.operations]
         words = program_words(Operations(operations, accesses.paths, accesses.ticks), len(self._states), len(block.code))
-        self._table.add(block, words)
+        start = self._table.add(block, words)
         memory = self._room(len(words))
         memory[:] = words
-        return int(memory.ctypes.data) if operations or self._is_timed else NOTHING_TO_DO
+        self._made[start] = int(memory.ctypes.data)
+        return start
 
-    def known_blocks(self, page: int, read: Callable[[int, int], bytes | None]) -> list[KnownBlock]:
-        """Return blocks of earlier runs that start in a page of code, if memory holds them.
-
-        Only those that nobody can mistake: one block at an address, outside IT blocks, the stack always in the same memory.
+    def known_blocks(self, page: int, held: bytes) -> KnownBlocks:
+        """Return blocks of earlier runs that start in a page of code, if memory holds them and nobody can mistake them.
 
         Parameters
         ----------
         page : int
             Address of its first byte.
-        read : callable
-            Bytes of memory by address and length, None where there is none.
+        held : bytes
+            What memory holds there and behind.
         """
-        if self._known is None:
-            self._known = self._unmistakable()
-        blocks = self._known.pop(page, ())
-        code = read(page, PAGE) or b""
-        return [block for block in blocks if _is_held(block, page, code, read)]
-
-    def _unmistakable(self) -> dict[int, list[KnownBlock]]:
-        if len({block.stack_paths for block in self._programs}) != 1:
-            return {}
-        times = Counter(block.address for block in self._programs)
-        pages: dict[int, list[KnownBlock]] = {}
-        for block, program in self._programs.items():
-            if times[block.address] == 1 and not block.it_state and block.address + len(block.code) not in self._table.open_it_blocks:
-                pages.setdefault(block.address // PAGE * PAGE, []).append(KnownBlock(block.address, block.code, program))
-        return pages
+        addresses, sizes, starts = self._table.known_blocks(page, page + PAGE, held)
+        return KnownBlocks(addresses, sizes, self._first_address + 8 * starts)
 
     def _paths_of_stack(self, sp: int) -> int:
         """Return `BlockKey.stack_paths`."""
@@ -170,8 +157,15 @@ class BlockPrograms:
             self._stack_paths[grain] = found
         return found
 
+    @functools.cached_property
+    def _number_of(self) -> dict[int, int]:
+        """Numbers of the sites; made when it is needed, because a run that only meets known blocks has no use for it."""
+        return {site: number for number, site in enumerate(self.sites)}
+
     def _number(self, site: int) -> int:
         """Return the number of a site (`OperationColumn.SITE`), which may be a new one; 0 for none."""
+        if site == NO_SITE:
+            return 0
         number = self._number_of.get(site)
         if number is None:
             number = self._number_of[site] = len(self.sites)
@@ -195,11 +189,8 @@ class BlockPrograms:
         table.gather()
         places = table.places()
         is_access = np.isin(table.words[places.seconds - 1] & np.uint64(0xFF), _ACCESS_KINDS)
-        addresses = np.fromiter(self._programs.values(), np.int64, len(self._programs))
+        starts = table.program_starts()
+        addresses = self._first_address + 8 * starts
+        is_made = starts >= self._laid_out
+        addresses[is_made] = [self._made[start] for start in starts[is_made].tolist()]
         return addresses[places.programs[is_access]], (table.words[places.seconds[is_access]] >> np.uint64(SITE_BIT)).astype(np.int64)
-
-
-def _is_held(block: KnownBlock, page: int, code: bytes, read: Callable[[int, int], bytes | None]) -> bool:
-    """Return whether memory holds a block, given the bytes of the page that it starts in."""
-    start, stop = block.address - page, block.address - page + len(block.code)
-    return (code[start:stop] if stop <= PAGE else read(block.address, len(block.code))) == block.code

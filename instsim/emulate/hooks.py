@@ -18,6 +18,8 @@ from instsim.emulate.kernel_hooks import is_kernel, riscv_calls_register, thumb_
 from instsim.emulate.last_instruction import last_instruction
 from instsim.emulate.layout import (
     CALLS_REGISTER,
+    NOT_PREPARED,
+    NOTHING_TO_DO,
     NOWHERE,
     SIZE_MASK,
     BlockState,
@@ -58,6 +60,7 @@ _CALLS, _SIDES, _KIND = int(BlockState.CALLS), int(CallState.SIDES), int(CallSid
 _TRACE = int(BlockState.TRACE)
 _TRACED_FROM = int(BlockState.TRACED_FROM)
 _PROGRAMS, _COPIES = int(BlockState.PROGRAMS), int(BlockState.COPIES)
+_NOT_PREPARED, _NOTHING_TO_DO = NOT_PREPARED, NOTHING_TO_DO
 _START, _END, _PROGRAM_TICKS, _CODE_BYTES = int(ProgramWord.START), int(ProgramWord.END), int(ProgramWord.TICKS), int(ProgramWord.CODE_BYTES)
 _PREPARE, _PHASE_END, _ASKS = int(TraceWord.PREPARE_FUNCTION), int(TraceWord.PHASE_END), int(TraceWord.ASKS)
 _REGISTERS_ADDRESS, _READ_FUNCTION, _REGISTER_NUMBERS, _REGISTERS_LENGTH, _ASK = (
@@ -159,19 +162,21 @@ def _step_target_buffer(record: Any, address: Any, sequential: Any, state: Any) 
 
 
 @seldom
-def _seldom_prepare(address: Any, at: Any, trace: Any) -> Any:
+def _seldom_prepare(address: Any, place: Any, length: Any, trace: Any) -> Any:
     """Prepare a block for the simulation of memories; return its program."""
-    return _call_prepare(trace[_PREPARE], address, words(at)[_SIZE] & _SIZE_MASK)
+    place[0] = _call_prepare(trace[_PREPARE], address, length)
+    _check_program(place, length)
+    return place[0]
 
 
 def _check_program(place: Any, length: Any) -> None:
-    """Forget the program of a new block if it is known from an earlier run in which the block was another, or if it does nothing."""
-    if place[0] > 1:
+    """Forget a program that is known from an earlier run in which the block had another length; note that an empty one does nothing."""
+    if place[0] > _NOTHING_TO_DO:
         head = words(place[0])
         if head[_CODE_BYTES] != length:
-            place[0] = 0
+            place[0] = _NOT_PREPARED
         elif head[_START] == head[_END] and head[_PROGRAM_TICKS] == 0:
-            place[0] = 1
+            place[0] = _NOTHING_TO_DO
 
 
 @seldom
@@ -195,12 +200,13 @@ def _seldom_ask(engine: Any, trace: Any) -> None:
 def _trace_memory(engine: Any, address: Any, at: Any, sequential: Any, state: Any) -> None:
     """Let the accesses of the block whose record lies at `at` happen, and add their stalls to the machine's time."""
     trace = words(state[_TRACE])
-    program = words(state[_PROGRAMS] + (at >> 2))[0]
-    if program == 0:
-        program = _seldom_prepare(address, at, trace)
+    place = words(state[_PROGRAMS] + (at >> 2))
+    program = place[0]
+    if program == _NOT_PREPARED:
+        program = _seldom_prepare(address, place, words(at)[_SIZE] & _SIZE_MASK, trace)
     if state[_TICKS] < state[_TRACED_FROM] or (state[_TICKS] >= trace[_PHASE_END] and not _seldom_change_phase(state)):
         return
-    if program > 1:
+    if program > _NOTHING_TO_DO:
         if trace[_ASKS] != 0:
             _seldom_ask(engine, trace)
         state[_TICKS] += simulate_block(program, state[_TRACE], not sequential)

@@ -11,6 +11,8 @@ __all__ = [
     "MOST_COUNTERS",
     "MOST_DEPTH",
     "MOST_NODES",
+    "NOTHING_TO_DO",
+    "NOT_PREPARED",
     "NOWHERE",
     "PLACES_SLOTS",
     "SIZE_MASK",
@@ -92,11 +94,15 @@ class BlockState(IntEnum):
     TRACED_FROM = 26
     """Time from which blocks go through the simulation of memories: before it is a gap between samples."""
     PROGRAMS = 27
-    """What a quarter of a record's address is to be added to for the place of one word: 0 if the block is not prepared for the simulation of
-    memories yet, 1 if there is nothing to do, else the address of its program (`instsim.dynamics.memory_layout.ProgramWord`)."""
+    """What a quarter of a record's address is to be added to for the place of one word: `NOT_PREPARED` for the simulation of memories yet,
+    `NOTHING_TO_DO`, or the address of the block's program (`instsim.dynamics.memory_layout.ProgramWord`)."""
     COPIES = 28
     """What a sixteenth of a record's address is to be added to for the place of the record's two bytes of code, as they first ran."""
     WORDS = 32
+
+
+NOT_PREPARED, NOTHING_TO_DO = 0, 1
+"""In place of a program's address."""
 
 
 class Record(IntEnum):

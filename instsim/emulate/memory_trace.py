@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +11,12 @@ from instsim import artifacts
 from instsim.dynamics.address_operations import NO_REGISTER
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, SiteWord, Tally, TraceWord
 from instsim.dynamics.memory_state import SystemState
-from instsim.emulate.block_programs import MOST_SITES, NOTHING_TO_DO, BlockPrograms
+from instsim.emulate.block_programs import MOST_SITES, BlockPrograms
 from instsim.emulate.counters import BlockCounters
 from instsim.emulate.engine import Engine
-from instsim.emulate.memory import Memory
+from instsim.emulate.layout import NOT_PREPARED, NOTHING_TO_DO
+from instsim.emulate.memory import PAGE, Memory
+from instsim.emulate.memory_accounts import Account, MemoryAccounts
 from instsim.emulate.sampled_programs import SampledPrograms
 from instsim.emulate.sparse import sparse_zeros
 from instsim.emulate.spec import MemoryTiming
@@ -30,16 +31,8 @@ _ROOM_WORDS = 1 << 21
 """For records of blocks that repeat, some 100,000 of them; blocks behind that are followed access by access."""
 
 Counts = npt.NDArray[np.int64]
-Stalls = npt.NDArray[np.float64]
 
-
-@dataclass
-class _Row:
-    """Stalls charged to one row, for each system: by site, and by path. Where blocks are sampled, also how often each program ran and was counted."""
-
-    sites: list[Counts]
-    tallies: list[Counts]
-    runs: Counts
+_NO_COUNTS = np.zeros(0, np.int64)
 
 
 class MemoryTrace:
@@ -70,9 +63,7 @@ class MemoryTrace:
         self._code_pages: list[int] = []
         self._sampled: SampledPrograms | None = None if timing.sampling is None else SampledPrograms(counters.executions_at)
         self._failure: Exception | None = None
-        self._rows: dict[int, _Row] = {}
-        self._row: int | None = None
-        self._since_reset: _Row | None = None
+        self._accounts = MemoryAccounts(self._sampled)
         self._callback = _PREPARE(self._prepare)
         self._settle = _SETTLE(settle)
         self._room = np.zeros(0, np.uint64)
@@ -130,9 +121,9 @@ class MemoryTrace:
         self._state[TraceWord.SYSTEM] = fresh[0].address if fresh else 0
         self._state[TraceWord.SYSTEMS], self._state[TraceWord.SYSTEMS_LENGTH] = self._addresses.ctypes.data, len(fresh)
         self._blocks.configure(fresh)
-        self._room = np.zeros(_ROOM_WORDS, np.uint64)
+        self._room = sparse_zeros(_ROOM_WORDS)
         self._state[TraceWord.ROOM], self._state[TraceWord.ROOM_END] = self._room.ctypes.data, self._room.ctypes.data + self._room.nbytes
-        self._programs[self._prepared] = 0
+        self._programs[self._prepared] = NOT_PREPARED
         self._prepared.clear()
         for page in self._code_pages:
             self._take_known(page)
@@ -156,18 +147,16 @@ class MemoryTrace:
         self._take_known(page)
 
     def _take_known(self, page: int) -> None:
-        blocks = self._blocks.known_blocks(page, self._memory.read)
-        if not blocks:
-            return
-        slots = self._counters.slot_of(page) + np.array([block.address - page for block in blocks], np.int64) // 2
+        known = self._blocks.known_blocks(page, self._memory.read(page, 2 * PAGE) or self._memory.read(page, PAGE) or b"")
+        slots = self._counters.slot_of(page) + (known.addresses - page) // 2
         sizes = self._counters.sizes_at(slots)
         # A block that has run before the memories were set up is checked here, any other one when it runs.
-        fits = (sizes == 0) | (sizes == np.array([len(block.code) for block in blocks]))
-        programs = np.array([block.program for block in blocks], np.int64)
-        self._programs[slots[fits]] = programs[fits]
-        self._prepared += slots[fits].tolist()
+        fits = (sizes == 0) | (sizes == known.sizes)
+        slots, programs = slots[fits], known.programs[fits]
+        self._programs[slots] = programs
+        self._prepared += slots.tolist()
         if self._sampled is not None:
-            self._sampled.add(programs[fits].tolist(), slots[fits].tolist())
+            self._sampled.add(programs.tolist(), slots.tolist())
 
     def _prepare(self, address: int, size: int) -> int:
         # An exception must not reach ctypes, which would print and drop it.
@@ -178,7 +167,6 @@ class MemoryTrace:
             self._counters.set_deadline(0)
             word = NOTHING_TO_DO
         slot = self._counters.slot_of(address)
-        self._programs[slot] = word
         self._prepared.append(slot)
         if self._sampled is not None and word != NOTHING_TO_DO:
             self._sampled.add([word], [slot])
@@ -188,108 +176,81 @@ class MemoryTrace:
 
     def charge(self, row: int | None) -> None:
         """Charge what was counted since the last call to the row in force, and what follows to `row` (None: to nobody)."""
-        self._settle(self._state.ctypes.data)
-        used = len(self._blocks.sites)
-        runs = np.zeros((2, 0), np.int64) if self._sampled is None else self._sampled.take()
-        counted = _Row([state.sites[:used].copy() for state in self._systems], [state.tallies.copy() for state in self._systems], runs)
-        self._since_reset = _sum(self._since_reset, counted)
-        if self._row is not None:
-            self._rows[self._row] = _sum(self._rows.get(self._row), counted)
-        for state in self._systems:
-            state.sites[:used] = 0
-            state.tallies[:] = 0
+        self._accounts.charge(row, *self._counted())
         if self._timing.sampling is not None:
             # A row begins with a stretch that is followed exactly: many operators are over before the first sample.
             for state in self._systems:
                 state.count(on=True)
             self._state[TraceWord.IN_GAP], self._state[TraceWord.WARMING] = 0, 0
             self._state[TraceWord.PHASE_END] = self._counters.ticks + self._timing.sampling.first_cycles * TICKS_PER_CYCLE
+            self._state[TraceWord.OVER_AT] = self._state[TraceWord.PHASE_END] - self._state[TraceWord.STALLED]
             self._counters.trace_at_once()
-        self._row = row
 
     def restart(self, row: int) -> None:
         """Forget everything charged so far and charge `row` from here on."""
         self.charge(None)
-        self._rows.clear()
-        self._row = row
+        self._accounts.forget()
+        self.charge(row)
 
     def charge_everything(self, row: int) -> None:
         """Charge a row with all that was counted since reset."""
-        self.charge(None)
-        if self._since_reset is not None:
-            self._rows = {row: self._since_reset}
+        self._accounts.charge_everything(row, *self._counted())
 
-    def _charged(self, number: int, rows: int) -> tuple[Stalls, Stalls]:
-        """Return what was charged on one system, of the whole run: shapes (words of a site, rows, sites) and (rows, paths, kinds)."""
-        state = self._systems[number]
-        sites = np.zeros((SiteWord.WORDS, rows, len(self._blocks.sites)))
-        tallies = np.zeros((rows, *state.tallies.shape))
-        chosen = {row: charged for row, charged in self._rows.items() if row < rows}
-        for row, charged in chosen.items():
-            sites[:, row, : len(charged.sites[number])] = charged.sites[number].T
-            tallies[row] = charged.tallies[number]
-        if self._sampled is None:
-            return sites, tallies
-        runs = np.zeros((rows, 2, self._sampled.programs), np.int64)
-        for row, charged in chosen.items():
-            runs[row, :, : charged.runs.shape[1]] = charged.runs
-        return self._sampled.project(sites, tallies, runs, self._blocks.site_places())
+    def _counted(self) -> tuple[list[SystemState], int]:
+        """Return the systems with everything in place that was counted so far, and how many sites are in use."""
+        self._settle(self._state.ctypes.data)
+        return self._systems, len(self._blocks.sites)
 
-    def uses(self, rows: int) -> tuple[MemoryUse, ...]:
-        """Return what each system made of rows 0 to ``rows - 1``; nobody must be charged."""
-        found = []
-        for number, state in enumerate(self._systems):
-            sites, tallies = self._charged(number, rows)
-            whole = np.rint(tallies).astype(np.int64)
-            met = self._in_order(np.flatnonzero(sites[[SiteWord.STALL, SiteWord.MISSES]].any(axis=(0, 1))))
-            found.append(
-                MemoryUse(
-                    system=state.system.name,
-                    addresses=np.array([self._blocks.sites[i] >> 2 for i in met], np.int64),
-                    accesses=np.array([self._blocks.sites[i] & 3 for i in met], np.int64),
-                    stall_cycles=sites[SiteWord.STALL][:, met] / TICKS_PER_CYCLE,
-                    misses=np.rint(sites[SiteWord.MISSES][:, met]).astype(np.int64),
-                    sampled=self._sampled is not None,
-                    paths=tuple(
-                        PathUse(
-                            path.memory,
-                            path.access.name.lower(),
-                            path.cache or "",
-                            whole[:, i, Tally.ACCESSES],
-                            whole[:, i, Tally.MISSES],
-                            whole[:, i, Tally.READ_AHEAD],
-                            tallies[:, i, Tally.STALL] / TICKS_PER_CYCLE,
-                        )
-                        for i, path in enumerate(state.system.paths)
-                    ),
+    def account(self, number: int, rows: int) -> Account:
+        """Return what was charged to rows 0 to ``rows - 1`` on one system; nobody must be charged."""
+        places = (_NO_COUNTS, _NO_COUNTS) if self._sampled is None else self._blocks.site_places()
+        return self._accounts.account(number, rows, len(self._blocks.sites), places)
+
+    def uses(self, rows: int) -> tuple[tuple[MemoryUse, ...], tuple[CrossingUse, ...]]:
+        """Return what each system made of rows 0 to ``rows - 1``, and their accesses whose bytes lay in two words; nobody must be charged.
+
+        The latter as far as they were looked at.
+        """
+        accounts = [self.account(number, rows) for number in range(len(self._systems))]
+        uses = tuple(self._use(state, account) for state, account in zip(self._systems, accounts, strict=True))
+        return uses, self._crossings(accounts[0]) if accounts else ()
+
+    def _use(self, state: SystemState, account: Account) -> MemoryUse:
+        whole = np.rint(account.tallies).astype(np.int64)
+        order, sites = self._in_order(account, account.counts[[SiteWord.STALL, SiteWord.MISSES]].any(axis=(0, 1)))
+        return MemoryUse(
+            system=state.system.name,
+            addresses=sites >> 2,
+            accesses=sites & 3,
+            stall_cycles=account.counts[SiteWord.STALL][:, order] / TICKS_PER_CYCLE,
+            misses=np.rint(account.counts[SiteWord.MISSES][:, order]).astype(np.int64),
+            sampled=self._sampled is not None,
+            paths=tuple(
+                PathUse(
+                    path.memory,
+                    path.access.name.lower(),
+                    path.cache or "",
+                    whole[:, i, Tally.ACCESSES],
+                    whole[:, i, Tally.MISSES],
+                    whole[:, i, Tally.READ_AHEAD],
+                    account.tallies[:, i, Tally.STALL] / TICKS_PER_CYCLE,
                 )
-            )
-        return tuple(found)
+                for i, path in enumerate(state.system.paths)
+            ),
+        )
 
-    def crossings(self, rows: int) -> tuple[CrossingUse, ...]:
-        """Return the accesses of rows 0 to ``rows - 1`` whose bytes lay in two words, as far as they were looked at; nobody must be charged."""
-        if not self._systems:
-            return ()
-        counts = np.rint(self._charged(0, rows)[0][SiteWord.SPLIT]).astype(np.int64)
-        met = self._in_order(np.flatnonzero(counts.any(axis=0)))
-        return tuple(CrossingUse(self._blocks.sites[site] >> 2, counts[:, site].copy()) for site in met)
+    def _crossings(self, account: Account) -> tuple[CrossingUse, ...]:
+        counts = np.rint(account.counts[SiteWord.SPLIT]).astype(np.int64)
+        order, sites = self._in_order(account, counts.any(axis=0))
+        return tuple(CrossingUse(int(site) >> 2, counts[:, place].copy()) for place, site in zip(order, sites, strict=True))
 
-    def _in_order(self, sites: npt.NDArray[np.int64]) -> list[int]:
-        """Return sites by address: their numbers depend on what is known from earlier runs."""
-        return sorted(sites.tolist(), key=self._blocks.sites.__getitem__)
+    def _in_order(self, account: Account, chosen: npt.NDArray[np.bool_]) -> tuple[Counts, Counts]:
+        """Return the places of some sites of an account by address, and the sites: their numbers depend on what is known from earlier runs."""
+        places = np.flatnonzero(chosen)
+        sites = np.array([self._blocks.sites[number] for number in account.sites[places]], np.int64)
+        order = np.argsort(sites)
+        return places[order], sites[order]
 
     def keep(self) -> None:
         """Keep what was found of the blocks for the next run of the image."""
         self._blocks.keep()
-
-
-def _sum(before: _Row | None, after: _Row) -> _Row:
-    """Return the sum of two accounts; the later one knows all sites of the earlier one, and more."""
-    if before is None:
-        return after
-    sites = [new.copy() for new in after.sites]
-    for new, old in zip(sites, before.sites, strict=True):
-        new[: len(old)] += old
-    runs = after.runs.copy()
-    runs[:, : before.runs.shape[1]] += before.runs
-    return _Row(sites, [new + old for new, old in zip(after.tallies, before.tallies, strict=True)], runs)

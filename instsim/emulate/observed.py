@@ -60,6 +60,7 @@ def observed_profile(machine: Machine, observer: Observer, ledger: Ledger, run: 
     calls = None if machine.calls is None else machine.calls.tree(blocks.addresses)
     called = [*(kernel.kernel_address for kernel in kernels), *([] if calls is None else calls.functions[1:].tolist())]
     arena = find_arena(machine.memory) if run.arena_size_bytes is None else None
+    memory, crossings = ((), ()) if machine.memory_trace is None else machine.memory_trace.uses(1 + len(kernels))
     return BlockProfile(
         isa=machine.isa,
         addresses=blocks.addresses,
@@ -71,8 +72,8 @@ def observed_profile(machine: Machine, observer: Observer, ledger: Ledger, run: 
         buffer_outcomes=blocks.buffer_outcomes,
         calls=calls,
         kernels=kernels,
-        memory=() if machine.memory_trace is None else machine.memory_trace.uses(1 + len(kernels)),
-        crossings=() if machine.memory_trace is None else machine.memory_trace.crossings(1 + len(kernels)),
+        memory=memory,
+        crossings=crossings,
         functions=_functions(machine.boot_rom.named_image, blocks.addresses, called),
         dividers=tuple(DividerUse.of(address, counts) for address, counts in sorted(observer.divides.items())),
         firmware=firmware or firmware_facts(image),

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from instsim.dynamics.memory_layout import ProgramWord, Tally, UseWord
+from instsim.emulate.block_programs import MOST_SITES
 
 __all__ = ["SampledPrograms"]
 
@@ -38,9 +39,9 @@ class SampledPrograms:
         self._executions = executions
         self._slots: list[int] = []
         self._programs: list[int] = []
+        self._arrays = (np.zeros(0, np.int64), np.zeros(0, np.int64))
         self._frozen = np.zeros((2, 0), np.int64)
         self._frozen_sites = np.zeros((2, 0), np.int64)
-        self._before = np.zeros((2, 0), np.int64)
 
     @property
     def programs(self) -> int:
@@ -60,13 +61,17 @@ class SampledPrograms:
         programs, sites : ndarray of int64, shape (n,)
             Pairs of the address of a program and the number of a site that it has.
         """
-        self._frozen, self._frozen_sites = self._counts(), self._sites(programs, sites)
+        self._frozen, self._frozen_sites = self.counts(), self._sites(programs, sites)
         self._programs.clear()
         self._slots.clear()
+        self._arrays = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 
-    def _counts(self) -> Counts:
-        now = np.stack([self._executions(np.array(self._slots, np.int64)), _words_at(np.array(self._programs, np.int64) + _COUNTED_BYTES)])
-        return np.concatenate([self._frozen, now], axis=1)
+    def counts(self) -> Counts:
+        """Return executions and counted executions of each block so far, shape (2, blocks)."""
+        if self._arrays[0].size != len(self._slots):
+            self._arrays = np.array(self._slots, np.int64), np.array(self._programs, np.int64) + _COUNTED_BYTES
+        slots, counted = self._arrays
+        return np.concatenate([self._frozen, np.stack([self._executions(slots), _words_at(counted)])], axis=1)
 
     def _sites(self, programs: Counts, sites: Counts) -> Counts:
         """Return the sites that each block has: pairs, shape (2, n)."""
@@ -74,28 +79,22 @@ class SampledPrograms:
         known = np.array(self._programs, np.int64)[order]
         places = np.minimum(np.searchsorted(known, programs), max(known.size - 1, 0))
         is_known = known[places] == programs if known.size else np.zeros(programs.shape, bool)
-        pairs = np.stack([order[places[is_known]] + self._frozen.shape[1], sites[is_known]])
-        return np.concatenate([self._frozen_sites, np.unique(pairs, axis=1)], axis=1)
+        pairs = np.unique((order[places[is_known]] + self._frozen.shape[1]) * MOST_SITES + sites[is_known])
+        return np.concatenate([self._frozen_sites, np.stack([pairs // MOST_SITES, pairs % MOST_SITES])], axis=1)
 
-    def take(self) -> Counts:
-        """Return executions and counted executions of each block since the last call, shape (2, blocks)."""
-        now = self._counts()
-        since = now.copy()
-        since[:, : self._before.shape[1]] -= self._before
-        self._before = now
-        return since
-
-    def project(self, sites: Floats, tallies: Floats, runs: Counts, places: tuple[Counts, Counts]) -> tuple[Floats, Floats]:
+    def project(self, met: Counts, sites: Floats, tallies: Floats, runs: Counts, places: tuple[Counts, Counts]) -> tuple[Floats, Floats]:
         """Return what the samples say of the whole run.
 
         Parameters
         ----------
+        met : ndarray of int64, shape (sites,)
+            Numbers of the sites where something was counted, rising.
         sites : ndarray of float64, shape (words, rows, sites)
-            Counted, by `instsim.dynamics.memory_layout.SiteWord`.
+            Of each, by `instsim.dynamics.memory_layout.SiteWord`.
         tallies : ndarray of float64, shape (rows, paths, kinds)
             As `instsim.dynamics.memory_layout.Tally`.
         runs : ndarray of int64, shape (rows, 2, blocks)
-            Sums of `take` by row.
+            Differences of `counts` by row.
         places : tuple of ndarray of int64
             As the parameters of `freeze`.
 
@@ -104,15 +103,17 @@ class SampledPrograms:
         tuple of ndarray
             Both, projected. A site that a row counted too rarely goes by what all rows say of it.
         """
-        owners, numbers = self._sites(*places)
-        length = sites.shape[2]
+        all_owners, all_numbers = self._sites(*places)
+        has_sites = np.bincount(all_owners, minlength=runs.shape[2]) > 0
+        is_met = np.isin(all_numbers, met)
+        owners, numbers, length = all_owners[is_met], np.searchsorted(met, all_numbers[is_met]), met.size
         whole, counted = (np.array([np.bincount(numbers, row[owners], length) for row in runs[:, kind]]).reshape(-1, length) for kind in (0, 1))
         with np.errstate(divide="ignore", invalid="ignore"):
             everywhere = np.nan_to_num(sites.sum(axis=1) / counted.sum(axis=0))
             own = np.where(counted > 0, sites / counted, 0.0)
         rates = np.where(counted >= np.minimum(_LEAST_COUNTED, np.maximum(whole, 1)), own, everywhere[:, None, :])
         projected = rates * whole
-        blocks, counted_blocks = runs.sum(axis=2).T.astype(float)
+        blocks, counted_blocks = runs[:, :, has_sites].sum(axis=2).T.astype(float)
         factor = np.where(counted_blocks > 0, blocks / np.maximum(counted_blocks, 1.0), 1.0)
         all_tallies = tallies * factor[:, None, None]
         # The paths' stalls are those of the sites, shared out as they were counted.

@@ -14,7 +14,8 @@ from instsim.dynamics.memory_layout import OPERATION_WORDS, SKIP_BIT, FetchWord,
 from instsim.dynamics.memory_state import SystemState
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem
 from instsim.dynamics.memory_system import Path as MemoryPath
-from instsim.emulate.block_programs import NOTHING_TO_DO, BlockPrograms
+from instsim.emulate.block_programs import BlockPrograms
+from instsim.emulate.memory import PAGE
 from instsim.isa import Isa
 
 FLASH, RAM, SLOW_RAM = 0x0800_0000, 0x2000_0000, 0x3000_0000
@@ -143,15 +144,15 @@ def test_a_block_that_starts_inside_an_it_block_is_read_as_the_rest_of_it() -> N
 
 def test_no_schedule_is_asked_for_where_stalls_do_not_depend_on_time() -> None:
     made = Made(UNTIMED)
-    assert made.programs.program(FLASH + 0x100, LOADS, RAM) > NOTHING_TO_DO
-    assert made.programs.program(RAM + 0x100, bytes.fromhex("7047"), RAM) == NOTHING_TO_DO
+    assert len(made.describe(made.programs.program(FLASH + 0x100, LOADS, RAM))) > 1
+    assert len(made.describe(made.programs.program(RAM + 0x100, bytes.fromhex("7047"), RAM))) == 1
     assert made.asked == []
 
 
 def test_a_block_that_is_not_in_memory_does_nothing() -> None:
     # A jump to nowhere: the emulator begins a block there before it faults.
     made = Made(UNTIMED)
-    assert made.programs.program(0x6000_0000, b"", RAM) == NOTHING_TO_DO
+    assert len(made.describe(made.programs.program(0x6000_0000, b"", RAM))) == 1
 
 
 def test_sites_of_programs() -> None:
@@ -176,30 +177,27 @@ def test_a_kept_program_has_its_sites_whatever_their_numbers_are_by_now() -> Non
     assert second.describe(second.programs.program(FLASH + 0x100, LOADS, RAM)) == found
 
 
-class Code:
-    """Memory that holds some blocks."""
-
-    def __init__(self, blocks: dict[int, bytes]) -> None:
-        self.bytes = {address + place: byte for address, code in blocks.items() for place, byte in enumerate(code)}
-
-    def read(self, address: int, size: int) -> bytes:
-        return bytes(self.bytes.get(place, 0) for place in range(address, address + size))
+def _page(blocks: dict[int, bytes]) -> bytes:
+    """Return a page of flash, and what lies behind, that holds some blocks."""
+    held = bytearray(2 * PAGE)
+    for address, code in blocks.items():
+        held[address - FLASH : address - FLASH + len(code)] = code
+    return bytes(held)
 
 
 def test_blocks_of_earlier_runs_are_known_if_memory_holds_them() -> None:
-    across = FLASH + 0x1000 - 2
+    across = FLASH + PAGE - 2
     first = Made()
     for address, code in ((FLASH + 0x100, LOADS), (FLASH + 0x200, POP), (across, LOADS)):
         first.programs.program(address, code, RAM)
     first.programs.keep()
     second = Made()
-    memory = Code({FLASH + 0x100: LOADS, FLASH + 0x200: LOADS, across: LOADS})
-    known = second.programs.known_blocks(FLASH, memory.read)
-    assert {block.address: block.code for block in known} == {FLASH + 0x100: LOADS, across: LOADS}
-    assert {block.address: block.program for block in known} == {
-        address: second.programs.program(address, LOADS, RAM) for address in (FLASH + 0x100, across)
-    }
-    assert second.programs.known_blocks(FLASH + 0x1000, memory.read) == []
+    known = second.programs.known_blocks(FLASH, _page({FLASH + 0x100: LOADS, FLASH + 0x200: LOADS, across: LOADS}))
+    assert known.addresses.tolist() == [FLASH + 0x100, across]
+    assert known.sizes.tolist() == [len(LOADS)] * 2
+    assert known.programs.tolist() == [second.programs.program(address, LOADS, RAM) for address in known.addresses.tolist()]
+    assert second.programs.known_blocks(FLASH + PAGE, bytes(PAGE)).programs.size == 0
+    assert second.programs.known_blocks(FLASH, b"").programs.size == 0
 
 
 def test_a_block_that_may_be_mistaken_is_not_known_beforehand() -> None:
@@ -208,9 +206,10 @@ def test_a_block_that_may_be_mistaken_is_not_known_beforehand() -> None:
     first.programs.program(FLASH + 0x100, LOADS[:4], RAM)
     first.programs.program(FLASH + 0x200, IT_AND_REST[0], RAM)
     first.programs.program(FLASH + 0x204, IT_AND_REST[1], RAM)
+    first.programs.program(FLASH + 0x300, LOADS, RAM)
     first.programs.keep()
-    memory = Code({FLASH + 0x100: LOADS, FLASH + 0x200: b"".join(IT_AND_REST)})
-    assert Made().programs.known_blocks(FLASH, memory.read) == []
-    first.programs.program(FLASH + 0x300, POP, SLOW_RAM)
+    held = _page({FLASH + 0x100: LOADS, FLASH + 0x200: b"".join(IT_AND_REST), FLASH + 0x300: LOADS})
+    assert Made().programs.known_blocks(FLASH, held).addresses.tolist() == [FLASH + 0x300]
+    first.programs.program(FLASH + 0x400, POP, SLOW_RAM)
     first.programs.keep()
-    assert Made().programs.known_blocks(FLASH, Code({FLASH + 0x300: POP}).read) == []
+    assert Made().programs.known_blocks(FLASH, held).addresses.size == 0

@@ -41,7 +41,7 @@ def _stalls(*, fetch_ahead: bool) -> dict[tuple[int, Access], float]:
     trace.restart(0)
     assert machine.run(1000).reason is StopReason.EXIT
     trace.charge(None)
-    (use,) = trace.uses(1)
+    (use,), _ = trace.uses(1)
     places = zip(use.addresses.tolist(), use.accesses.tolist(), use.stall_cycles[0].tolist(), strict=True)
     return {(address - CODE, Access(access)): stall for address, access, stall in places}
 

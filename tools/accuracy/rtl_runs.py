@@ -147,7 +147,7 @@ def _profile(machine: Machine, *, whole_run: bool, look_at_accesses: bool) -> Bl
         executions=blocks.executions,
         fallthroughs=blocks.fallthroughs,
         buffer_outcomes=blocks.buffer_outcomes,
-        memory=() if machine.memory_trace is None else machine.memory_trace.uses(1 + len(names)),
+        memory=() if machine.memory_trace is None else machine.memory_trace.uses(1 + len(names))[0],
         crossings=() if whole_run else _crossings(regions.crossings, 1 + len(names)),
         kernels=tuple(KernelRecord(name) for name in names),
         functions=(),
