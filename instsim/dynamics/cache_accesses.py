@@ -26,10 +26,18 @@ from instsim.dynamics.memory_layout import (
 from instsim.dynamics.memory_system import Replacement
 from instsim.dynamics.native_words import octets, words
 
-__all__ = ["access", "find_line", "path_of"]
+__all__ = ["access", "find_line", "next_random", "path_of"]
 
 _CYCLE = TICKS_PER_CYCLE
 _OPERATION_BYTES, _RANGE_BYTES = 8 * OPERATION_WORDS, 8 * RangeWord.WORDS
+
+
+def next_random(value: Any) -> Any:
+    """Return the number behind one in a random sequence (xorshift64)."""
+    value ^= value << 13
+    value ^= value >> 7
+    value ^= value << 17
+    return value
 
 
 def path_of(system: Any, address: Any, kind: Any) -> Any:
@@ -85,12 +93,8 @@ def _install(cache: Any, line: Any, system: Any) -> Any:
                 chosen = at
         at += 16
     if not empty and head[CacheWord.REPLACEMENT] == Replacement.RANDOM:
-        value = head[CacheWord.RANDOM]
-        value ^= value << 13
-        value ^= value >> 7
-        value ^= value << 17
-        head[CacheWord.RANDOM] = value
-        chosen = first + (value >> 33) % ways * 16
+        head[CacheWord.RANDOM] = next_random(head[CacheWord.RANDOM])
+        chosen = first + (head[CacheWord.RANDOM] >> 33) % ways * 16
     if words(chosen)[0] != 0:
         head[CacheWord.EVICTIONS] += 1
     system[SystemWord.CLOCK] += 1

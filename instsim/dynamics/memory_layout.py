@@ -77,7 +77,7 @@ class TraceWord(IntEnum):
     WINDOW = 13
     """Ticks of a stretch that is simulated ..."""
     GAP = 14
-    """... and of what is left out behind it; 0: exact."""
+    """... and of what is left out behind it, half as much to half as much again; 0: exact."""
     WARM_UP = 15
     """Ticks before each window in which blocks are simulated, but their stalls are not counted."""
     WARMING = 16
@@ -92,7 +92,13 @@ class TraceWord(IntEnum):
     """Ticks of stalls on the first system so far."""
     OVER_AT = 21
     """Tick, stalls left out, at which a window or its warm-up ends."""
-    WORDS = 24
+    IS_FIRST = 22
+    """Whether the window is the stretch that a row begins with."""
+    FIRST_OVER_FUNCTION = 23
+    """``void ()``, Python: called behind such a stretch."""
+    RANDOM = 24
+    """State of the random sequence (xorshift64) that the lengths of gaps follow."""
+    WORDS = 32
 
 
 class ProgramWord(IntEnum):

@@ -11,7 +11,7 @@ from typing import Any
 from instsim.dynamics.address_computation import compute, register
 from instsim.dynamics.address_operations import Operation
 from instsim.dynamics.block_repeats import count_executions, learn, repeats, settle
-from instsim.dynamics.cache_accesses import access, find_line, path_of
+from instsim.dynamics.cache_accesses import access, find_line, next_random, path_of
 from instsim.dynamics.memory_layout import (
     FINER_BITS,
     OPERATION_WORDS,
@@ -30,7 +30,7 @@ from instsim.dynamics.memory_layout import (
     UseWord,
 )
 from instsim.dynamics.memory_system import Replacement
-from instsim.dynamics.native_words import in_line, out_of_line, words
+from instsim.dynamics.native_words import ForeignFunction, in_line, out_of_line, words
 
 __all__ = ["change_phase", "settle_all", "simulate_block"]
 
@@ -38,6 +38,8 @@ _MASK = 0xFFFFFFFF
 _CYCLE = TICKS_PER_CYCLE
 _PATH_BYTES, _SITE_BYTES, _OPERATION_BYTES = 8 * PathWord.WORDS, 8 * SiteWord.WORDS, 8 * OPERATION_WORDS
 _USE_BYTES, _SLOT_BYTES = 8 * UseWord.WORDS, 8 * FetchWord.WORDS
+
+_call_first_over = ForeignFunction(0, ())
 
 
 def _is_at_hand(slot: Any, at: Any, system: Any) -> Any:
@@ -245,12 +247,17 @@ def change_phase(trace: Any, now: Any) -> Any:
         state[TraceWord.PHASE_END] = state[TraceWord.OVER_AT] + state[TraceWord.STALLED]
         return now
     settle_all(trace)
+    if state[TraceWord.IS_FIRST] != 0:
+        state[TraceWord.IS_FIRST] = 0
+        _call_first_over(state[TraceWord.FIRST_OVER_FUNCTION])
     if state[TraceWord.WARMING] != 0:
         state[TraceWord.WARMING] = 0
         state[TraceWord.PHASE_END] = now + state[TraceWord.WINDOW]
     elif state[TraceWord.IN_GAP] == 0:
         state[TraceWord.IN_GAP] = 1
-        return now + state[TraceWord.GAP]
+        # Not all alike: loops of the firmware's own would keep step with them.
+        state[TraceWord.RANDOM] = next_random(state[TraceWord.RANDOM])
+        return now + state[TraceWord.GAP] // 2 + (state[TraceWord.RANDOM] >> 33) % state[TraceWord.GAP]
     else:
         state[TraceWord.IN_GAP] = 0
         state[TraceWord.WARMING] = 1

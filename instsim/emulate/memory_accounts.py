@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from instsim.dynamics.memory_layout import SiteWord
+from instsim.dynamics.memory_layout import SiteWord, Tally
 from instsim.dynamics.memory_state import SystemState
 from instsim.emulate.sampled_programs import SampledPrograms
 
@@ -48,6 +48,9 @@ class _Counted:
     def parts(self) -> list[Counts]:
         return [*self.sites, *self.tallies, self.runs.T]
 
+    def copy(self) -> _Counted:
+        return _Counted([sites.copy() for sites in self.sites], [tallies.copy() for tallies in self.tallies], self.runs.copy())
+
     def add(self, earlier: _Counted, sign: int = 1) -> None:
         """Add an earlier one, which knows no more sites and programs than this one."""
         for new, old in zip(self.parts(), earlier.parts(), strict=True):
@@ -65,22 +68,31 @@ class MemoryAccounts:
 
     def __init__(self, sampled: SampledPrograms | None) -> None:
         self._sampled = sampled
-        self._rows: dict[int, _Counted] = {}
+        self._parts: dict[tuple[int, int], _Counted] = {}
         self._row: int | None = None
+        self._part = 0
         self._last: _Counted | None = None
 
     def charge(self, row: int | None, states: Sequence[SystemState], sites: int) -> None:
         """Charge what was counted since the last call to the row in force, and what follows to `row` (None: to nobody); so many sites are in use."""
-        if self._row is not None or row is not None:
-            now = self._now(states, sites)
-            if self._row is not None and self._last is not None:
-                since = self._now(states, sites)
-                since.add(self._last, -1)
-                if self._row in self._rows:
-                    since.add(self._rows[self._row])
-                self._rows[self._row] = since
-            self._last = now
-        self._row = row
+        self._take(states, sites)
+        self._row, self._part = row, 0
+
+    def go_on(self, states: Sequence[SystemState], sites: int) -> None:
+        """Keep what follows apart from what was charged to the row so far: it is sampled otherwise, and projected for itself."""
+        self._take(states, sites)
+        self._part = 1
+
+    def _take(self, states: Sequence[SystemState], sites: int) -> None:
+        now = self._now(states, sites)
+        if self._row is not None and self._last is not None:
+            since = now.copy()
+            since.add(self._last, -1)
+            key = self._row, self._part
+            if key in self._parts:
+                since.add(self._parts[key])
+            self._parts[key] = since
+        self._last = now
 
     def _now(self, states: Sequence[SystemState], sites: int) -> _Counted:
         runs = np.zeros((2, 0), np.int64) if self._sampled is None else self._sampled.counts()
@@ -88,11 +100,11 @@ class MemoryAccounts:
 
     def forget(self) -> None:
         """Forget everything charged so far."""
-        self._rows.clear()
+        self._parts.clear()
 
     def charge_everything(self, row: int, states: Sequence[SystemState], sites: int) -> None:
         """Charge a row with all that was counted since reset."""
-        self._row, self._rows = None, {row: self._now(states, sites)}
+        self._row, self._parts = None, {(row, 0): self._now(states, sites)}
 
     def account(self, number: int, rows: int, sites: int, programs_and_sites: tuple[Counts, Counts]) -> Account:
         """Return what was charged on a system, projected to the whole run where blocks are sampled.
@@ -108,19 +120,20 @@ class MemoryAccounts:
         programs_and_sites : tuple of ndarray of int64
             As the parameters of `instsim.emulate.sampled_programs.SampledPrograms.freeze`.
         """
-        chosen = {row: charged for row, charged in self._rows.items() if row < rows}
+        parts = [(row, part) for (row, _), part in self._parts.items() if row < rows]
         is_met = np.zeros(sites, bool)
-        for charged in chosen.values():
-            is_met[: len(charged.sites[number])] |= charged.sites[number].any(axis=1)
+        for _, part in parts:
+            is_met[: len(part.sites[number])] |= part.sites[number].any(axis=1)
         met = np.flatnonzero(is_met)
-        counts = np.zeros((SiteWord.WORDS, rows, met.size))
-        tallies = np.zeros((rows, *next((charged.tallies[number].shape for charged in self._rows.values()), (0, 0))))
-        runs = np.zeros((rows, 2, 0 if self._sampled is None else self._sampled.programs), np.int64)
-        for row, charged in chosen.items():
-            known = met[: np.searchsorted(met, len(charged.sites[number]))]
-            counts[:, row, : known.size] = charged.sites[number][known].T
-            tallies[row] = charged.tallies[number]
-            runs[row, :, : charged.runs.shape[1]] = charged.runs
+        counts = np.zeros((SiteWord.WORDS, len(parts), met.size))
+        tallies = np.array([part.tallies[number] for _, part in parts], float).reshape(len(parts), -1, Tally.WORDS)
+        runs = np.zeros((len(parts), 2, 0 if self._sampled is None else self._sampled.programs), np.int64)
+        for place, (_, part) in enumerate(parts):
+            known = met[: np.searchsorted(met, len(part.sites[number]))]
+            counts[:, place, : known.size] = part.sites[number][known].T
+            runs[place, :, : part.runs.shape[1]] = part.runs
         if self._sampled is not None:
             counts, tallies = self._sampled.project(met, counts, tallies, runs, programs_and_sites)
-        return Account(met, counts, tallies)
+        by_row = np.zeros((rows, len(parts)))
+        by_row[[row for row, _ in parts], range(len(parts))] = 1
+        return Account(met, by_row @ counts, np.tensordot(by_row, tallies, 1))

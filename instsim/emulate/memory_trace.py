@@ -19,7 +19,7 @@ from instsim.emulate.memory import PAGE, Memory
 from instsim.emulate.memory_accounts import Account, MemoryAccounts
 from instsim.emulate.sampled_programs import SampledPrograms
 from instsim.emulate.sparse import sparse_zeros
-from instsim.emulate.spec import MemoryTiming
+from instsim.emulate.spec import MemoryTiming, Sampling
 from instsim.profile.block_profile import CrossingUse
 from instsim.profile.memory_use import MemoryUse, PathUse
 
@@ -27,11 +27,13 @@ __all__ = ["MemoryTrace"]
 
 _PREPARE = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 _SETTLE = ctypes.CFUNCTYPE(None, ctypes.c_uint64)
+_FIRST_OVER = ctypes.CFUNCTYPE(None)
 _ROOM_WORDS = 1 << 21
 """For records of blocks that repeat, some 100,000 of them; blocks behind that are followed access by access."""
 
 Counts = npt.NDArray[np.int64]
 
+_REGION_ROW = 0
 _NO_COUNTS = np.zeros(0, np.int64)
 
 
@@ -66,6 +68,7 @@ class MemoryTrace:
         self._accounts = MemoryAccounts(self._sampled)
         self._callback = _PREPARE(self._prepare)
         self._settle = _SETTLE(settle)
+        self._first_over_callback = _FIRST_OVER(self._first_over)
         self._room = np.zeros(0, np.uint64)
         self._scratch = np.zeros(NO_REGISTER + 1, np.uint32)
         self._ask = np.zeros(1, np.uint64)
@@ -73,22 +76,18 @@ class MemoryTrace:
         self._pages = memory.host_pages
         self._state = state = np.zeros(TraceWord.WORDS, np.uint64)
         state[TraceWord.PREPARE_FUNCTION] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
+        state[TraceWord.FIRST_OVER_FUNCTION] = ctypes.cast(self._first_over_callback, ctypes.c_void_p).value or 0
         state[TraceWord.SCRATCH], state[TraceWord.PAGES] = self._scratch.ctypes.data, self._pages.ctypes.data
         state[TraceWord.READ_FUNCTION] = Engine.function_address("uc_reg_read")
         state[TraceWord.REGISTER_NUMBERS], state[TraceWord.REGISTERS_LENGTH] = self._numbers.ctypes.data, len(self._numbers)
         state[TraceWord.ASK] = self._ask.ctypes.data
         state[TraceWord.REGISTERS] = engine.registers_address or self._scratch.ctypes.data
         state[TraceWord.ASKS] = engine.registers_address == 0
-        sampling = timing.sampling
-        state[TraceWord.PHASE_END] = (1 << 64) - 1
-        if sampling is not None:
-            state[TraceWord.WINDOW], state[TraceWord.GAP], state[TraceWord.WARM_UP] = (
-                sampling.window_cycles * TICKS_PER_CYCLE,
-                sampling.gap_cycles * TICKS_PER_CYCLE,
-                sampling.warm_up_cycles * TICKS_PER_CYCLE,
-            )
+        state[TraceWord.PHASE_END], state[TraceWord.RANDOM] = (1 << 64) - 1, 1
         self._systems: list[SystemState] = []
         self._configure()
+        if timing.sampling is not None:
+            self._begin_windows(timing.sampling, is_whole=False)
         counters.trace_memory(state.ctypes.data, self._programs.ctypes.data)
 
     # -- what the firmware sets --------------------------------------------------------------------------------------------------
@@ -178,13 +177,25 @@ class MemoryTrace:
         """Charge what was counted since the last call to the row in force, and what follows to `row` (None: to nobody)."""
         self._accounts.charge(row, *self._counted())
         if self._timing.sampling is not None:
-            # A row begins with a stretch that is followed exactly: many operators are over before the first sample.
-            for state in self._systems:
-                state.count(on=True)
-            self._state[TraceWord.IN_GAP], self._state[TraceWord.WARMING] = 0, 0
-            self._state[TraceWord.PHASE_END] = self._counters.ticks + self._timing.sampling.first_cycles * TICKS_PER_CYCLE
-            self._state[TraceWord.OVER_AT] = self._state[TraceWord.PHASE_END] - self._state[TraceWord.STALLED]
-            self._counters.trace_at_once()
+            self._begin_windows(self._timing.sampling, is_whole=row == _REGION_ROW)
+
+    def _begin_windows(self, sampling: Sampling, *, is_whole: bool) -> None:
+        """Let a row begin with a stretch that is followed exactly: many operators are over before the first sample."""
+        is_small = sum(cache.size_bytes for state in self._systems[:1] for cache in state.system.caches) <= sampling.small_bytes
+        windows = (sampling.region if is_whole else sampling.operators) if is_small else sampling.large_caches
+        for system in self._systems:
+            system.count(on=True)
+        state = self._state
+        state[TraceWord.WARM_UP] = windows.warm_up_cycles * TICKS_PER_CYCLE
+        state[TraceWord.WINDOW], state[TraceWord.GAP] = windows.window_cycles * TICKS_PER_CYCLE, windows.gap_cycles * TICKS_PER_CYCLE
+        state[TraceWord.IN_GAP], state[TraceWord.WARMING], state[TraceWord.IS_FIRST] = 0, 0, 1
+        state[TraceWord.PHASE_END] = self._counters.ticks + windows.first_cycles * TICKS_PER_CYCLE
+        state[TraceWord.OVER_AT] = state[TraceWord.PHASE_END] - state[TraceWord.STALLED]
+        self._counters.trace_at_once()
+
+    def _first_over(self) -> None:
+        """Keep what a row began with apart from the samples behind it."""
+        self._accounts.go_on(*self._counted())
 
     def restart(self, row: int) -> None:
         """Forget everything charged so far and charge `row` from here on."""

@@ -21,6 +21,7 @@ __all__ = [
     "MemorySpec",
     "MemoryTiming",
     "Sampling",
+    "Windows",
 ]
 
 BlockCycles = Callable[[int, bytes], float]
@@ -42,23 +43,45 @@ cycles."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
-    """Which blocks go through the memory simulation, by the machine's clock.
+class Windows:
+    """Stretches of a row's time that go through the memory simulation, by the machine's clock.
 
     Attributes
     ----------
-    window_cycles, gap_cycles : int
-        Stretches that are simulated, and what is left out behind them.
+    first_cycles : int
+        What is simulated, and counted for itself, whenever another row is charged.
     warm_up_cycles : int
         Before each window blocks fill caches, but are not counted.
-    first_cycles : int
-        What is simulated and counted whenever another row is charged.
+    window_cycles, gap_cycles : int
+        What is simulated and counted, and what is left out behind it: half as much to half as much again. Stalls do not make windows shorter.
     """
 
+    first_cycles: int
+    warm_up_cycles: int
     window_cycles: int
     gap_cycles: int
-    warm_up_cycles: int
-    first_cycles: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Which blocks go through the memory simulation.
+
+    Attributes
+    ----------
+    large_caches : Windows
+        In all rows, if caches are large: what is used once in a long while decides there what is evicted.
+    region : Windows
+        In the region's own row, in front of small caches.
+    operators : Windows
+        In rows of operators, which are regular and many.
+    small_bytes : int
+        Most bytes of small caches, all together.
+    """
+
+    large_caches: Windows
+    region: Windows
+    operators: Windows
+    small_bytes: int
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from instsim.cost import Board, CostModel
 from instsim.cost.memory_resolution import Placement, ResolvedMemory, resolve
 from instsim.cost.memory_table import MemoryTable, load_memory
 from instsim.dynamics.memory_system import MemorySystem
-from instsim.emulate.spec import MemoryTiming, Sampling
+from instsim.emulate.spec import MemoryTiming, Sampling, Windows
 from instsim.errors import UsageError
 from instsim.profile import BlockProfile, MemoryUse
 from instsim.session.choose import Target
@@ -33,7 +33,12 @@ __all__ = [
 IDEAL_MEMORY = "ideal: no wait states"
 MEMORY_CHOICES = ("exact", "sampled", "ideal")
 
-_SAMPLING = Sampling(window_cycles=16_000, gap_cycles=80_000, warm_up_cycles=16_000, first_cycles=400_000)
+_SAMPLING = Sampling(
+    large_caches=Windows(first_cycles=400_000, warm_up_cycles=32_000, window_cycles=32_000, gap_cycles=96_000),
+    region=Windows(first_cycles=400_000, warm_up_cycles=8_000, window_cycles=8_000, gap_cycles=24_000),
+    operators=Windows(first_cycles=60_000, warm_up_cycles=2_000, window_cycles=2_000, gap_cycles=40_000),
+    small_bytes=8192,
+)
 _SAME_CLOCK = 1e-6
 _FLASH_KINDS = ("flash", "external-flash")
 
