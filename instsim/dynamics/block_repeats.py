@@ -164,9 +164,10 @@ def _follow(quick_address: Any, address: Any, use_address: Any, system: Any, bri
         return _OTHERWISE
     # The uses of the lines are to be noted, although nobody may have used the caches since the last time.
     system[SystemWord.CLOCK] += 1
-    is_there = _put(quick_address, address, system)
-    if is_there and (quick[QuickWord.PLACE] != system[SystemWord.FILLING_PLACE] or system[SystemWord.NOW] >= system[SystemWord.QUIET_FROM]):
-        return _ALL_THERE
+    if not brings and _put(quick_address, address, system):
+        is_arriving = quick[QuickWord.PLACE] == system[SystemWord.FILLING_PLACE] and system[SystemWord.NOW] < system[SystemWord.QUIET_FROM]
+        if not is_arriving:
+            return _ALL_THERE
     if quick[QuickWord.FOUND] == 0 or address & quick[QuickWord.ALIGN] != 0:
         return _OTHERWISE
     path_address = system[SystemWord.PATHS] + (quick[QuickWord.FOUND] - 1) * _PATH_BYTES

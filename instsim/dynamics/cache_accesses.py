@@ -99,6 +99,7 @@ def _install(cache: Any, line: Any, system: Any) -> Any:
         head[CacheWord.EVICTIONS] += 1
     system[SystemWord.CLOCK] += 1
     words(chosen)[0] = line + 1
+    words(cache + (8 * CacheWord.HINTS) + ((line & (HINTS - 1)) << 3))[0] = chosen
     words(chosen)[1] = system[SystemWord.CLOCK]
     return chosen
 
