@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from instsim.dynamics.address_operations import FIRST_TEMPORARY, NO_REGISTER, Operation
-from instsim.dynamics.native_words import half_words, octets, words, words32
+from instsim.dynamics.native_words import half_words, octets, out_of_line, words, words32
 
-__all__ = ["compute", "register"]
+__all__ = ["combine", "compute", "register"]
 
 _MASK = 0xFFFFFFFF
 _NO_REGISTER = NO_REGISTER
@@ -53,13 +53,18 @@ def register(registers: Any, scratch: Any, number: Any) -> Any:
 
 def compute(kind: Any, first: Any, constant: Any, registers: Any, scratch: Any, pages: Any) -> None:  # noqa: PLR0917 -- by position in the hooks' language
     """Carry out an operation that only makes a result."""
-    target, base, index = (first >> 8) & 255, (first >> 16) & 255, (first >> 24) & 255
+    left = register(registers, scratch, (first >> 16) & 255)
+    right = register(registers, scratch, (first >> 24) & 255)
+    words32(scratch)[(first >> 8) & 255] = combine(kind, first, constant, left, right, pages)
+
+
+@out_of_line
+def combine(kind: Any, first: Any, constant: Any, left: Any, right: Any, pages: Any) -> Any:  # noqa: PLR0917 -- as above
+    """Return the result of such an operation; it depends on the values of its base register and its index register."""
     shift, size = (first >> 32) & 255, (first >> 40) & 255
     signed = (first >> 56) & 1
-    left = register(registers, scratch, base)
-    right = register(registers, scratch, index)
     shifted = (right << shift) & _MASK if shift < 32 else 0
-    other = shifted if index != _NO_REGISTER else constant
+    other = shifted if (first >> 24) & 255 != _NO_REGISTER else constant
     value = 0
     if kind == _ADD:
         value = left + shifted + constant
@@ -90,4 +95,4 @@ def compute(kind: Any, first: Any, constant: Any, registers: Any, scratch: Any, 
         value = (left >> shift) & ((1 << size) - 1)
         if signed and size and value >> (size - 1):
             value |= _MASK & ~((1 << size) - 1)
-    words32(scratch)[target] = value & _MASK
+    return value & _MASK

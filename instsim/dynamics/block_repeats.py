@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from instsim.dynamics.address_computation import compute
+from instsim.dynamics.address_computation import combine, compute
 from instsim.dynamics.address_operations import FIRST_TEMPORARY, Operation
 from instsim.dynamics.cache_accesses import access, find_line, path_of
 from instsim.dynamics.memory_layout import (
@@ -63,11 +63,12 @@ def repeats(use_address: Any, system: Any, state: Any) -> Any:
             return False
     if use[UseWord.EVICTIONS] != words(use[UseWord.CACHE])[CacheWord.EVICTIONS] and not _all_in_place(use):
         return False
-    seen = _look(use_address, system, state, filling, False)
-    if seen != _ALL_THERE:
-        if seen != _MISSING:
+    _take_steps(use, state)
+    missing = _look(use[UseWord.ACCESSES], use_address, system, filling, False)
+    if missing != 0:
+        if missing == _OTHERWISE:
             return False
-        _bring_lines(use_address, system, state, filling)
+        _bring_lines(missing, use_address, system, filling)
     if use[UseWord.REPEATS] == 0:
         use[UseWord.NEXT_REPEATED] = system[SystemWord.REPEATED]
         system[SystemWord.REPEATED] = use_address
@@ -79,55 +80,63 @@ def repeats(use_address: Any, system: Any, state: Any) -> Any:
 
 
 @in_line
-def _look(use_address: Any, system: Any, state: Any, filling: Any, brings: Any) -> Any:
-    """Say whether all data accesses of a block find their lines; bring those that are not there, or are on their way, if `brings`."""
-    at, end = words(use_address)[UseWord.QUICK], words(use_address)[UseWord.QUICK_END]
-    seen = _ALL_THERE
+def _take_steps(use: Any, state: Any) -> None:
+    """Carry out the steps to the addresses of a block's accesses."""
+    at, end = use[UseWord.QUICK], use[UseWord.ACCESSES]
     while at < end:
         quick = words(at)
-        kind, place = quick[QuickWord.KIND], quick[QuickWord.PLACE]
+        kind = quick[QuickWord.KIND]
+        base, index = words32(quick[QuickWord.BASE])[0], words32(quick[QuickWord.INDEX])[0]
+        total = (quick[QuickWord.CONSTANT] + base + (index << quick[QuickWord.SHIFT])) & _MASK
+        page = words(state[TraceWord.PAGES])[total >> 12]
+        if kind == Operation.LOAD and quick[QuickWord.BYTES] == 4 and page != 0 and total & 3 == 0:
+            quick[QuickWord.RESULT] = words32(page + (total & 0xFFF))[0]
+        elif kind == Operation.ADD:
+            quick[QuickWord.RESULT] = total
+        elif kind == Operation.MULTIPLY:
+            quick[QuickWord.RESULT] = base * index
+        else:
+            quick[QuickWord.RESULT] = combine(kind, quick[QuickWord.FIRST], quick[QuickWord.CONSTANT], base, index, state[TraceWord.PAGES])
+        at += _QUICK_BYTES
+
+
+@in_line
+def _look(at: Any, use_address: Any, system: Any, filling: Any, brings: Any) -> Any:
+    """Return 0 if all data accesses of a block from the record `at` on find their lines, else the first that does not, or `_OTHERWISE`.
+
+    If `brings`, lines that are not there, or are on their way, are brought.
+    """
+    end = words(use_address)[UseWord.QUICK_END]
+    missing = 0
+    while at < end:
+        quick = words(at)
+        place = quick[QuickWord.PLACE]
         base, index = words32(quick[QuickWord.BASE])[0], words32(quick[QuickWord.INDEX])[0]
         address = (quick[QuickWord.CONSTANT] + base + (index << quick[QuickWord.SHIFT])) & _MASK
-        if kind <= Operation.WRITE:
-            inside = (address - quick[QuickWord.LOW]) & _MASK
-            is_elsewhere = inside > quick[QuickWord.LIMIT] or inside & quick[QuickWord.ALIGN] != 0
-            if is_elsewhere or place == filling or words(place)[0] != quick[QuickWord.TAG]:
-                seen |= _follow(at, address, use_address, system, brings)
-                if brings:
-                    filling = system[SystemWord.FILLING_PLACE]
-                elif seen & _OTHERWISE:
-                    return _OTHERWISE
-        elif kind == Operation.ADD:
-            words32(quick[QuickWord.TARGET])[0] = address
-        elif kind == Operation.MULTIPLY:
-            words32(quick[QuickWord.TARGET])[0] = base * index
-        else:
-            page = words(state[TraceWord.PAGES])[address >> 12]
-            if kind == Operation.LOAD and quick[QuickWord.BYTES] == 4 and page != 0 and address & 3 == 0:
-                words32(quick[QuickWord.TARGET])[0] = words32(page + (address & 0xFFF))[0]
-            else:
-                _compute(quick, state)
+        inside = (address - quick[QuickWord.LOW]) & _MASK
+        is_elsewhere = inside > quick[QuickWord.LIMIT] or inside & quick[QuickWord.ALIGN] != 0
+        if is_elsewhere or place == filling or words(place)[0] != quick[QuickWord.TAG]:
+            found = _follow(at, address, use_address, system, brings)
+            if brings:
+                filling = system[SystemWord.FILLING_PLACE]
+            elif found == _OTHERWISE:
+                return _OTHERWISE
+            elif found == _MISSING and missing == 0:
+                missing = at
         at += _QUICK_BYTES
-    return seen
+    return missing
 
 
 @out_of_line
-def _bring_lines(use_address: Any, system: Any, state: Any, filling: Any) -> None:
-    """Bring the lines that are not there; no access of the block goes otherwise."""
-    _look(use_address, system, state, filling, True)
-
-
-@out_of_line
-def _compute(quick: Any, state: Any) -> None:
-    """Carry out a step to an address that is not among the most frequent ones."""
-    first = quick[QuickWord.FIRST]
-    compute(first & 255, first, quick[QuickWord.CONSTANT], state[TraceWord.REGISTERS], state[TraceWord.SCRATCH], state[TraceWord.PAGES])
+def _bring_lines(missing: Any, use_address: Any, system: Any, filling: Any) -> None:
+    """Bring the lines that are not there, the first of them at the record `missing`; no access of the block goes otherwise."""
+    _look(missing, use_address, system, filling, True)
 
 
 def _note_uses(use_address: Any, system: Any) -> None:
     """Note that the lines of a block are used; not needed if nobody used the caches since they were used last."""
     use = words(use_address)
-    _stamp(use[UseWord.QUICK], use[UseWord.QUICK_END], system)
+    _stamp(use[UseWord.ACCESSES], use[UseWord.QUICK_END], system)
     use[UseWord.USED_AT] = system[SystemWord.CLOCK] + 1
     system[SystemWord.CLOCK] += 1 + use[UseWord.LENGTH]
     cache = words(use[UseWord.CACHE])
@@ -175,7 +184,7 @@ def _follow(quick_address: Any, address: Any, use_address: Any, system: Any, bri
     if not brings:
         is_apart = cache != words(use_address)[UseWord.CACHE] and words(cache)[CacheWord.FOLLOWED] == 0
         return _MISSING if is_apart and quick[QuickWord.COUNT] == 1 and system[SystemWord.STREAMS] <= 1 else _OTHERWISE
-    _stamp(words(use_address)[UseWord.QUICK], quick_address, system)
+    _stamp(words(use_address)[UseWord.ACCESSES], quick_address, system)
     system[SystemWord.CLOCK] += words(use_address)[UseWord.LENGTH]
     tally = words(system[SystemWord.TALLIES] + (quick[QuickWord.FOUND] - 1) * (8 * Tally.WORDS))
     result = access(path_address, address, system[SystemWord.NOW] + quick[QuickWord.WHEN], tally, system)
@@ -240,6 +249,30 @@ def _forget(use_address: Any, system: Any) -> None:
     use[UseWord.WAIT] = _WAIT_AGAIN
 
 
+def _count_steps(at: Any, end: Any) -> Any:
+    """Return how many operations are steps to an address."""
+    steps = 0
+    while at < end:
+        kind = words(at)[0] & 255
+        if kind != StepKind.FETCH and kind > Operation.WRITE:
+            steps += 1
+        at += _OPERATION_BYTES
+    return steps
+
+
+@out_of_line
+def _home(number: Any, records: Any, behind: Any, state: Any) -> Any:
+    """Return where the value of a register is, or that of the last step that made it, of those whose records end at `behind`."""
+    if number < FIRST_TEMPORARY:
+        return state[TraceWord.REGISTERS] + 4 * number
+    at = behind
+    while at > records:
+        at -= _QUICK_BYTES
+        if words(at)[QuickWord.FIRST] >> 8 & 255 == number:
+            return at + 8 * QuickWord.RESULT
+    return state[TraceWord.SCRATCH] + 4 * number
+
+
 @out_of_line
 def learn(program: Any, use_address: Any, system: Any, state: Any) -> None:
     """Learn what a block does that was just followed access by access, if its lines are there now."""
@@ -256,32 +289,35 @@ def learn(program: Any, use_address: Any, system: Any, state: Any) -> None:
             return
         use[UseWord.RECORDS] = records
         state[TraceWord.ROOM] = behind
-    registers = state[TraceWord.REGISTERS]
-    scratch = state[TraceWord.SCRATCH]
-    stalls = 0
-    last_read = 0
-    quick_address = records
+    registers, scratch = state[TraceWord.REGISTERS], state[TraceWord.SCRATCH]
+    stalls, last_read = 0, 0
+    step = records
+    accesses = records + _count_steps(at, end) * _QUICK_BYTES
+    quick_address = accesses
     while at < end:
         operation = words(at)
-        first = operation[0]
-        if first & 255 != StepKind.FETCH:
-            quick = words(quick_address)
-            kind, base, index, size = first & 255, first >> 16 & 255, first >> 24 & 255, first >> 40 & 255
-            count = first >> 48 & 255
-            quick[QuickWord.KIND], quick[QuickWord.FIRST], quick[QuickWord.CONSTANT] = kind, first, operation[1] & _MASK
-            quick[QuickWord.BASE] = (registers if base < FIRST_TEMPORARY else scratch) + 4 * base
-            quick[QuickWord.INDEX] = (registers if index < FIRST_TEMPORARY else scratch) + 4 * index
-            quick[QuickWord.SHIFT], quick[QuickWord.STAMP] = first >> 32 & 63, quick_address + 8 * QuickWord.UNUSED
-            quick[QuickWord.POSITION], quick[QuickWord.WHEN] = (at - program) << FINER_BITS, (operation[2] & _MASK) + stalls
+        first, constant = operation[0], operation[1] & _MASK
+        kind, size, count = first & 255, first >> 40 & 255, first >> 48 & 255
+        if kind != StepKind.FETCH:
+            quick_at = step if kind > Operation.WRITE else quick_address
+            quick = words(quick_at)
+            quick[QuickWord.KIND], quick[QuickWord.FIRST], quick[QuickWord.CONSTANT] = kind, first, constant
+            quick[QuickWord.BASE] = _home(first >> 16 & 255, records, step, state)
+            quick[QuickWord.INDEX] = _home(first >> 24 & 255, records, step, state)
+            quick[QuickWord.SHIFT] = first >> 32 & 63
             if kind > Operation.WRITE:
-                quick[QuickWord.TARGET], quick[QuickWord.BYTES] = scratch + 4 * (first >> 8 & 255), size
-                compute(kind, first, operation[1] & _MASK, registers, scratch, state[TraceWord.PAGES])
+                quick[QuickWord.BYTES] = size
+                compute(kind, first, constant, registers, scratch, state[TraceWord.PAGES])
+                quick[QuickWord.RESULT] = words32(scratch)[first >> 8 & 255]
+                step += _QUICK_BYTES
             else:
-                address = (operation[1] + words32(quick[QuickWord.BASE])[0] + (words32(quick[QuickWord.INDEX])[0] << quick[QuickWord.SHIFT])) & _MASK
+                address = (constant + words32(quick[QuickWord.BASE])[0] + (words32(quick[QuickWord.INDEX])[0] << quick[QuickWord.SHIFT])) & _MASK
                 found = path_of(system, address, kind)
+                quick[QuickWord.STAMP], quick[QuickWord.POSITION] = quick_at + 8 * QuickWord.UNUSED, (at - program) << FINER_BITS
+                quick[QuickWord.WHEN] = (operation[2] & _MASK) + stalls
                 quick[QuickWord.FOUND], quick[QuickWord.ALIGN], quick[QuickWord.BYTES] = found, min(size, 4) - 1, size * count
                 quick[QuickWord.COUNT], quick[QuickWord.SITE] = count, operation[1] >> 32
-                if size > 4 or not _put(quick_address, address, system):
+                if size > 4 or not _put(quick_at, address, system):
                     use[UseWord.WAIT] = _WAIT_AGAIN
                     return
                 stall = 0 if found == 0 else count * words(system[SystemWord.PATHS] + (found - 1) * _PATH_BYTES)[PathWord.ACCESS]
@@ -292,13 +328,12 @@ def learn(program: Any, use_address: Any, system: Any, state: Any) -> None:
                         last_read = found
                 quick[QuickWord.STALL] = stall
                 stalls += stall
-            quick_address += _QUICK_BYTES
+                quick_address += _QUICK_BYTES
         at += _OPERATION_BYTES
     if use[UseWord.CACHE] != system[SystemWord.NO_CACHE] and not _all_in_place(use):
         use[UseWord.WAIT] = _WAIT_AGAIN
         return
-    use[UseWord.QUICK] = records
-    use[UseWord.QUICK_END] = quick_address
+    use[UseWord.QUICK], use[UseWord.ACCESSES], use[UseWord.QUICK_END] = records, accesses, quick_address
     use[UseWord.TICKS] = words(program)[ProgramWord.TICKS] + stalls
     system[SystemWord.CLOCK] += 1
 
@@ -320,16 +355,15 @@ def settle(system: Any) -> None:
         count_executions(use, system, times)
         if use[UseWord.FETCHES] != 0:
             words(system[SystemWord.TALLIES] + use[UseWord.TALLY])[Tally.ACCESSES] += times * use[UseWord.FETCHES]
-        quick_address = use[UseWord.QUICK]
+        quick_address = use[UseWord.ACCESSES]
         while quick_address < use[UseWord.QUICK_END]:
             quick = words(quick_address)
-            if quick[QuickWord.KIND] <= Operation.WRITE:
-                accesses = times * quick[QuickWord.COUNT]
-                if quick[QuickWord.FOUND] != 0:
-                    path = words(system[SystemWord.PATHS] + (quick[QuickWord.FOUND] - 1) * _PATH_BYTES)
-                    tally = words(system[SystemWord.TALLIES] + (quick[QuickWord.FOUND] - 1) * (8 * Tally.WORDS))
-                    tally[Tally.ACCESSES] += accesses
-                    tally[Tally.STALL] += accesses * path[PathWord.ACCESS]
-                words(system[SystemWord.SITES] + quick[QuickWord.SITE] * _SITE_BYTES)[SiteWord.STALL] += times * quick[QuickWord.STALL]
+            accesses = times * quick[QuickWord.COUNT]
+            if quick[QuickWord.FOUND] != 0:
+                path = words(system[SystemWord.PATHS] + (quick[QuickWord.FOUND] - 1) * _PATH_BYTES)
+                tally = words(system[SystemWord.TALLIES] + (quick[QuickWord.FOUND] - 1) * (8 * Tally.WORDS))
+                tally[Tally.ACCESSES] += accesses
+                tally[Tally.STALL] += accesses * path[PathWord.ACCESS]
+            words(system[SystemWord.SITES] + quick[QuickWord.SITE] * _SITE_BYTES)[SiteWord.STALL] += times * quick[QuickWord.STALL]
             quick_address += _QUICK_BYTES
         at = use[UseWord.NEXT_REPEATED]

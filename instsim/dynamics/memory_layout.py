@@ -119,40 +119,43 @@ class UseWord(IntEnum):
     """What a block is to one system. All zeros before it runs there for the first time."""
 
     QUICK = 0
-    """First record (`QuickWord`) of a block that was learned, else 0."""
-    QUICK_END = 1
-    CACHE = 2
+    """First record (`QuickWord`) of a block that was learned, else 0: first of its steps, ..."""
+    ACCESSES = 1
+    """... first of its accesses ..."""
+    QUICK_END = 2
+    """... and behind the last one."""
+    CACHE = 3
     """The one cache that is fetched from; `SystemWord.NO_CACHE` if nothing is fetched; 0: not looked at yet."""
-    EVICTIONS = 3
+    EVICTIONS = 4
     """`CacheWord.EVICTIONS` when all lines were last seen in their places."""
-    REPEATS = 4
+    REPEATS = 5
     """Executions that are not in tallies and sites yet."""
-    TICKS = 5
+    TICKS = 6
     """Price of one execution that repeats, with its stalls."""
-    USED_AT = 6
+    USED_AT = 7
     """`SystemWord.CLOCK` before the last execution that repeated: each access used its line its own distance from the head later."""
-    LENGTH = 7
+    LENGTH = 8
     """How far the clock goes on in one of them."""
-    NEXT = 8
+    NEXT = 9
     """Record that repeated before this one, since the cache's times of use were last brought up to date; `END_OF_LIST`; 0 if this one did not."""
-    NEXT_REPEATED = 9
+    NEXT_REPEATED = 10
     """Record that got its first one of `REPEATS` before this one, or `END_OF_LIST`."""
-    PROGRAM = 10
+    PROGRAM = 11
     """Address of the program's head."""
-    SLOT = 11
+    SLOT = 12
     """Distance from the first slot of a fetch to that of the system, in bytes."""
-    TALLY = 12
+    TALLY = 13
     """As `FetchWord.TALLY`."""
-    FETCHES = 13
-    CAN_REPEAT = 14
+    FETCHES = 14
+    CAN_REPEAT = 15
     """1 if hits of the fetches cost nothing, read nothing ahead and go to one cache at most."""
-    WAIT = 15
+    WAIT = 16
     """Executions to follow before the block is learned."""
-    RECORDS = 16
+    RECORDS = 17
     """Room for its records, 0 if there is none yet."""
-    COUNTED = 17
+    COUNTED = 18
     """Executions whose stalls were counted."""
-    WORDS = 18
+    WORDS = 19
 
 
 class QuickWord(IntEnum):
@@ -182,8 +185,8 @@ class QuickWord(IntEnum):
     """When it is used, behind `UseWord.USED_AT`."""
     FIRST = 12
     """First word of the operation."""
-    TARGET = 13
-    """Where the result of a step goes."""
+    RESULT = 13
+    """What a step made: later ones read it here, so that none overwrites another's."""
     FOUND = 14
     """One more than the path, 0 for none."""
     COUNT = 15

@@ -228,7 +228,7 @@ class MemoryTrace:
 
     def _use(self, state: SystemState, account: Account) -> MemoryUse:
         whole = np.rint(account.tallies).astype(np.int64)
-        order, sites = self._in_order(account, account.counts[[SiteWord.STALL, SiteWord.MISSES]].any(axis=(0, 1)))
+        order, sites = self._in_order(account, np.flatnonzero(account.counts[[SiteWord.STALL, SiteWord.MISSES]].any(axis=(0, 1))))
         return MemoryUse(
             system=state.system.name,
             addresses=sites >> 2,
@@ -252,12 +252,11 @@ class MemoryTrace:
 
     def _crossings(self, account: Account) -> tuple[CrossingUse, ...]:
         counts = np.rint(account.counts[SiteWord.SPLIT]).astype(np.int64)
-        order, sites = self._in_order(account, counts.any(axis=0))
+        order, sites = self._in_order(account, np.flatnonzero(counts.any(axis=0)))
         return tuple(CrossingUse(int(site) >> 2, counts[:, place].copy()) for place, site in zip(order, sites, strict=True))
 
-    def _in_order(self, account: Account, chosen: npt.NDArray[np.bool_]) -> tuple[Counts, Counts]:
+    def _in_order(self, account: Account, places: Counts) -> tuple[Counts, Counts]:
         """Return the places of some sites of an account by address, and the sites: their numbers depend on what is known from earlier runs."""
-        places = np.flatnonzero(chosen)
         sites = np.array([self._blocks.sites[number] for number in account.sites[places]], np.int64)
         order = np.argsort(sites)
         return places[order], sites[order]
