@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from instsim.cost import CostModel
+from instsim.cost import BlockPrices, CostModel
 from instsim.cost.memory_resolution import Placement
 from instsim.emulate.spec import MemoryTiming
 from instsim.errors import InputError
@@ -78,11 +77,12 @@ def make_runner(
 
     key = run_key(image, target, request, "learned") if facts is None and request.is_kept else None
     known = facts if key is None else kept_facts(key)
+    prices = BlockPrices(CostModel(target.core), image.sha256)
     runner = ModelRunner(
         image,
         machine_spec(target.machine_board, target.core, target.clock_hz),
         facts=known,
-        block_cycles=partial(CostModel(target.core).static_cycles, target.core.isa),
+        block_cycles=prices,
         register_resets=find_register_resets(request),
         budget_cycles=request.budget_cycles,
         on_progress=request.on_progress,
@@ -90,6 +90,8 @@ def make_runner(
     )
     if key is not None and known is None:
         keep_facts(key, runner.facts)
+        # Most blocks that models will run ran while it was learned.
+        prices.keep()
     return runner
 
 

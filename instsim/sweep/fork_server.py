@@ -11,7 +11,7 @@ __all__ = ["START_METHOD", "start_fork_server"]
 START_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 """How workers are started. A copy of this very process is out of the question: it has threads."""
 
-_LOADED = ["distributed", "instsim.sweep.keeper", "instsim.session.swapping", "instsim.swap.runner"]
+_LOADED = ["distributed", "instsim.sweep.keeper", "instsim.session.swapping", "instsim.swap.runner", "instsim.isa.thumb", "tflite"]
 
 
 def start_fork_server() -> None:
