@@ -15,7 +15,7 @@ from instsim import __version__
 from instsim.errors import InputError, InstsimError, UsageError
 from instsim.sweep.batches import BATCH_S, Batch, Batches
 from instsim.sweep.evaluating import Content, Plan
-from instsim.sweep.fork_server import START_METHOD, start_fork_server
+from instsim.sweep.fork_server import ONE_THREAD, START_METHOD, start_fork_server
 from instsim.sweep.row import Outcome
 
 __all__ = ["Workers", "workers"]
@@ -37,7 +37,7 @@ _SETTINGS = {
     "distributed.admin.large-graph-warning-threshold": "1GB",
     "distributed.worker.multiprocessing-method": START_METHOD,
     # Dask's own also makes malloc give every array back at once; a model then takes a quarter longer.
-    "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1},
+    "distributed.nanny.pre-spawn-environ": ONE_THREAD,
 }
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from multiprocessing import forkserver, resource_tracker
 
-__all__ = ["START_METHOD", "start_fork_server"]
+__all__ = ["ONE_THREAD", "START_METHOD", "start_fork_server"]
 
 START_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 """How workers are started. A copy of this very process is out of the question: it has threads."""
+
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""Variables by which linear algebra leaves the other processors to the other workers."""
 
 _LOADED = ["distributed", "instsim.sweep.keeper", "instsim.session.swapping", "instsim.swap.runner", "instsim.isa.thumb", "tflite"]
 
@@ -23,7 +27,14 @@ def start_fork_server() -> None:
     resource_tracker.ensure_running()
     # Ctrl-C on a terminal reaches all processes, and is for this one, which ends the others: they are started with it blocked.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    own = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(ONE_THREAD)
     try:
         forkserver.ensure_running()
     finally:
+        for name, value in own.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
