@@ -1,0 +1,172 @@
+"""Blocks that repeat in the native memory simulation: that they do, and that steps to addresses give them the same addresses every time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from instsim.dynamics.address_operations import FIRST_TEMPORARY, NO_REGISTER, Operation
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, ProgramWord, SiteWord, StepKind, TraceWord, UseWord
+from instsim.dynamics.memory_programs import Operations, program_words
+from instsim.dynamics.memory_simulation import settle_all, simulate_block
+from instsim.dynamics.memory_state import SystemState
+from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path
+from tests.dynamics.compiled import compile_function
+from tests.dynamics.memory_reference import Reference
+
+CODE, TABLE, RAM = 0x1000, 0x8000, 0x2000_0000
+SYSTEM = MemorySystem(
+    "m",
+    (Cache("code", 16, 1, 4), Cache("data", 16, 2, 2)),
+    (
+        Path("flash", Access.FETCH, ((CODE, CODE + 0x1000),), "code", "flash", 5.0),
+        Path("flash", Access.READ, ((TABLE, TABLE + 0x1000),), "data", "flash", 5.0, further_word_cycles=3.0),
+    ),
+    crossing_cycles=1.0,
+)
+
+
+class Block:
+    """A block of operations on one system, and the memory that its loads see."""
+
+    def __init__(self, operations: list[tuple[int, int, int]], ticks: int) -> None:
+        self.state = SystemState(SYSTEM, 16)
+        self.address = np.array([self.state.address], np.uint64)
+        self.scratch = np.zeros(NO_REGISTER + 1, np.uint32)
+        self.registers = np.zeros(FIRST_TEMPORARY, np.uint32)
+        self.memory = np.zeros(1024, np.uint32)
+        self.pages = np.zeros(1 << 20, np.uint64)
+        self.pages[RAM >> 12] = self.memory.ctypes.data
+        self.room = np.zeros(1 << 12, np.uint64)
+        self.trace = np.zeros(TraceWord.WORDS, np.uint64)
+        self.trace[TraceWord.SYSTEM], self.trace[TraceWord.SYSTEMS], self.trace[TraceWord.SYSTEMS_LENGTH] = (
+            self.address[0],
+            self.address.ctypes.data,
+            1,
+        )
+        self.trace[TraceWord.REGISTERS], self.trace[TraceWord.SCRATCH] = self.registers.ctypes.data, self.scratch.ctypes.data
+        self.trace[TraceWord.PAGES] = self.pages.ctypes.data
+        self.trace[TraceWord.ROOM], self.trace[TraceWord.ROOM_END] = self.room.ctypes.data, self.room.ctypes.data + self.room.nbytes
+        paths = [[self.state.fetch_path(second & 0xFFFFFFFF) if first == StepKind.FETCH else 0] for first, second, _ in operations]
+        self.program = np.array(program_words(Operations(operations, paths, ticks), 1, 4), np.uint64)
+
+    def run(self) -> None:
+        compile_function(simulate_block, (64, 64, 64))(self.program.ctypes.data, self.trace.ctypes.data, 0)
+
+    def use(self, word: UseWord) -> int:
+        return int(self.program[ProgramWord.WORDS + word])
+
+    def stalls(self) -> list[float]:
+        compile_function(settle_all, (64,), 0)(self.trace.ctypes.data)
+        return [float(ticks) / TICKS_PER_CYCLE for ticks in self.state.sites[:, SiteWord.STALL]]
+
+
+def _operation(kind: int, target: int = 0, base: int = NO_REGISTER, index: int = NO_REGISTER, shift: int = 0, size: int = 4) -> int:
+    return int.from_bytes(bytes((kind, target, base, index, shift, size, 1, 0)), "little")
+
+
+def _fetch(address: int, site: int) -> tuple[int, int, int]:
+    return (int(StepKind.FETCH), address | site << 32, 0)
+
+
+def test_an_execution_that_finds_what_an_earlier_one_found_is_only_counted() -> None:
+    block = Block([_fetch(CODE, 0), (_operation(Operation.READ, base=0), 1 << 32, TICKS_PER_CYCLE)], 4 * TICKS_PER_CYCLE)
+    block.registers[0] = TABLE
+    for _ in range(10):
+        block.run()
+    # Two are followed: the first brings both lines, the second learns that they are there.
+    assert block.use(UseWord.REPEATS) == 8
+    assert block.stalls()[:2] == [5.0, 5.0]
+    assert block.use(UseWord.REPEATS) == 0
+    assert [tuple(tally) for tally in block.state.tallies[:, :2].tolist()] == [(10, 1), (10, 1)]
+
+
+def test_a_line_that_is_missing_is_brought_while_the_block_repeats() -> None:
+    block = Block([_fetch(CODE, 0), (_operation(Operation.READ, base=0), 1 << 32, TICKS_PER_CYCLE)], 40 * TICKS_PER_CYCLE)
+    for execution in range(10):
+        block.registers[0] = TABLE + 16 * execution
+        block.run()
+    assert block.use(UseWord.REPEATS) == 8
+    assert block.stalls()[1] == 10 * 5.0
+
+
+def test_an_access_that_goes_another_way_is_followed_and_learned_anew() -> None:
+    block = Block([_fetch(CODE, 0), (_operation(Operation.READ, base=0), 1 << 32, TICKS_PER_CYCLE)], 40 * TICKS_PER_CYCLE)
+    for execution in range(20):
+        block.registers[0] = TABLE if execution < 5 else RAM
+        block.run()
+    # Behind the one that goes another way four more are followed before the block is learned.
+    assert block.use(UseWord.REPEATS) == 20 - 5 - 1 - 4
+    assert block.stalls()[1] == 5.0
+    assert block.state.tallies[1, 0] == 5
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from([Operation.ADD, Operation.MULTIPLY, Operation.LOAD, Operation.AND, Operation.SUBTRACT, Operation.SHIFT_RIGHT]),
+        st.integers(FIRST_TEMPORARY, FIRST_TEMPORARY + 2),
+        st.sampled_from([0, 1, 2, FIRST_TEMPORARY, FIRST_TEMPORARY + 1, FIRST_TEMPORARY + 2]),
+        st.sampled_from([0, 1, 2, FIRST_TEMPORARY, FIRST_TEMPORARY + 1, NO_REGISTER]),
+        st.integers(0, 3),
+        st.integers(0, 64),
+    ),
+    max_size=8,
+)
+VALUES = st.lists(st.integers(0, 40), min_size=3, max_size=3)
+
+
+def _result(step: tuple[int, ...], values: dict[int, int], memory: Any) -> int:
+    kind, _, base, index, shift, constant = step
+    left, shifted = values.get(base, 0), (values.get(index, 0) << shift) & 0xFFFFFFFF
+    other = constant if index == NO_REGISTER else shifted
+    if kind == Operation.LOAD:
+        place = (left + shifted + constant) & 0xFFFFFFFF
+        return int.from_bytes(memory.tobytes()[place - RAM :][:4], "little") if RAM <= place < RAM + 4092 else 0
+    results = {
+        Operation.ADD: left + shifted + constant,
+        Operation.MULTIPLY: left * values.get(index, 0),
+        Operation.AND: left & other,
+        Operation.SUBTRACT: left - shifted - constant,
+        Operation.SHIFT_RIGHT: left >> (other & 255) if other & 255 < 32 else 0,
+    }
+    return results[Operation(kind)] & 0xFFFFFFFF
+
+
+@settings(max_examples=300, deadline=None)
+@given(STEPS, st.lists(st.integers(0, 8), min_size=1, max_size=3), st.lists(VALUES, min_size=6, max_size=16))
+def test_steps_lead_to_the_same_addresses_whether_a_block_repeats_or_not(
+    steps: list[tuple[int, ...]], places: list[int], executions: list[list[int]]
+) -> None:
+    operations: list[tuple[int, int, int]] = [_fetch(CODE, 0)]
+    for place in range(len(steps) + 1):
+        for site, at in enumerate(places, 1):
+            if min(at, len(steps)) == place:
+                read = _operation(Operation.READ, base=FIRST_TEMPORARY + site - 1, size=1)
+                operations.append((read, TABLE | site << 32, site * TICKS_PER_CYCLE))
+        if place < len(steps):
+            kind, target, base, index, shift, constant = steps[place]
+            operations.append((_operation(kind, target, base, index, shift), constant, 0))
+    block, reference = Block(operations, 20 * TICKS_PER_CYCLE), Reference(SYSTEM)
+    block.memory[:] = np.arange(1024) % 251
+    for registers in executions:
+        block.registers[:3] = registers[0], registers[1], RAM + 4 * registers[2]
+        values = dict(enumerate(block.registers.tolist()))
+        values |= dict.fromkeys(range(FIRST_TEMPORARY, FIRST_TEMPORARY + 3), 0)
+        block.scratch[FIRST_TEMPORARY:] = 0
+        accesses = [(Access.FETCH, CODE, 0.0, 0, False, 4)]
+        for first, second, when in operations[1:]:
+            kind, target, base, index, shift, *_ = first.to_bytes(8, "little")
+            if kind == Operation.READ:
+                address = ((second & 0xFFFFFFFF) + values[base]) & 0xFFFFFFFF
+                accesses.append((Access.READ, address, when / TICKS_PER_CYCLE, second >> 32, False, 1))
+            else:
+                values[target] = _result((kind, target, base, index, shift, second), values, block.memory)
+        block.run()
+        reference.run_block(accesses, 20.0, jumped=False)
+    stalls = block.stalls()
+    assert {site: stalls[site] for site in reference.stalls} == pytest.approx(reference.stalls)
+    assert block.state.now_ticks == round(reference.now * TICKS_PER_CYCLE)
