@@ -1,8 +1,9 @@
 """What stands in for a chip's boot ROM: code of this project's own behind the tables by which firmware finds the functions.
 
-RP2040 (datasheet chapter 2.8): copies and fills, bit counts, floating point, and functions of the flash interface, which do nothing here. RP2350
-(datasheet chapter 5.4, and ``boot/bootrom_constants.h`` of the Pico SDK) on both of its instruction sets: facts about the chip, and functions of
-flash and partitions, which do nothing either. ESP32-C3 (``esp32c3.rom.ld`` of ESP-IDF): a table of jumps; what only drives hardware that nobody
+RP2040 (datasheet chapter 2.8): copies and fills, bit counts, floating point, and functions of the flash interface, of which those that erase and
+program are carried out (`instsim.emulate.rom_flash`) and the others do nothing. RP2350 (datasheet chapter 5.4, and
+``boot/bootrom_constants.h`` of the Pico SDK) on both of its instruction sets: facts about the chip, and functions of flash, likewise, and of
+partitions, which do nothing. ESP32-C3 (``esp32c3.rom.ld`` of ESP-IDF): a table of jumps; what only drives hardware that nobody
 models does nothing, what cannot be left out stops the machine by its name. The code runs, counts and is priced like all other; the chip's own may
 be faster or slower. A ROM that the image brings along stays as it is.
 """
@@ -92,6 +93,11 @@ class BootRom:
         named = ((symbol.name.removeprefix(_LACKING), symbol) for symbol in self._symbols if symbol.name.startswith(_LACKING))
         self.lacking = {name: replace(symbol, name=name, kind="none") for name, symbol in named}
         self._image = image
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether there is a stand-in at all: none for a chip without one, or for an image that brings the ROM along."""
+        return bool(self._symbols)
 
     def lacks(self, address: int) -> bool:
         """Whether an address lies in a table of jumps where there is no jump."""

@@ -104,6 +104,12 @@ class FlashProgramming:
         self.operations += erased > 0
         return erased
 
+    def program(self, address: int, data: bytes) -> bool:
+        """Clear the bits that are zero in `data`; return False where there is no flash."""
+        old = self._flash(address, len(data))
+        self.operations += old is not None
+        return old is not None and self._memory.write(address, bytes(a & b for a, b in zip(old, data, strict=True)))
+
     def erase(self, address: int, size_bytes: int) -> bool:
         """Set all bits of a stretch; return False where there is no flash."""
         self.operations += 1

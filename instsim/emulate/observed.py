@@ -117,7 +117,8 @@ def _warnings(machine: Machine, observer: Observer) -> list[str]:
     if observer.idle_ticks:
         idle = observer.idle_ticks // TICKS_PER_CYCLE
         loops = _waiting_functions(machine)
-        how, where = ("slept or waited in loops", f", in {loops}") if loops else ("slept", " (wfi, wfe)")
+        stood = ", flash being programmed" if machine.flash.operations else ""
+        how, where = ("slept or waited in loops", f", in {loops}{stood}") if loops else ("slept", f" (wfi, wfe{stood})")
         warnings.append(f"the core {how} through {idle:,} cycles of the region{where}; they are in no instruction's count")
     if machine.spin is not None and machine.spin.spun_ticks:
         spun = machine.spin.spun_ticks // TICKS_PER_CYCLE

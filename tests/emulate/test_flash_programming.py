@@ -63,6 +63,18 @@ def test_a_store_without_the_key_is_the_error_that_it_was() -> None:
     assert machine.flash.operations == 0
 
 
+@pytest.mark.parametrize(("chip_name", "core"), [("rp2040", "cortex-m0plus"), ("rp2350", "cortex-m33"), ("rp2350", "rv32imc")])
+def test_the_boot_roms_functions_program_the_serial_flash(chip_name: str, core: str) -> None:
+    plain = chip(core)
+    rom = MemorySpec("boot-rom", MemoryKind.FLASH, 0, 0x8000, (), f"{chip_name}-rom")
+    serial = MemorySpec("serial-flash", MemoryKind.FLASH, 0x1000_0000, 0x10_0000)
+    memories = (rom, serial, *(replace(memory, aliases=()) for memory in plain.memories if memory.name != "rp2350-rom"))
+    machine = Machine(load_image(path_of(f"flash-rom-{chip_name}", core)), replace(plain, memories=memories))
+    assert machine.run(BUDGET).reason is StopReason.EXIT
+    assert machine.semihosting.text == "erased\nprogrammed\nerased again\n"
+    assert machine.idle_ticks == round(64 * (2 * 45e-3 + 2 * 0.4e-3) * plain.clock_hz)
+
+
 def bench_with_flash(model: str, **parameters: object) -> tuple[Bench, Stm32Flash | NrfNvmc, Memory]:
     bench = Bench()
     memory = Memory((MemorySpec("flash", MemoryKind.FLASH, 0x0800_0000, 0x10_0000),))

@@ -120,6 +120,23 @@ def device_recipes() -> tuple[Recipe, ...]:
         *(_dma(row) for row in _STM32_DMA),
         *(_flash(row) for row in _FLASHES),
         _flash(_FLASHES[1], locked=True),
+        *(
+            Recipe(
+                name=f"flash-rom-{chip}",
+                purpose="erases and programs its serial flash through the boot ROM",
+                cores=(core,),
+                sources=("devices/flash_rom.c",),
+                include=("devices",),
+                defines=defines,
+                expected_stdout="erased\nprogrammed\nerased again\n",
+                runs_in_qemu=False,
+            )
+            for chip, core, defines in (
+                ("rp2040", "cortex-m0plus", ("LOOKUP=0x18", "TABLE=0x14")),
+                ("rp2350", "cortex-m33", ("LOOKUP=0x16", "TABLE=0", "FUNCTIONS=4")),
+                ("rp2350", "rv32imc", ("LOOKUP=0x7DF8", "TABLE=0", "FUNCTIONS=1")),
+            )
+        ),
         Recipe(
             name="devices-rp2040",
             purpose="RP2040's resets, PL011, divider, timer and pins",
