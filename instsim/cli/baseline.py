@@ -14,6 +14,8 @@ from instsim.errors import UsageError
 
 __all__ = ["command"]
 
+_LOOKED_AT_BYTES = 4096
+
 
 @click.group("baseline", cls=SuggestingGroup)
 def command() -> None:
@@ -30,6 +32,7 @@ def save_baseline(file: Path | None, images: tuple[str, ...], *, force: bool, **
     plan, target = _plan(file, images, options)
     if target.exists() and not force:
         raise UsageError(f"{target} exists", hint="`instsim baseline update` replaces what changed; --force overwrites it")
+    _refuse_other_files(target)
     _write(plan, target, None, options)
 
 
@@ -42,6 +45,7 @@ def update_baseline(file: Path | None, images: tuple[str, ...], **options: Any) 
     from instsim.gate.baseline import read_baseline  # noqa: PLC0415 -- not for --help
 
     plan, target = _plan(file, images, options)
+    _refuse_other_files(target)
     _write(plan, target, read_baseline(target) if target.exists() else None, options)
 
 
@@ -61,6 +65,16 @@ def _plan(file: Path | None, images: tuple[str, ...], options: dict[str, Any]) -
     if file is None and not plan.baseline:
         raise UsageError("which file? The budgets name no baseline", hint='give FILE, or write baseline = "instsim-baseline.toml" into the budgets')
     return plan, file if file is not None else Path(plan.baseline)
+
+
+def _refuse_other_files(target: Path) -> None:
+    """Keep a firmware that was given in the place of FILE from being overwritten."""
+    if not target.is_file():
+        return
+    with target.open("rb") as stream:
+        start = stream.read(_LOOKED_AT_BYTES)
+    if b"\0" in start:
+        raise UsageError(f"{target} is no baseline", hint="the baseline's file comes first, then images: instsim baseline save FILE IMAGE...")
 
 
 def _write(plan: Any, target: Path, old: Any, options: dict[str, Any]) -> None:

@@ -49,6 +49,9 @@ def load_board(name_or_path: str) -> Board:
     names = board_names()
     if name_or_path in names:
         return _remembered(_folder() / f"{name_or_path}.toml")
+    own = Path(f"{name_or_path}.toml")
+    if name_or_path and own.is_file():
+        raise UsageError(f"no board named {name_or_path!r} comes with instsim", hint=f"for the file in this folder: --board {own}")
     near = get_close_matches(name_or_path.lower(), names, n=3, cutoff=0.5)
     near = near or [name for name in names if name_or_path and name_or_path.lower() in name]
     hint = f"did you mean {' or '.join(near)}?" if near else f"boards: {', '.join(names)}."

@@ -150,7 +150,7 @@ def read_baseline(path: Path) -> Baseline:
     BudgetFileError
         If it cannot be read or is not a baseline; all that is wrong is named.
     """
-    hint = f"make it again: instsim baseline save {path}"
+    hint = "baselines are written by `instsim baseline save FILE`"
     try:
         table: Any = tomllib.loads(read_text(path, BudgetFileError, hint=hint, most_bytes=_LARGEST_FILE))
     except (tomllib.TOMLDecodeError, RecursionError) as error:

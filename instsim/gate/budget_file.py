@@ -29,7 +29,7 @@ def load_plan(path: Path, *, images: Sequence[ImageTask] | None = None, boards: 
     path : Path
         Any TOML file; ``instsim.toml`` and ``pyproject.toml`` hold the budgets in their table.
     images : sequence of ImageTask, optional
-        Instead of the file's.
+        Instead of the file's; those that are in the file, too, keep their names, options and boards.
     boards : sequence of str
         Instead of the file's.
 
@@ -104,13 +104,11 @@ def _plan(table: Any, text: str, path: Path, images: Sequence[ImageTask] | None,
         problems = budget_problems(error)
         raise BudgetFileError(f"{path}: {len(problems)} problem{'s' if len(problems) > 1 else ''} in the budgets", details=problems) from error
     folder = path.parent
-    tasks = tuple(images) if images else _tasks(parsed, folder, path)
+    tasks = _given(images, _tasks(parsed, folder, path, strict=False), _boards(parsed.boards, folder)) if images else _tasks(parsed, folder, path)
     if not tasks:
         raise BudgetFileError(f"{path}: names no image, and none is given", hint=_EXAMPLE)
     if boards:
         tasks = tuple(ImageTask(task.name, task.file, tuple(boards), task.options) for task in tasks)
-    elif images:
-        tasks = tuple(ImageTask(task.name, task.file, _boards(parsed.boards, folder), task.options) for task in tasks)
     lines = _lines(text)
     budgets = tuple(
         Budget(entry.image, entry.board, entry.operator, metric, limits, entry.upper, str(path), _line(lines, number, metric))
@@ -124,7 +122,17 @@ def _boards(names: Sequence[str], folder: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(folder / name) if name.endswith(".toml") else name for name in names))
 
 
-def _tasks(parsed: Any, folder: Path, path: Path) -> tuple[ImageTask, ...]:
+def _given(images: Sequence[ImageTask], own: Sequence[ImageTask], boards: tuple[str, ...]) -> tuple[ImageTask, ...]:
+    """Return the tasks of images given instead of the file's: one that the file has, too, keeps the name, options and boards it has there."""
+    by_file: dict[Path, list[ImageTask]] = {}
+    for task in own:
+        by_file.setdefault(Path(task.file).resolve(), []).append(task)
+    tasks = [task for image in images for task in by_file.get(Path(image.file).resolve(), [ImageTask(image.name, image.file, boards, image.options)])]
+    _refuse_same_names(tasks, "the command line")
+    return tuple(tasks)
+
+
+def _tasks(parsed: Any, folder: Path, path: Path, *, strict: bool = True) -> tuple[ImageTask, ...]:
     entries = []
     for number, entry in enumerate(parsed.image, 1):
         given = entry.model_dump(exclude={"file", "name", "boards"}, exclude_none=True)
@@ -135,7 +143,7 @@ def _tasks(parsed: Any, folder: Path, path: Path) -> tuple[ImageTask, ...]:
         files = [str(folder / entry.file)]
         if any(mark in entry.file for mark in "*?["):
             files = sorted(str(found) for found in folder.glob(entry.file) if found.is_file()) if not Path(entry.file).is_absolute() else []
-            if not files:
+            if not files and strict:
                 raise BudgetFileError(f"{path}: image {number}: no file matches {entry.file!r} in {folder.resolve()}")
         entries += [(entry.name, file, boards, options) for file in files]
     return _named(entries, str(path))
@@ -147,10 +155,14 @@ def _named(entries: Sequence[tuple[str | None, str, tuple[str, ...], tuple[tuple
         ImageTask(name or (Path(file).stem if stems[Path(file).stem] == 1 else Path(file).name), file, boards, options)
         for name, file, boards, options in entries
     ]
+    _refuse_same_names(tasks, where)
+    return tuple(tasks)
+
+
+def _refuse_same_names(tasks: Sequence[ImageTask], where: str) -> None:
     twice = sorted(name for name, count in Counter(task.name for task in tasks).items() if count > 1)
     if twice:
         raise BudgetFileError(f"{where}: two images are named {twice[0]!r}", hint='give each [[image]] a name = "..." of its own')
-    return tuple(tasks)
 
 
 def _lines(text: str) -> list[list[tuple[int, str]]]:

@@ -52,7 +52,7 @@ def check(
             cells.append(Cell(task.name, task.file, _board_name(board), outcome))
         else:
             cells.append(judge(task.name, task.file, outcome, plan.budgets, baseline))
-    return CheckReport(plan.file, plan.baseline, __version__, tuple(cells), unmatched_budgets(plan.budgets, cells))
+    return CheckReport(plan.file, plan.baseline if baseline is not None else "", __version__, tuple(cells), unmatched_budgets(plan.budgets, cells))
 
 
 def make_baseline(

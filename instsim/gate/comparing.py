@@ -25,7 +25,7 @@ _CONDITIONS = (
     ("core_digest", "core table"),
     ("board", "board"),
     ("board_digest", "board file"),
-    ("clock_hz", "clock in Hz"),
+    ("clock_hz", "clock in MHz"),
     ("supply_v", "supply in V"),
     ("memory", "memory model"),
     ("calibration", "calibration"),
@@ -63,6 +63,8 @@ def differing_conditions(before: Side, after: Side) -> tuple[str, ...]:
         if (round_figure(old) != round_figure(new)) if isinstance(old, float) else old != new:
             if field.endswith("digest"):
                 old, new = str(old)[:_DIGEST_SHOWN], str(new)[:_DIGEST_SHOWN]
+            elif field == "clock_hz":
+                old, new = old / 1e6, new / 1e6
             found.append(f"{title}: {_said(old)} before, {_said(new)} after")
     return tuple(found)
 

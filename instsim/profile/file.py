@@ -151,7 +151,8 @@ def profile_from_bytes(data: bytes, name: str) -> BlockProfile:
             )
         profile = _assemble(facts, arrays)
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, EOFError, OSError, OverflowError, RuntimeError) as error:
-        raise ProfileError(f"{name}: damaged profile ({type(error).__name__})", hint="make it again from the image with 'instsim profile'") from error
+        what = "truncated or damaged profile" if isinstance(error, zipfile.BadZipFile | EOFError) else f"damaged profile ({type(error).__name__})"
+        raise ProfileError(f"{name}: {what}", hint="make it again from the image with 'instsim profile'") from error
     problem = _inconsistency(profile)
     if problem:
         raise ProfileError(f"{name}: damaged profile ({problem})", hint="make it again from the image with 'instsim profile'")

@@ -77,7 +77,7 @@ def _rows(found: Characterization, title: str, *, of_memory: bool) -> Table:
         changed = abs(difference) > max(0.05, 0.01 * cost.nearest_cycles)
         cells = (name, f"{cost.cycles:.2f}", f"{cost.spread_cycles:.2f}", f"{cost.nearest_cycles:.2f}", f"{difference:+.2f}" if changed else "-")
         rows.append(Row(cells, "strong" if changed else ""))
-    note = "The nearest core without wait states: what is above it is waiting for memory." if of_memory else ""
+    note = f"{found.nearest.core.name} without wait states: what is above it is waiting for memory." if of_memory else ""
     return Table(title, columns, tuple(rows), notes=(note,) if note else ())
 
 

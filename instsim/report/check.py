@@ -8,6 +8,8 @@ from instsim.report.signed import percent_of_change
 
 __all__ = ["check_parts", "outcome_text"]
 
+_MOST_DETAILS = 10
+"""Lines of one image's failure, so that it does not push the others off the screen; its own command tells all."""
 _ORDER = ("broken", "wrong", "undecided", "held")
 
 
@@ -51,7 +53,8 @@ def _attention(report: CheckReport) -> list[Part]:
     for cell in report.cells:
         if cell.failure is not None:
             failure = cell.failure
-            lines = [failure.message, *failure.details, *([f"hint: {failure.hint}"] if failure.hint else [])]
+            details, more = failure.details[:_MOST_DETAILS], len(failure.details) - _MOST_DETAILS
+            lines = [failure.message, *details, *([f"and {more} more"] if more > 0 else []), *([f"hint: {failure.hint}"] if failure.hint else [])]
             where = f" on {cell.board}" if cell.board else ""
             parts.append(Lines(tuple(lines), title=f"No answer for {cell.image}{where}", style="warning"))
     bad = [
@@ -74,6 +77,8 @@ def _attention(report: CheckReport) -> list[Part]:
         parts.append(Lines((f"{', '.join(missing)}: run `instsim baseline update`",), title="Not in the baseline", style="warning", bullet="! "))
     undecided = {verdict.message: None for cell in report.cells if not cell.stale for verdict in cell.verdicts if verdict.status == "undecided"}
     if undecided:
+        if any(cell.baseline_status == "none" for cell in report.cells) and not report.baseline_file:
+            undecided["`instsim baseline save` writes a baseline"] = None
         parts.append(Lines(tuple(undecided), title="Undecided", style="warning", bullet="! "))
     return parts
 

@@ -105,7 +105,7 @@ def _operators(rows: Sequence[OperatorChange], top: int) -> Part:
         cells = _rest([row.cycles for row in rest])
         table.append(Row(("", f"({len(rest)} more)", "", *cells, signed(math.fsum(row.energy_j.difference or 0 for row in rest), "J")), "muted"))
     same = len(rows) - len(changed)
-    return Table("Operators", columns, tuple(table), notes=(f"{same} operators cost what they did.",) if same else ())
+    return Table("Operators", columns, tuple(table), notes=(f"{same} operators of unchanged cost.",) if same else ())
 
 
 _COST = (Column("before"), Column("after"), Column("cycles"), Column("%"), Column("", numeric=False, importance=6))
@@ -123,7 +123,7 @@ def _rest(changes: Sequence[Change], unit: str = "") -> tuple[str, ...]:
 def _named(title: str, rows: Sequence[NamedChange], top: int, *, cut: bool = False, count: str = "instructions") -> Part:
     changed = [row for row in rows if _is_change(row)]
     moved = sum(1 for row in rows if row.status == "moved")
-    notes = (f"{moved} cost what they did, at another address.",) if moved else ()
+    notes = (f"{moved} of unchanged cost, at another address.",) if moved else ()
     if not changed:
         return Lines((f"None of {len(rows)} changed.", *notes), title=title, style="muted")
     name = Column("name", numeric=False, least_width=20, most_width=90, cut=cut_name) if cut else Column("name", numeric=False, least_width=16)

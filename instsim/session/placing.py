@@ -20,6 +20,7 @@ WEIGHTS = "weights"
 _HINT = "as in --move weights=sram1, --move conv_2d=itcm or --move 0x08010000-0x08020000=sram1"
 _RANGE = re.compile(r"\s*(0x[0-9a-f]+|\d+)\s*-\s*(0x[0-9a-f]+|\d+)\s*", re.IGNORECASE)
 _ROUND_BYTES = 32
+_NOT_WRITTEN = {"rom": "read-only memory", "device": "registers of devices"}
 _ADDRESS_SPACE = 1 << 32
 _OUTSIDE_BRACKETS = re.compile(r",(?![^(<]*[)>])")
 
@@ -64,7 +65,7 @@ def find_moves(image: FirmwareImage, board: Board, texts: Iterable[str]) -> tupl
     Raises
     ------
     UsageError
-        If one of them is not ``PLACE=MEMORY``, there is no such place or memory, it does not fit, or two of them overlap.
+        If one of them is not ``PLACE=MEMORY``, there is no such place or memory, nothing can be put there, it does not fit, or two of them overlap.
     """
     return tuple(_move(image, board, text) for text in texts)
 
@@ -149,6 +150,11 @@ def _check(text: str, place: str, ranges: list[_Range], memory: MemoryRegion) ->
     if size > memory.size_bytes:
         raise UsageError(
             f"--move {text}: {place} has {size:,} bytes, {memory.name} {memory.size_bytes:,}", hint="choose a larger memory, or move a part of it"
+        )
+    if memory.kind in _NOT_WRITTEN:
+        raise UsageError(
+            f"--move {text}: nothing can be put into {memory.name}, which is {_NOT_WRITTEN[memory.kind]}",
+            hint="`instsim boards show` lists a board's memories and their kinds",
         )
 
 

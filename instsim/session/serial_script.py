@@ -61,9 +61,11 @@ def find_script(image: FirmwareImage, serial: str, data: bytes | None, ports: tu
     Raises
     ------
     UsageError
-        If there is no such dialogue, the file is not valid, or the input's size is not known.
+        If there is no such dialogue, the file is not valid, the input's size is not known, or the input is empty.
     """
     if serial == _BUILT_IN:
+        if data == b"":
+            raise UsageError("the file of --input is empty", hint="give the input as the benchmark's runner has it, or leave --input out")
         return eembc_script(random_input(_benchmark(image)) if data is None else data)
     if not serial.endswith(".toml") and not Path(serial).exists():
         hint = f"`--serial {_BUILT_IN}`, or the path of a .toml file"

@@ -28,7 +28,7 @@ def find_serial(image: FirmwareImage, request: Request, board: Board) -> SerialS
     """
     if request.serial is None:
         if request.input_file is not None:
-            raise UsageError("--input goes with --serial eembc", hint="to write a file into memory, use --poke SYMBOL=FILE")
+            raise UsageError("--input goes with --model or --serial eembc", hint="to write a file into memory, use --poke SYMBOL=FILE")
         return None
     from instsim.session.serial_script import find_script  # noqa: PLC0415 -- loads pydantic
 

@@ -12,7 +12,7 @@ import numpy as np
 from instsim.cost import BlockPrices, CostModel
 from instsim.cost.memory_resolution import Placement
 from instsim.emulate.spec import MemoryTiming
-from instsim.errors import InputError
+from instsim.errors import InputError, ModelError
 from instsim.image import FirmwareImage
 from instsim.model import ModelDescription
 from instsim.profile import BlockProfile, SwapFacts
@@ -109,10 +109,15 @@ def swapped_profile(image: FirmwareImage, target: Target, request: Request) -> B
     """
     check_model_options(request)
     assert request.model is not None
+    if request.save_outputs is not None:
+        _check_output_folder(Path(request.save_outputs))
     model = read_model_file(request.model)
     simulations: list[MemorySimulation] = []
     runner = make_runner(image, target, request, on_memory=simulations.append)
-    description = runner.check(model, allow_float=request.allow_float)
+    try:
+        description = runner.check(model, allow_float=request.allow_float)
+    except ModelError as error:
+        raise ModelError(f"{model_name(request.model)}: {error.message}", hint=error.hint, details=error.details) from error
     inputs = None if request.input_file is None else _read_inputs(Path(request.input_file), description)
     result = runner.run(model, inputs, name=model_name(request.model), allow_float=request.allow_float, find_arena_need=True)
     swap = result.profile.run.swap
@@ -138,7 +143,8 @@ def _read_inputs(path: Path, description: ModelDescription) -> list[Any]:
                 return [arrays[name] for name in arrays.files]
         data = path.read_bytes()
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"cannot read the input {path}: {error}", hint="give a .npy or .npz file of NumPy, or raw bytes") from error
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read the input {path}: {why}", hint="give a .npy or .npz file of NumPy, or raw bytes") from error
     sizes = [tensor_bytes(tensor) for tensor in description.inputs]
     if len(data) != sum(sizes):
         raise InputError(
@@ -146,6 +152,15 @@ def _read_inputs(path: Path, description: ModelDescription) -> list[Any]:
             details=tuple(f"{tensor.name}: {tensor.dtype} of shape {list(tensor.shape)}" for tensor in description.inputs),
         )
     return [data[sum(sizes[:index]) : sum(sizes[: index + 1])] for index in range(len(sizes))]
+
+
+def _check_output_folder(folder: Path) -> None:
+    """Refuse before the run what cannot become a folder."""
+    nearest = next((place for place in (folder, *folder.parents) if place.exists()), folder)
+    if not nearest.is_dir():
+        raise InputError(
+            f"cannot write the outputs to {folder}: {nearest} is not a folder", hint="give --save-outputs a folder; it is made if need be"
+        )
 
 
 def _save_outputs(folder: Path, result: SwapResult) -> None:

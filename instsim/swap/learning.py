@@ -16,7 +16,9 @@ from instsim.emulate.kernels import KernelCall, KernelFinder
 from instsim.emulate.machine import Machine
 from instsim.emulate.memory import PAGE
 from instsim.emulate.printed import printed_text
+from instsim.emulate.quiet import QuietWatch
 from instsim.emulate.spec import MemoryKind
+from instsim.emulate.spinning import SpinWatch
 from instsim.emulate.stops import Stop, StopReason
 from instsim.errors import SwapError
 from instsim.image import FirmwareImage
@@ -133,6 +135,8 @@ def _first_run(image: FirmwareImage, machine: Machine, budget_cycles: int) -> _F
         machine.stop(Stop(StopReason.REGION_DONE, machine.engine.pc))
 
     _SiteWatch(machine, finder, on_call)
+    machine.spin = spin = SpinWatch(machine, lambda: False)
+    QuietWatch(machine, spin)
     stop = machine.run(budget_cycles)
     if not found:
         raise _no_operator(image, machine, stop)
@@ -144,6 +148,8 @@ def _no_operator(image: FirmwareImage, machine: Machine, stop: Stop) -> SwapErro
         StopReason.EXIT: "it ended",
         StopReason.BUDGET: "its budget of cycles was used up",
         StopReason.DEADLOCK: stop.message,
+        StopReason.IDLE: f"it waits: {stop.message}",
+        StopReason.WAITING: f"it waits for something that never comes: {stop.message}",
         StopReason.FAULT: stop.message,
     }.get(stop.reason, "it stopped")
     text = printed_text(machine).strip()

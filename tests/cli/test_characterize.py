@@ -17,6 +17,7 @@ def test_from_a_log_to_a_table_that_estimates(instsim, tmp_path) -> None:
     assert ran.code == 0
     assert "compared  cortex-m4 (Arm Cortex-M4F), distance 0.3" in ran.out
     assert "others    cortex-m33 0.000" in ran.out
+    assert "cortex-m4 without wait states: what is above it is waiting" in ran.out
     assert "A table to start from" in ran.out
     assert "use it with --core device-core.toml" in ran.err
     descriptor = load_descriptor(tmp_path / "device.descriptor.toml")

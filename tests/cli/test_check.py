@@ -144,6 +144,8 @@ def test_3_the_baseline_is_missing(project, check) -> None:
     ran = check()
     assert ran.code == 3
     assert "there is no baseline" in ran.out
+    assert "`instsim baseline save` writes a baseline" in ran.out
+    assert "baseline  none" in ran.out
     assert "held" in ran.out
 
 
@@ -187,6 +189,27 @@ def test_budgets_of_pyproject_and_images_of_the_command_line(tmp_path, instsim, 
     assert "dispatch-s36" in ran.out
     both = instsim("check", images / "dispatch-s28-cortex-m4.elf", "--board", "nucleo-f446re", "--board", "nucleo-l4r5zi")
     assert "2 of 2 limits hold" in both.out
+
+
+def test_an_image_in_the_place_of_the_baselines_file_is_kept(tmp_path, instsim, project) -> None:
+    project("kws")
+    image = (tmp_path / "head.elf").read_bytes()
+    for command in (("save", "head.elf", "--force"), ("update", "head.elf")):
+        ran = instsim("baseline", *command, "--budget", "budgets.toml")
+        assert ran.code == 2
+        assert "head.elf is no baseline" in ran.err
+    assert (tmp_path / "head.elf").read_bytes() == image
+
+
+def test_a_board_file_with_many_errors_leaves_room_for_the_rest(tmp_path, instsim, project, check) -> None:
+    project("kws")
+    assert instsim("boards", "new", "mine", "--like", "nucleo-f446re", "-o", "mine.toml").code == 0
+    text = (tmp_path / "mine.toml").read_text()
+    (tmp_path / "mine.toml").write_text(re.sub(r"^name = .*", 'name = "same"', text, flags=re.MULTILINE))
+    ran = check("--board", "mine.toml")
+    assert ran.code == 1
+    assert re.search(r"^  and \d+ more$", ran.out, flags=re.MULTILINE)
+    assert ran.out.count("is there twice") <= 10
 
 
 def test_baseline_show_save_and_update(tmp_path, instsim, project) -> None:

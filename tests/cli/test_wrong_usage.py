@@ -61,6 +61,18 @@ def test_an_unknown_board_is_told_with_near_names(instsim, images):
         refusal(ran, ran.code or 1, "no board named 'nosuch'", "nucleo-l4r5zi")
 
 
+def test_the_name_of_a_board_of_ones_own_leads_to_its_file(instsim, images, tmp_path):
+    (tmp_path / "mine.toml").write_text("")
+    refusal(instsim("estimate", images / "kws-cortex-m4.elf", "--board", "mine"), 2, "no board named 'mine' comes with instsim", "--board mine.toml")
+
+
+def test_a_truncated_profile_is_told(instsim, tmp_path):
+    assert instsim("profile", "--sample", "kws", "-o", "run.profile").code == 0
+    path = tmp_path / "run.profile"
+    path.write_bytes(path.read_bytes()[:2000])
+    refusal(instsim("estimate", "run.profile"), 1, "run.profile: truncated or damaged profile", "make it again")
+
+
 def test_an_unknown_core_is_told_with_near_names(instsim, images):
     for command in ("estimate", "profile", "inspect"):
         refusal(instsim(command, images / "kws-cortex-m4.elf", "--core", "cortx-m4"), 2, "no core is named 'cortx-m4'", "cortex-m4")
@@ -91,6 +103,7 @@ def test_a_clock_that_is_none_is_refused(instsim, images, clock):
         (("--board", ""), "the value is empty"),
         (("--core", " "), "the value is empty"),
         (("--region", ""), "the value is empty"),
+        (("--input", "x.npy"), "--input goes with --model or --serial eembc"),
         (("-o", "missing/report.txt"), "there is no folder 'missing'"),
     ],
 )

@@ -63,6 +63,22 @@ def test_a_plan(tmp_path: Path) -> None:
     assert lines[cycles.line - 1].startswith("cycles")
 
 
+def test_images_given_instead_keep_what_the_file_says_of_them(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD + '\n[[image]]\nfile = "none/*.elf"\n')
+    plan = load_plan(path, images=images_from([str(tmp_path / "b.elf"), "c.elf"]))
+    assert [(image.name, image.boards) for image in plan.images] == [
+        ("second", (str(tmp_path / "my.toml"), "nucleo-f446re")),
+        ("c", ("nucleo-l4r5zi",)),
+    ]
+    (first,) = load_plan(path, images=images_from([str(tmp_path / "a.elf")]), boards=("nucleo-f446re",)).images
+    assert (first.boards, dict(first.options)) == (("nucleo-f446re",), {"region": "f", "kernels": ("k_*",)})
+
+
+def test_images_given_instead_with_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BudgetFileError, match="two images are named 'second'"):
+        load_plan(write(tmp_path, GOOD), images=images_from([str(tmp_path / "b.elf"), "second.elf"]))
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "amount", "baseline", "allowed"),
     [

@@ -83,7 +83,7 @@ def test_cycles_that_rest_on_assumed_costs_widen_the_difference() -> None:
     [
         ("core_digest", "77" * 32, "core table: ab12ab12ab12 before, 777777777777 after"),
         ("board_digest", "77" * 32, "board file"),
-        ("clock_hz", 1e6, "clock in Hz"),
+        ("clock_hz", 1e6, "clock in MHz: 120 before, 1 after"),
         ("calibration", "mine 123", "calibration: none before, mine 123 after"),
         ("instsim_version", "9.9", "version of instsim"),
         ("memory", "ideal", "memory model"),

@@ -118,7 +118,7 @@ def test_all_errors_of_a_script_at_once(tmp_path: Path) -> None:
     [
         ({"serial": "eembcc"}, "no serial dialogue named 'eembcc'"),
         ({"serial": "eembc"}, "which benchmark this is does not show"),
-        ({"input_file": "x"}, "--input goes with --serial eembc"),
+        ({"input_file": "x"}, "--input goes with --model or --serial eembc"),
         ({"expect": ("(",)}, "not a regular expression"),
         ({"stubs": ("work=many",)}, "'many' is not a whole number"),
         ({"stubs": ("wrok=1",)}, "has no such symbol"),
@@ -230,6 +230,13 @@ def test_a_function_of_the_rom_is_a_stand_in_or_a_stub(tmp_path: Path, stubs: tu
     ran = profile(path, Request(board="esp32-c3", serial=script(tmp_path, '[[step]]\nsend = "A"\n'), stubs=stubs))
     assert f"reset {reason}," in ran.run.output
     assert any("strlen" in warning and "assumed" in warning for warning in ran.run.warnings)
+
+
+def test_an_empty_input_of_the_built_in_dialogue_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.bin").write_bytes(b"")
+    request = Request(board="nucleo-l4r5zi", serial="eembc", input_file=str(tmp_path / "empty.bin"))
+    with pytest.raises(UsageError, match="the file of --input is empty"):
+        profile(path_of("kws", "cortex-m4"), request)
 
 
 def test_the_built_in_dialogue_loads_the_whole_input() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from instsim.errors import RunError
+from instsim.errors import RunError, SwapError
+from instsim.resources import firmware_elf
 from instsim.session.facade import profile
 from instsim.session.request import Request
 
@@ -36,6 +37,12 @@ def test_a_region_that_a_resting_firmware_never_reaches_is_refused_with_the_reas
     with pytest.raises(RunError, match="for 10 s of its time it has slept") as raised:
         profile(resting, request)
     assert "--serial" in (raised.value.hint or "")
+
+
+def test_a_runner_that_waits_is_refused_as_soon(resting: Path) -> None:
+    request = Request(board="nucleo-l4r5zi", base=0x0800_0000, use_cache=False, model=str(firmware_elf() / "models" / "small.tflite"))
+    with pytest.raises(SwapError, match="it waits: for 10 s of its time it has slept"):
+        profile(resting, request)
 
 
 def test_a_single_sleep_of_many_seconds_counts_as_well(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from instsim.cost import load_board
+from instsim.errors import UsageError
 from instsim.image import FirmwareImage, Section, Segment, Symbol
 from instsim.resources import firmware_elf
 from instsim.session.placing import find_moves
@@ -62,6 +63,11 @@ def test_a_symbol_named_weights_is_meant_before_the_models():
     named = replace(IMAGE, symbols=(*IMAGE.symbols, Symbol("weights", 0x0800_3200, 0x40, "object")))
     (move,) = find_moves(named, BOARD, ["weights=sram2"])
     assert [(place.start, place.stop) for place in move.placement] == [(0x0800_3200, 0x0800_3240)]
+
+
+def test_what_cannot_be_written_takes_nothing():
+    with pytest.raises(UsageError, match="nothing can be put into system, which is read-only memory"):
+        find_moves(IMAGE, BOARD, ["table=system"])
 
 
 @pytest.mark.parametrize(
