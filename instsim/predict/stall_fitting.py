@@ -1,14 +1,17 @@
 """What a memory system adds to the cycles of an operator, learnt from layers run with it.
 
 A loop waits for memory about as long in each of its turns, so stalls are a sum over the classes of counts that a predictor knows already, with
-waits that are never negative. Where data lie in a cache they are waited for once, else at every pass, and loops that do not fit it together evict
-each other: each class is offered for layers with weights larger than the cache, and for those that run several loops in turn, too. Few classes are
-enough, because most of them count alike.
+waits that are never negative. Weights are waited for once where a cache holds them, and again by every output where it does not; loops that do not
+fit it together evict each other: each class is offered for layers whose weights fill a cache that much, and for those that run several loops in
+turn, too. Few classes are enough, because most of them count alike.
+
+A path of a kernel has few layers to learn from. So what weights add is learnt on all paths together as well, and each path takes of several sums
+the one that does best on layers left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,9 +34,10 @@ _LAYERS_A_PART = 8
 _LEAST_GAIN = 0.02
 """Share of the squared error that a further part must take away."""
 
+_FOLDS = 5
 _FEWEST_LAYERS = 8
 _SMALL_CYCLES = 5000.0
-"""Smaller layers count as if they took so long: networks are made of larger ones."""
+"""Smaller layers count as if they took so long, or as the usual layer of the operator: networks are made of larger ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,12 @@ def fit_stalls(kind: KindModel, core: CoreTable, runs: Sequence[LayerStalls], ca
     chosen = assign_paths(priced.paths, quantities)
     cycles, stalls = (np.array([getattr(run, name) for run in runs]) for name in ("cycles", "stalls"))
     everywhere = float(stalls.sum() / max(cycles.sum(), 1.0))
+    together = cycles + stalls
+    usual = float(np.median(together))
+    bases: list[Pieces] = [()]
+    if kind.kind in _WEIGHTS and caches:
+        shared = _offered(kind.kind, [], quantities, caches)
+        bases.append(_summed(shared, _fitted(_columns(shared, quantities), stalls, 1.0 / (together + _SMALL_CYCLES))))
     pieces = []
     for number, path in enumerate(kind.paths):
         rows = np.flatnonzero(chosen == number)
@@ -134,7 +144,11 @@ def fit_stalls(kind: KindModel, core: CoreTable, runs: Sequence[LayerStalls], ca
         part = quantities.take(rows)
         exact = [record.formula.pieces for record in path.classes if record.formula.is_exact]
         offered = _offered(kind.kind, [priced.pieces[number], *exact], part, caches)
-        pieces.append(_fitted(offered, part, stalls[rows], 1.0 / (cycles[rows] + stalls[rows] + _SMALL_CYCLES)))
+        columns, took = _columns(offered, part), together[rows]
+        ways = [(base, stalls[rows] - evaluate(base, part), 1.0 / (took + small)) for base in bases for small in (_SMALL_CYCLES, usual)]
+        errors = [_held_out_error(columns, wanted, weights, 1.0 / (took + usual)) for _, wanted, weights in ways]
+        base, wanted, weights = ways[int(np.argmin(errors))]
+        pieces.append(merged((*base, *_summed(offered, _fitted(columns, wanted, weights)))))
     return StallModel(tuple(pieces), len(runs), float((stalls / (cycles + stalls)).mean()))
 
 
@@ -162,17 +176,36 @@ def _term(text: str) -> Pieces:
     return (Piece((), ((1.0, text),)),)
 
 
-def _fitted(offered: Sequence[Pieces], quantities: Quantities, stalls: Floats, weights: Floats) -> Pieces:
-    """Return the sum of few parts that is closest to the stalls: one part after the other, none with a negative wait."""
-    columns = np.stack([evaluate(pieces, quantities) for pieces in offered], axis=1) * weights[:, None]
-    wanted = stalls * weights
+def _columns(offered: Sequence[Pieces], quantities: Quantities) -> Floats:
+    return np.stack([evaluate(pieces, quantities) for pieces in offered], axis=1)
+
+
+def _summed(offered: Sequence[Pieces], waits: Mapping[int, float]) -> Pieces:
+    return merged([piece for place, wait in waits.items() for piece in scaled(offered[place], wait)])
+
+
+def _held_out_error(columns: Floats, wanted: Floats, weights: Floats, judged: Floats) -> float:
+    """Return the squared error on layers that a fit has not seen, each left out once; `weights` are those of the fit, `judged` of the error."""
+    fold = np.arange(wanted.size) % _FOLDS
+    total = 0.0
+    for number in range(_FOLDS):
+        inside, outside = fold != number, fold == number
+        waits = _fitted(columns[inside], wanted[inside], weights[inside])
+        missed = wanted[outside] - columns[np.ix_(outside, np.array(list(waits), np.int64))] @ np.array(list(waits.values()))
+        total += float(((missed * judged[outside]) ** 2).sum())
+    return total
+
+
+def _fitted(columns: Floats, wanted: Floats, weights: Floats) -> dict[int, float]:
+    """Return the sum of few columns that is closest to what is wanted, by column: one after the other, none with a negative wait."""
+    columns, wanted = columns * weights[:, None], wanted * weights
     norms = np.sqrt((columns**2).sum(axis=0))
     norms[norms == 0] = np.inf
     taken: list[int] = []
     waits = np.zeros(0)
     rest = wanted
     left = float(rest @ rest)
-    for _ in range(min(_MOST_PARTS, stalls.size // _LAYERS_A_PART)):
+    for _ in range(min(_MOST_PARTS, wanted.size // _LAYERS_A_PART)):
         gains = columns.T @ rest / norms
         gains[taken] = -np.inf
         best = int(np.argmax(gains))
@@ -186,7 +219,7 @@ def _fitted(offered: Sequence[Pieces], quantities: Quantities, stalls: Floats, w
         kept = found > 0
         taken, waits = [place for place, keep in zip(trial, kept.tolist(), strict=True) if keep], found[kept]
         rest, left = after, float(after @ after)
-    return merged([piece for place, wait in zip(taken, waits.tolist(), strict=True) for piece in scaled(offered[place], wait)])
+    return dict(zip(taken, waits.tolist(), strict=True))
 
 
 def _non_negative(columns: Floats, wanted: Floats) -> Floats:
