@@ -102,3 +102,23 @@ def test_weights_that_a_cache_holds_are_waited_for_once_and_larger_ones_by_every
     true = 9.5 * (quantities.term("UY*UX*C*OC") + np.where(quantities.literal(f"KV*OC>={cache.size_bytes + 1}"), quantities.term("RE*C*OC"), 0))
     added = price_kind(replace(KIND, stalls={MEMORY: model}), CORE, MEMORY).of(quantities) - price_kind(KIND, CORE).of(quantities)
     assert (np.abs(added - true) <= 0.01 * true).mean() > 0.97
+
+
+def test_a_path_with_few_layers_takes_what_weights_add_from_the_others():
+    cache = Cache("unified", line_bytes=32, sets=16, ways=8)
+
+    def runs(layers):
+        quantities = Quantities(layers)
+        reread = np.where(quantities.literal(f"KV*OC>={cache.size_bytes + 1}"), 4.0 * quantities.term("RE*C*OC"), 0)
+        stalls = 4.0 * quantities.term("UY*UX*C*OC") + reread
+        return [LayerStalls(*row) for row in zip(layers, price_kind(KIND, CORE).of(quantities).tolist(), stalls.tolist(), strict=True)]
+
+    layers = _layers(600, 6)
+    pointwise = [layer for layer in layers if layer.kernel_height == layer.kernel_width == 1]
+    small, large = ([layer for layer in pointwise if (layer.channels * layer.out_channels <= cache.size_bytes) == fits] for fits in (True, False))
+    others = [layer for layer in layers if layer.kernel_height * layer.kernel_width > 1]
+    model = fit_stalls(KIND, CORE, runs([*others, *small[:30], *large[:2]]), [cache])
+    fresh = runs(large[2:])
+    together = price_kind(replace(KIND, stalls={MEMORY: model}), CORE, MEMORY).cycles([run.layer for run in fresh])
+    errors = np.abs(together / np.array([run.cycles + run.stalls for run in fresh]) - 1)
+    assert errors.mean() < 0.02

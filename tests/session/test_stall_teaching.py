@@ -74,6 +74,8 @@ def test_a_board_with_a_cache_and_no_wait_states_is_flagged_as_well():
         ("tflm-cmsis-nn-cortex-m4", "nucleo-l4r5zi"),
         ("tflm-cmsis-nn-cortex-m0plus", "rpi-pico"),
         ("tflm-reference-cortex-m0plus", "nucleo-g0b1re"),
+        ("tflm-reference-cortex-m33", "nucleo-u575zi-q"),
+        ("tflm-reference-rv32imc", "esp32-c3"),
     ],
 )
 def test_predictors_that_come_along_know_what_boards_wait(name, board):
