@@ -225,8 +225,8 @@ def find_predictor(name: str | Path | None, target: Target) -> TaughtPredictor:
     if not suitable:
         hint = "teach one on a firmware: `instsim predictor train runner.elf --board BOARD -o FILE`"
         raise UsageError(f"no predictor comes with instsim for the core {target.core.name}", hint=hint)
-    # First one taught on this very core, then the kernels that whoever asks for speed would link.
-    return min(suitable, key=lambda pair: (pair[0].cores.index(pair[1]), "cmsis" not in pair[0].name, pair[0].name))[0]
+    # First the kernels that whoever asks for speed would link, then one taught on this very core: another core's build of them is nearer than others.
+    return min(suitable, key=lambda pair: ("cmsis" not in pair[0].name, pair[0].cores.index(pair[1]), pair[0].name))[0]
 
 
 class Predictor:

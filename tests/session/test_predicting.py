@@ -157,7 +157,13 @@ def test_every_predictor_that_comes_along_answers_for_its_cores():
         assert found.teacher.kernels
         assert found.teacher.provenance["sources"].startswith("tensorflow/tflite-micro")
         assert {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "AVERAGE_POOL_2D", "RESHAPE", "SOFTMAX", "(dispatch)"} <= set(found.kinds)
-        boards = {"cortex-m4": "nucleo-l4r5zi", "cortex-m33": "nucleo-u575zi-q", "cortex-m0plus": "nucleo-g0b1re", "esp32-c3": "esp32-c3"}
+        boards = {
+            "cortex-m0plus": "nucleo-g0b1re",
+            "cortex-m4": "nucleo-l4r5zi",
+            "cortex-m7": "disco-f746ng",
+            "cortex-m33": "nucleo-u575zi-q",
+            "esp32-c3": "esp32-c3",
+        }
         board = boards[found.cores[0]]
         (network,) = Predictor(found, Request(board=board)).predict([[POINTWISE, POINTWISE._replace(channels=9)]])
         assert 5 < network.cycles / network.macs < 500
@@ -184,3 +190,17 @@ def test_no_board_and_no_model_are_said():
         Predictor("unheard-of", BOARD)
     with pytest.raises(ModelError, match="as layers"):
         Predictor("tflm-reference-cortex-m4", BOARD).predict([[1, 2]])
+
+
+@pytest.mark.parametrize(
+    ("board", "name"),
+    [
+        ("nucleo-l4r5zi", "tflm-cmsis-nn-cortex-m4"),
+        ("nucleo-u575zi-q", "tflm-cmsis-nn-cortex-m33"),
+        ("rpi-pico", "tflm-cmsis-nn-cortex-m0plus"),
+        ("disco-f746ng", "tflm-cmsis-nn-cortex-m4"),
+        ("esp32-c3", "tflm-reference-rv32imc"),
+    ],
+)
+def test_each_board_gets_the_kernels_that_suit_it_best(board, name):
+    assert Predictor(None, Request(board=board)).taught.name == name

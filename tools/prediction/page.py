@@ -11,8 +11,8 @@ _INTRODUCTION = """# How well predictors predict
 
 Errors of predictors that come with instsim, on layers and networks that they were not taught. The truth is the simulator itself at ideal
 memory: every layer and network was run in the firmware that taught the predictor; where it was taught what a
-board's memories add, some networks were run with these, too. So these are errors of the formulas alone; how well the
-simulator does on hardware is in [accuracy.md](accuracy.md). This page is written by
+board's memories add, some networks were run with these, too, in the same firmware or in one linked for that board. So
+these are errors of the formulas alone; how well the simulator does on hardware is in [accuracy.md](accuracy.md). This page is written by
 `tools/predictor_study.py`, which needs the runners; they hold other people's code, and are not in the repository.
 
 Beside each predictor stand two simpler ways. *MACs*: cycles in proportion to multiply-accumulates (output elements where there are none), with the
