@@ -23,6 +23,7 @@ from firmware_samples.toolchain import link_image
 
 from instsim.cost import load_board
 from instsim.cost.board import Board
+from instsim.errors import InstsimError
 
 _SOURCES = Path(__file__).resolve().parent.parent / "firmware_elf" / "src"
 
@@ -34,13 +35,24 @@ _PORTS = {
 }
 
 
-def _port_defines(board: Board, name: str, setup: list[str]) -> tuple[str, ...]:
+def _register_write(text: str) -> tuple[int, int]:
+    """Return address and value of ``ADDRESS=VALUE``."""
+    address, equals, value = text.partition("=")
+    try:
+        if equals:
+            return int(address, 0), int(value, 0)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not ADDRESS=VALUE, as in 0x4002104C=0x1")
+
+
+def _port_defines(board: Board, name: str, setup: list[tuple[int, int]]) -> tuple[str, ...]:
     ports = {device.name: device for device in board.models if device.model in _PORTS}
     if name not in ports:
         raise SystemExit(f"{board.name} has no serial port {name!r} that can be written here; it has: {', '.join(ports) or 'none'}")
     port = ports[name]
     status, data, ready, (control, enable) = _PORTS[port.model]
-    writes = [tuple(int(part, 0) for part in pair.split("=", 1)) for pair in setup] + [(port.address + control, enable)]
+    writes = [*setup, (port.address + control, enable)]
     return (
         f"UART_STATUS={port.address + status:#x}",
         f"UART_DATA={port.address + data:#x}",
@@ -55,10 +67,21 @@ def main() -> int:
     parser.add_argument("--board", required=True, help="name or file of the board")
     parser.add_argument("--core", choices=sorted(CORES), help="what to compile for; default: the board's core")
     parser.add_argument("--uart", metavar="NAME", help="serial port of the board file to print on, instead of semihosting")
-    parser.add_argument("--setup", action="append", default=[], metavar="ADDRESS=VALUE", help="a register to write before printing")
+    parser.add_argument(
+        "--setup", action="append", type=_register_write, default=[], metavar="ADDRESS=VALUE", help="a register to write before printing"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
-    board = load_board(arguments.board)
+    if arguments.setup and not arguments.uart:
+        parser.error("--setup is for the serial port of --uart")
+    if arguments.output.is_dir() or not arguments.output.parent.is_dir():
+        parser.error(f"-o {arguments.output}: a folder, or in a folder that there is not")
+    try:
+        board = load_board(arguments.board)
+    except InstsimError as error:
+        raise SystemExit(str(error)) from error
+    if arguments.core and CORES[arguments.core].name.startswith("rv") is not board.is_riscv:
+        parser.error(f"--core {arguments.core}: {board.name} has a {board.core}")
     name = arguments.core or (board.core if board.core in CORES else "rv32imc" if board.is_riscv else "")
     if not name:
         raise SystemExit(f"no build for {board.core}: choose one with --core")

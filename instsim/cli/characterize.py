@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from instsim.cli.options import Name, output_option
+from instsim.cli.options import Name, OutputFile, output_option
 from instsim.errors import UsageError
 
 __all__ = ["command"]
@@ -16,7 +16,7 @@ __all__ = ["command"]
 @click.argument("log", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--core", type=Name(), metavar="CORE", help="Compare with this core table (name or file) instead of the nearest.")
 @output_option
-@click.option("--table", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a core table to start from.")
+@click.option("--table", type=OutputFile(path_type=Path, dir_okay=False), metavar="FILE", help="Write a core table to start from.")
 @click.option("--name", type=Name(), help="Of the device. Default: the log's file name.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of the report.")
 @click.option("--firmware", type=Name(), metavar="BUILD", help="Write the microbenchmark to flash to -o: cortex-m4, rv32imc ...")
@@ -50,6 +50,8 @@ def command(
     """
     if sum(asked is not None for asked in (log, firmware, sources, simulate)) != 1:
         raise UsageError("give one of LOG, --firmware, --sources and --simulate", hint="`instsim characterize --firmware cortex-m4 -o FILE` to begin")
+    if output is not None and table is not None and output.resolve() == table.resolve():
+        raise UsageError(f"-o and --table both name {table}", hint="give the descriptor (-o) and the core table (--table) a file each")
     for path in (output, table):
         if path is not None and path.exists() and not force:
             raise UsageError(f"{path} exists already", hint="--force overwrites it")
@@ -78,6 +80,8 @@ def _characterize(log: Path, core: str | None, name: str | None, form: str, *, o
         write_document(characterization_document(found))
     else:
         write_parts(characterization_parts(found))
+    if output is not None:
+        click.echo(f"{output}: use it with `instsim predict --descriptor {output}`", err=True)
     if table is not None:
         click.echo(f"{table}: use it with --core {table}", err=True)
 

@@ -16,6 +16,7 @@ __all__ = [
     "Name",
     "Number",
     "Numbers",
+    "OutputFile",
     "board_options",
     "calibration_options",
     "firmware_argument",
@@ -207,10 +208,11 @@ def run_options(command: Command, *, budget: str = "20G") -> Command:
     )
 
 
-class _OutputFile(click.Path):
+class OutputFile(click.Path):
     """A file to write: its folder must exist before any work is done for it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, or fail if it cannot be written to."""
         path: Any = super().convert(value, param, ctx)
         if not path.parent.is_dir():
             self.fail(f"there is no folder {str(path.parent)!r}", param, ctx)
@@ -227,7 +229,7 @@ def workers_option(command: Command) -> Command:
 
 def output_option(command: Command) -> Command:
     """Add -o."""
-    return _stack(command, click.option("-o", "--output", type=_OutputFile(path_type=Path, dir_okay=False), help="Write to a file."))
+    return _stack(command, click.option("-o", "--output", type=OutputFile(path_type=Path, dir_okay=False), help="Write to a file."))
 
 
 def request_from(options: dict[str, Any]) -> Any:

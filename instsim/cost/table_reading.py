@@ -81,7 +81,7 @@ def table_path(name_or_path: str | Path, folder: str, noun: str) -> Path:
     names = table_names(folder)
     if text not in names:
         near = get_close_matches(text.lower(), names, n=2, cutoff=0.5)
-        meant = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
+        meant = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}."
         raise UsageError(f"no {noun} is named {text!r}", hint=f"{meant} A path that ends in .toml loads your own table.")
     return cost_tables() / folder / f"{text}.toml"
 

@@ -72,7 +72,10 @@ def choose_target(image: FirmwareImage | None, request: Request, settings: Setti
     named = request.board or settings.board
     warnings: list[str] = []
     if named is not None:
-        board = load_board(named)
+        try:
+            board = load_board(named)
+        except UsageError as error:
+            raise error if request.board else UsageError(f"{settings.path}: {error.message}", hint=error.hint) from error
         choice = BoardChoice(board.name, board.title, request.board_chosen_by if request.board else "settings")
         problems = fit_problems(image, board) if image is not None and request.run_on is None else ()
         if problems and image is not None:

@@ -216,6 +216,8 @@ def saved_target(saved: BlockProfile, request: Request, settings: Settings) -> T
     asked = [name for name in _RUN_OPTIONS if getattr(request, name)]
     if asked or request.call != 1:
         raise UsageError("a saved profile holds one region; another needs the image", hint="profile the image again with these options")
+    if request.call_stacks and saved.calls is None:
+        raise UsageError(f"the profile of {saved.firmware.name} has no call tree", hint="profile the image again with --call-stacks")
     target = choose_target(None, request, settings, fallback=saved.run.memory_map)
     if target.core.isa is not saved.isa:
         raise ProfileError(

@@ -20,6 +20,7 @@ def test_from_a_log_to_a_table_that_estimates(instsim, tmp_path) -> None:
     assert "cortex-m4 without wait states: what is above it is waiting" in ran.out
     assert "A table to start from" in ran.out
     assert "use it with --core device-core.toml" in ran.err
+    assert "instsim predict --descriptor device.descriptor.toml" in ran.err
     descriptor = load_descriptor(tmp_path / "device.descriptor.toml")
     assert (descriptor.name, descriptor.nearest, descriptor.build) == ("device-core", "cortex-m4", "cortex-m4")
     assert instsim("tables", "check", "device-core.toml").code == 0
@@ -67,6 +68,8 @@ def test_the_firmware_and_its_sources_are_written(instsim, tmp_path) -> None:
         (("broken.txt",), 1, "no line begins with 'instsim-microbenchmark'"),
         (("broken.txt", "-o", "broken.txt"), 2, "broken.txt exists already"),
         (("broken.txt", "--table", "broken.txt"), 2, "broken.txt exists already"),
+        (("broken.txt", "-o", "one.toml", "--table", "./one.toml"), 2, "-o and --table both name one.toml"),
+        (("broken.txt", "--table", "missing/one.toml"), 2, "there is no folder 'missing'"),
     ],
 )
 def test_wrong_usage_is_answered(instsim, tmp_path, arguments, code, message) -> None:

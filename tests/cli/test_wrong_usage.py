@@ -66,6 +66,17 @@ def test_the_name_of_a_board_of_ones_own_leads_to_its_file(instsim, images, tmp_
     refusal(instsim("estimate", images / "kws-cortex-m4.elf", "--board", "mine"), 2, "no board named 'mine' comes with instsim", "--board mine.toml")
 
 
+def test_a_board_that_the_settings_name_wrongly_is_told_with_their_file(instsim, images, tmp_path):
+    (tmp_path / "instsim.toml").write_text('board = "nosuch"')
+    refusal(instsim("estimate", images / "kws-cortex-m4.elf"), 2, "instsim.toml: no board named 'nosuch'")
+
+
+def test_call_stacks_of_a_profile_without_any_are_refused(instsim):
+    assert instsim("profile", "--sample", "kws", "-o", "run.profile").code == 0
+    for arguments in (("--call-stacks", "--format", "html"), ("--format", "folded")):
+        refusal(instsim("estimate", "run.profile", *arguments), 2, "has no call tree", "--call-stacks")
+
+
 def test_a_truncated_profile_is_told(instsim, tmp_path):
     assert instsim("profile", "--sample", "kws", "-o", "run.profile").code == 0
     path = tmp_path / "run.profile"
