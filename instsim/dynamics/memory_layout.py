@@ -89,7 +89,7 @@ class TraceWord(IntEnum):
     ROOM_END = 19
     """... and where that ends."""
     STALLED = 20
-    """Ticks of stalls on the first system so far."""
+    """Ticks so far that were no block's price: stalls on the first system, and what the machine's time was moved on by."""
     OVER_AT = 21
     """Tick, stalls left out, at which a window or its warm-up ends."""
     IS_FIRST = 22

@@ -7,7 +7,7 @@ import ctypes
 import numpy as np
 import numpy.typing as npt
 
-from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, TraceWord
 from instsim.dynamics.target_buffer import Outcome
 from instsim.emulate.layout import NOWHERE, SIZE_MASK, BlockState, BranchRecord, Record
 from instsim.emulate.memory import PAGE
@@ -78,6 +78,7 @@ class BlockCounters:
         self._slots = np.zeros(0, np.int64)
         self._addresses = np.zeros(0, np.int64)
         self._priced = 0
+        self._trace: memoryview | None = None
 
     @property
     def state_pointer(self) -> ctypes.c_void_p:
@@ -151,9 +152,10 @@ class BlockCounters:
         """Give the hook that follows calls the address of its `CallState`."""
         self._state[BlockState.CALLS] = state
 
-    def trace_memory(self, state: int, programs: int) -> None:
-        """Give the hook that simulates memories its `instsim.dynamics.memory_layout.TraceWord` state, and a word for each record, by address."""
-        self._state[BlockState.TRACE] = state
+    def trace_memory(self, state: npt.NDArray[np.uint64], programs: int) -> None:
+        """Give the hook that simulates memories its `instsim.dynamics.memory_layout.TraceWord` state, and the address of a word for each record."""
+        self._state[BlockState.TRACE] = state.ctypes.data
+        self._trace = memoryview(state)  # type: ignore[arg-type, unused-ignore] # as above
         self._words[BlockState.PROGRAMS] = (programs - self._records.ctypes.data // 4) % (1 << 64)
 
     def trace_at_once(self) -> None:
@@ -219,7 +221,15 @@ class BlockCounters:
 
     def advance(self, ticks: int) -> None:
         """Let time pass without code running."""
+        self._jump(ticks)
+
+    def _jump(self, ticks: int) -> None:
+        """Let time pass, or pass less, that no block took: samples of the simulation of memories are as long as without it."""
+        if self._words[BlockState.TRACED_FROM] > self._words[BlockState.TICKS]:
+            self._words[BlockState.TRACED_FROM] += ticks
         self._words[BlockState.TICKS] += ticks
+        if self._trace is not None:
+            self._trace[TraceWord.STALLED] = (self._trace[TraceWord.STALLED] + ticks) % (1 << 64)
 
     def set_deadline(self, ticks: int) -> None:
         """Stop the machine before the first block that starts at or after that time."""
@@ -252,7 +262,7 @@ class BlockCounters:
             ticks = round(read_code(address, code[address]) * TICKS_PER_CYCLE)
             gained = (ticks - int(record[Record.TICKS])) * int(record[Record.EXECUTIONS])
             record[Record.TICKS] = ticks
-            self._words[BlockState.TICKS] += gained
+            self._jump(gained)
         self._priced = int(addresses.size)
 
     def unpriced(self) -> list[tuple[int, int]]:

@@ -88,7 +88,7 @@ class MemoryTrace:
         self._configure()
         if timing.sampling is not None:
             self._begin_windows(timing.sampling, is_whole=False)
-        counters.trace_memory(state.ctypes.data, self._programs.ctypes.data)
+        counters.trace_memory(state, self._programs.ctypes.data)
 
     # -- what the firmware sets --------------------------------------------------------------------------------------------------
 
@@ -181,16 +181,19 @@ class MemoryTrace:
 
     def _begin_windows(self, sampling: Sampling, *, is_whole: bool) -> None:
         """Let a row begin with a stretch that is followed exactly: many operators are over before the first sample."""
-        is_small = sum(cache.size_bytes for state in self._systems[:1] for cache in state.system.caches) <= sampling.small_bytes
+        systems = [state.system for state in self._systems[:1]]
+        is_small = sum(cache.size_bytes for system in systems for cache in system.caches) <= sampling.small_bytes
+        is_dear = any(path.miss_cycles > sampling.dear_miss_cycles for system in systems for path in system.paths)
         windows = (sampling.region if is_whole else sampling.operators) if is_small else sampling.large_caches
-        for system in self._systems:
-            system.count(on=True)
+        for system_state in self._systems:
+            system_state.count(on=True)
         state = self._state
         state[TraceWord.WARM_UP] = windows.warm_up_cycles * TICKS_PER_CYCLE
-        state[TraceWord.WINDOW], state[TraceWord.GAP] = windows.window_cycles * TICKS_PER_CYCLE, windows.gap_cycles * TICKS_PER_CYCLE
+        state[TraceWord.WINDOW] = windows.window_cycles * TICKS_PER_CYCLE
+        state[TraceWord.GAP] = 0 if is_dear else windows.gap_cycles * TICKS_PER_CYCLE
         state[TraceWord.IN_GAP], state[TraceWord.WARMING], state[TraceWord.IS_FIRST] = 0, 0, 1
         state[TraceWord.PHASE_END] = self._counters.ticks + windows.first_cycles * TICKS_PER_CYCLE
-        state[TraceWord.OVER_AT] = state[TraceWord.PHASE_END] - state[TraceWord.STALLED]
+        state[TraceWord.OVER_AT] = (int(state[TraceWord.PHASE_END]) - int(state[TraceWord.STALLED])) % (1 << 64)
         self._counters.trace_at_once()
 
     def _first_over(self) -> None:

@@ -76,12 +76,15 @@ class Sampling:
         In rows of operators, which are regular and many.
     small_bytes : int
         Most bytes of small caches, all together.
+    dear_miss_cycles : float
+        Where a miss costs more, nothing is left out: few misses decide there, and which ones depends on all that was used before.
     """
 
     large_caches: Windows
     region: Windows
     operators: Windows
     small_bytes: int
+    dear_miss_cycles: float
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,11 @@ IDEAL_MEMORY = "ideal: no wait states"
 MEMORY_CHOICES = ("exact", "sampled", "ideal")
 
 _SAMPLING = Sampling(
-    large_caches=Windows(first_cycles=400_000, warm_up_cycles=32_000, window_cycles=32_000, gap_cycles=96_000),
+    large_caches=Windows(first_cycles=600_000, warm_up_cycles=32_000, window_cycles=64_000, gap_cycles=64_000),
     region=Windows(first_cycles=400_000, warm_up_cycles=8_000, window_cycles=8_000, gap_cycles=24_000),
     operators=Windows(first_cycles=60_000, warm_up_cycles=2_000, window_cycles=2_000, gap_cycles=40_000),
     small_bytes=8192,
+    dear_miss_cycles=100.0,
 )
 _SAME_CLOCK = 1e-6
 _FLASH_KINDS = ("flash", "external-flash")
