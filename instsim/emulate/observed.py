@@ -122,7 +122,7 @@ def _warnings(machine: Machine, observer: Observer) -> list[str]:
         warnings.append(f"the core {how} through {idle:,} cycles of the region{where}; they are in no instruction's count")
     if machine.spin is not None and machine.spin.spun_ticks:
         spun = machine.spin.spun_ticks // TICKS_PER_CYCLE
-        warnings.append(f"the region waits in loops for {spun:,} of its cycles, in {_waiting_functions(machine)}; they are counted")
+        warnings.append(f"the region waits in loops for at least {spun:,} of its cycles, in {_waiting_functions(machine)}; they are counted")
     if machine.semihosting.refused:
         operations = ", ".join(f"{number:#x}" for number in sorted(machine.semihosting.refused))
         warnings.append(f"semihosting operations that reach for the host were refused: {operations}")

@@ -25,7 +25,7 @@ _STOPS = {
     "exit": "the firmware exited",
     "budget": "the instruction budget was used up",
     "deadlock": "the firmware waited for something that never comes",
-    "idle": "the firmware came to rest: it sleeps, and only its timers wake it",
+    "idle": "the firmware came to rest: it waits, and only its timers wake it",
     "waiting": "the firmware waited in a loop for something that never comes",
     "fault": "the firmware faulted",
 }

@@ -1,4 +1,4 @@
-// Waiting in loops, and computing in loops that look like it. `chosen` lies in flash: who runs the image writes the case there.
+// Waiting in loops, and computing in loops that look like it. who runs the image writes the case to the first value of `chosen`.
 #include "text.h"
 #if defined(__arm__)
 #include "cortex_m.h"
