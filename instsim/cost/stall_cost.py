@@ -59,7 +59,7 @@ def with_stalls(estimate: CycleEstimate, profile: BlockProfile, use: MemoryUse, 
     -------
     CycleEstimate
         With one event more for each path that cost something: its count is the misses, or the accesses of a path that every access pays for. A
-        part that belongs to no path (two paired loads from different memories) is an event of its own.
+        part that belongs to no path (two paired loads from different memories) is an event of its own, of which nobody counts how often it happened.
     """
     events = []
     of_paths = 0.0
@@ -76,7 +76,7 @@ def with_stalls(estimate: CycleEstimate, profile: BlockProfile, use: MemoryUse, 
     for event in events:
         have = merged.setdefault(event.name, replace(event, count=0, cycles=0.0))
         count, cycles = have.count + event.count, have.cycles + event.cycles
-        merged[event.name] = replace(have, count=count, cycles=cycles, weight_cycles=cycles / max(1, count))
+        merged[event.name] = replace(have, count=count, cycles=cycles, weight_cycles=cycles / count if count else 0.0)
     stalls = _stalls_by_block(profile, use)
     class_cycles = dict(estimate.class_cycles)
     for name, cycles in zip(classes, use.stall_cycles.sum(axis=0).tolist(), strict=True):

@@ -252,8 +252,8 @@ def event_parts(events: Sequence[EstimatedEvent], title: str = "Cycles by event"
         Row(
             (
                 event.name,
-                format_count(event.count),
-                f"{event.weight_cycles:.3g}",
+                format_count(event.count) if event.count else "",
+                f"{event.weight_cycles:.3g}" if event.count else "",
                 format_count(event.cycles),
                 percent(event.share),
                 event.basis,

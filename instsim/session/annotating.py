@@ -9,7 +9,8 @@ from pathlib import Path
 
 from instsim.cost import ChargedInstructions, CostModel, CycleEstimate
 from instsim.cost.cycle_estimate import OPERANDS_UNKNOWN
-from instsim.cost.stall_cost import STALL_PREFIX
+from instsim.cost.stall_cost import CROSSING, STALL_PREFIX
+from instsim.dynamics.memory_system import Access
 from instsim.errors import UsageError
 from instsim.image import FirmwareImage, demangle, load_image, resolve_function
 from instsim.image.source_lines import SourceLines, read_source_lines
@@ -31,6 +32,7 @@ from instsim.session.source_text import with_text
 __all__ = ["annotate", "annotate_function"]
 
 _ISSUE = "class:"
+_READ_STALL = f"{STALL_PREFIX}{Access.READ.name.lower()}"
 _EXCEPTIONS = "exceptions"
 _ROUNDING = 1e-9
 
@@ -103,6 +105,11 @@ def annotate(
     if copies:
         shown = ", ".join(f"{f.span.name} at {f.span.address:#010x}" for f in copies)
         notes.append(f"other copies of this function that ran: {shown}")
+    crossing = next((event for event in priced.events if event.name == f"{STALL_PREFIX}{CROSSING}"), None)
+    if crossing is not None and any(event.name == _READ_STALL for event in result.events):
+        notes.append(
+            f"{_READ_STALL} is counted by misses and holds what loads wait behind a load from another memory, too ({crossing.name}, {crossing.basis})"
+        )
     if lines.problem:
         notes.append(f"no source lines: {lines.problem}" if not lines.stretches else lines.problem)
     return replace(result, operator=chosen_operator, notes=tuple(notes), warnings=price_warnings(ran, priced, target, memory))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,12 +17,13 @@ from instsim.image import load_image
 from instsim.isa import Isa
 from instsim.profile import BlockProfile, FunctionSpan, save_profile
 from instsim.profile.block_profile import FirmwareFacts, RunFacts
+from instsim.report.text import render_text
 from instsim.resources import firmware_elf
 from instsim.session.annotating import annotate, annotate_function
 from instsim.session.choose import Target
 from instsim.session.estimate import BoardChoice
 from instsim.session.estimating import estimate_profile
-from instsim.session.facade import profile
+from instsim.session.facade import estimate, profile
 from instsim.session.functions_that_ran import find_by_address, find_by_name, functions_that_ran, without_clone
 from instsim.session.operator_choice import restrict_to_operator
 from instsim.session.request import Request
@@ -159,6 +161,22 @@ def test_without_a_function_the_costliest_is_annotated():
     assert annotation.function == "conv_2d"
     assert annotation.notes[0] == "the function that cost most of 10 that ran"
     assert annotate(ELF / "kws-cortex-m4.elf", request, operator="1").function == "depthwise_conv_2d"
+
+
+def test_stalls_that_are_no_memorys_alone_are_said_where_they_are_charged():
+    """Pairs of loads from flash and RAM: their share of what the costliest function waits rests on another figure."""
+    (note,) = [note for note in annotate(ELF / "kws-cortex-m4.elf", Request(board="nucleo-l4r5zi", region="kws_invoke")).notes if "stall:" in note]
+    assert note.startswith("stall:read is counted by misses and holds")
+    assert note.endswith("(stall:crossing, fitted)")
+    assert not any("stall:" in note for note in annotate(ELF / "kws-cortex-m4.elf", Request(board="generic-cortex-m4", region="kws_invoke")).notes)
+
+
+def test_an_event_that_nobody_counts_has_no_cycles_of_one():
+    found = estimate(ELF / "kws-cortex-m4.elf", Request(board="nucleo-l4r5zi", region="kws_invoke"))
+    (crossing,) = [event for event in found.events if event.name == "stall:crossing"]
+    assert (crossing.count, crossing.weight_cycles) == (0, 0.0)
+    assert crossing.cycles > 1e6
+    assert re.search(r"stall:crossing +[\d,]+ +12\.4%", render_text(found, verbose=True))
 
 
 def test_a_saved_profile_is_annotated_as_the_image_is(tmp_path):
