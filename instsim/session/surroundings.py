@@ -157,7 +157,7 @@ def find_peeks(image: FirmwareImage, request: Request) -> PeekFiles:
     Raises
     ------
     UsageError
-        If an option is not ``PLACE:BYTES=FILE``, or there is no such symbol.
+        If an option is not ``PLACE:BYTES=FILE``, there is no such symbol, or no such folder for the file.
     """
     places, paths = [], []
     for text in request.peeks:
@@ -172,6 +172,8 @@ def find_peeks(image: FirmwareImage, request: Request) -> PeekFiles:
             raise UsageError(f"--peek {text}: {length!r} is not a number of bytes") from None
         if wanted <= 0:
             raise UsageError(f"--peek {text}: how many bytes?", hint=f"as in --peek {place}:12={path}")
+        if Path(path).is_dir() or not Path(path).parent.is_dir():
+            raise UsageError(f"--peek {text}: {path!r} is a folder, or in a folder that there is not", hint=f"as in --peek {place}:12=scores.bin")
         places.append(Peek(place, address, wanted))
         paths.append(path)
     return PeekFiles(tuple(places), tuple(paths))

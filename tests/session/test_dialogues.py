@@ -126,6 +126,8 @@ def test_all_errors_of_a_script_at_once(tmp_path: Path) -> None:
         ({"peeks": ("0x20000000=x",)}, "how many bytes"),
         ({"peeks": ("0x70000000:4=x",)}, "do not lie in the memory"),
         ({"peeks": ("wrok:4=x",)}, "has no such symbol"),
+        ({"peeks": ("0x20000000:4=.",)}, "'.' is a folder"),
+        ({"peeks": ("0x20000000:4=missing/x",)}, "in a folder that there is not"),
     ],
 )
 def test_options_that_make_no_sense(change: dict[str, object], message: str) -> None:
