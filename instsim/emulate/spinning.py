@@ -115,12 +115,13 @@ class SpinWatch:
         if self._anchor is None:
             self._begin(pc)
             return
-        chip.now_cycles()
         self._blocks += 1
         self._path.append(pc)
         if self._undisturbed != self._disturbances() or self._has_effects(self._anchor) or self._blocks > _MOST_BLOCKS:
             self._give_up()
         elif self._is_back(self._anchor, pc):
+            # Pricing what has run takes time, and few looks come this far. The first pass may hold what it corrects: it is not like the next.
+            chip.now_cycles()
             if self._repeats(self._anchor):
                 self._wait(self._anchor, limit_ticks)
             else:
@@ -139,7 +140,6 @@ class SpinWatch:
             # Most likely still in the handler of the event that ended the wait.
             self._give_up()
             return
-        self._chip.now_cycles()
         self._undisturbed = self._disturbances()
         self._blocks, self._next_anchor = 0, 3 * len(self._loop) if is_known else 1
         self._drop_anchor(pc)
