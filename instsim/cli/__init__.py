@@ -10,6 +10,8 @@ import sys
 import threading
 from typing import NoReturn
 
+from instsim.threads import ONE_THREAD
+
 __all__ = ["console", "main"]
 
 _INTERRUPTED = 130
@@ -44,6 +46,8 @@ def console() -> NoReturn:
     """Run the command line of this process, and leave it with the exit code of `main`."""
     # Not in `main`: a process that goes on afterwards, with machines of hundreds of megabytes in reference cycles, needs its collections.
     gc.set_threshold(*_COLLECTED)
+    for name, value in ONE_THREAD.items():
+        os.environ.setdefault(name, value)
     code = main()
     if code != _INTERRUPTED:
         _leave(code)

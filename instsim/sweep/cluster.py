@@ -15,8 +15,9 @@ from instsim import __version__
 from instsim.errors import InputError, InstsimError, UsageError
 from instsim.sweep.batches import BATCH_S, Batch, Batches
 from instsim.sweep.evaluating import Content, Plan
-from instsim.sweep.fork_server import ONE_THREAD, START_METHOD, start_fork_server
+from instsim.sweep.fork_server import START_METHOD, start_fork_server
 from instsim.sweep.row import Outcome
+from instsim.threads import ONE_THREAD
 
 __all__ = ["Workers", "workers"]
 

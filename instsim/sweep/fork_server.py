@@ -7,13 +7,12 @@ import os
 import signal
 from multiprocessing import forkserver, resource_tracker
 
-__all__ = ["ONE_THREAD", "START_METHOD", "start_fork_server"]
+from instsim.threads import ONE_THREAD
+
+__all__ = ["START_METHOD", "start_fork_server"]
 
 START_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 """How workers are started. A copy of this very process is out of the question: it has threads."""
-
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-"""Variables by which linear algebra leaves the other processors to the other workers."""
 
 _LOADED = ["distributed", "instsim.sweep.keeper", "instsim.session.swapping", "instsim.swap.runner", "instsim.isa.thumb", "tflite"]
 
