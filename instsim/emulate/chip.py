@@ -22,7 +22,6 @@ from instsim.emulate.first_runs import FirstRuns
 from instsim.emulate.flash_programming import FlashProgramming
 from instsim.emulate.memory import PAGE, Memory
 from instsim.emulate.native import load_block_hook, load_hooks
-from instsim.emulate.rom_flash import install_rom_flash
 from instsim.emulate.semihosting import Semihosting
 from instsim.emulate.spec import BlockCycles, MachineSpec, MemoryKind, MemoryTiming
 from instsim.emulate.stops import Stop, StopReason
@@ -113,7 +112,6 @@ class Chip:
         self.flash = FlashProgramming(self.memory, self._refuse_stores)
         self.engine.admit_store = self.flash.admit
         around.flash, around.pass_time = self.flash, self.pass_time
-        install_rom_flash(self)
         around.read_memory, around.write_memory = self.memory.read, self.memory.write_ram
         timing_resets = {} if memory_timing is None else dict(memory_timing.registers)
         self.devices = Devices(spec, vector_table, around, {**timing_resets, **(register_resets or {})})

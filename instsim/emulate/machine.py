@@ -11,6 +11,7 @@ from instsim.emulate.call_watch import CallWatch
 from instsim.emulate.chip import Chip
 from instsim.emulate.direct_entry import start_at
 from instsim.emulate.interrupts import InterruptController
+from instsim.emulate.rom_flash import install_rom_flash
 from instsim.emulate.spec import BlockCycles, MachineSpec, MemoryKind, MemoryTiming
 from instsim.emulate.stops import Stop, StopReason
 from instsim.errors import ImageError
@@ -83,6 +84,7 @@ class Machine(Chip):
             memory_timing=memory_timing,
             count_only=count_only,
         )
+        install_rom_flash(self)
         self._call_watch: CallWatch | None = None
         self._call_watcher: Callable[[int], None] = lambda _target: None
         self.spin: SpinWatch | None = None

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import functools
 import struct
-from typing import TYPE_CHECKING
 
+from instsim.emulate.chip import Chip
 from instsim.emulate.memory import Bank
 from instsim.isa import Isa
-
-if TYPE_CHECKING:
-    from instsim.emulate.chip import Chip
 
 __all__ = ["install_rom_flash"]
 
