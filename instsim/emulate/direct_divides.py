@@ -9,21 +9,15 @@ from __future__ import annotations
 
 import functools
 import struct
-import weakref
-from typing import Any
-
-import numpy as np
 
 from instsim.emulate.accelerator import relax_exit_check
 from instsim.emulate.engine import Engine
+from instsim.emulate.engine_table import EngineTable
 from instsim.emulate.layout import DivideEntry, DivideTable
 from instsim.emulate.taken_function import call_of_hooks
 from instsim.isa import Isa
 
 __all__ = ["DirectDivides", "open_direct_divides"]
-
-_MOST_MACHINES = 64
-"""Machines of one process that can use it at the same time."""
 
 
 class DirectDivides:
@@ -41,11 +35,12 @@ class DirectDivides:
     """
 
     def __init__(self, function: int) -> None:
-        self._table = np.zeros(DivideTable.WORDS + _MOST_MACHINES * DivideEntry.WORDS, np.uint64)
+        self._machines = EngineTable(DivideTable.WORDS, DivideEntry.WORDS, DivideTable.CURRENT_ENGINE)
+        self._table = self._machines.words
         taken = call_of_hooks()
         self._table[DivideTable.HOOKS_FUNCTION] = taken.original
         # mov r8, table: the fifth argument of a function of four.
-        taken.lead_to(function, b"\x49\xb8" + struct.pack("<Q", self._table.ctypes.data))
+        taken.lead_to(function, b"\x49\xb8" + struct.pack("<Q", self._machines.address))
 
     def enter(self, owner: object, engine: Engine, sites_address: int) -> bool:
         """Reach a machine's divides directly until its engine is closed or its owner is gone.
@@ -64,20 +59,7 @@ class DirectDivides:
         bool
             False if there is no room for another machine.
         """
-        entries = self._table[DivideTable.WORDS :].reshape(_MOST_MACHINES, DivideEntry.WORDS)
-        free = np.flatnonzero(entries[:, DivideEntry.ENGINE] == 0)
-        if not free.size:
-            return False
-        index = int(free[0])
-        entries[index] = (engine.handle, sites_address)
-        self._table[DivideTable.COUNT] = max(int(self._table[DivideTable.COUNT]), index + 1)
-        engine.before_close(weakref.finalize(owner, _leave, self._table, entries[index]))
-        return True
-
-
-def _leave(table: Any, entry: Any) -> None:
-    table[DivideTable.CURRENT_ENGINE] = 0
-    entry[:] = 0
+        return self._machines.enter(owner, engine, sites_address)
 
 
 def open_direct_divides(function: int, isa: Isa) -> DirectDivides | None:

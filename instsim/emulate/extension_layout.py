@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 
-__all__ = ["MOST_MACHINES", "ExtensionState", "MachineEntry", "MachineTable", "SiteFlag"]
-
-MOST_MACHINES = 64
-"""Machines of one process that can use the short way into the native code at the same time; others take the long one."""
+__all__ = ["ExtensionState", "MachineEntry", "MachineTable", "SiteFlag"]
 
 
 class ExtensionState(IntEnum):

@@ -76,33 +76,31 @@ class FlashProgramming:
         int
             Units that were programmed: their bits are those that were set before and in what was stored.
         """
-        self._is_open = False
         units = 0
         for (_, offset), (bank, before) in self._before.items():
             page = bank.bytes[offset : offset + PAGE]
             changed = page != before
             page &= before
             units += int(changed.reshape(-1, unit_bytes).any(axis=1).sum())
-        if self._before:
-            self._before.clear()
-            self._on_close()
-        self.operations += units > 0
-        return units
+        return self._finish(units)
 
     def close_erasing(self) -> int:
         """Refuse stores again, and erase the pages (4 KB) whose first word was stored to be all ones; return how many."""
-        self._is_open = False
         erased = 0
         for (_, offset), (bank, before) in self._before.items():
             page = bank.bytes[offset : offset + PAGE]
             is_erased = bool((page[:_WORD_BYTES] == _ERASED).all())
             page[:] = _ERASED if is_erased else before
             erased += is_erased
+        return self._finish(erased)
+
+    def _finish(self, done: int) -> int:
+        self._is_open = False
         if self._before:
             self._before.clear()
             self._on_close()
-        self.operations += erased > 0
-        return erased
+        self.operations += done > 0
+        return done
 
     def program(self, address: int, data: bytes) -> bool:
         """Clear the bits that are zero in `data`; return False where there is no flash."""
@@ -112,8 +110,9 @@ class FlashProgramming:
 
     def erase(self, address: int, size_bytes: int) -> bool:
         """Set all bits of a stretch; return False where there is no flash."""
-        self.operations += 1
-        return self._flash(address, size_bytes) is not None and self._memory.write(address, bytes([_ERASED]) * size_bytes)
+        is_flash = self._flash(address, size_bytes) is not None
+        self.operations += is_flash
+        return is_flash and self._memory.write(address, bytes([_ERASED]) * size_bytes)
 
     def _flash(self, address: int, size_bytes: int) -> bytes | None:
         found = self._memory.find(address)

@@ -16,14 +16,11 @@ from __future__ import annotations
 import ctypes
 import functools
 import struct
-import weakref
-from typing import Any
-
-import numpy as np
 
 from instsim.emulate.accelerator import relax_exit_check
 from instsim.emulate.engine import NOWHERE_PAGE, Engine
-from instsim.emulate.extension_layout import MOST_MACHINES, MachineEntry, MachineTable
+from instsim.emulate.engine_table import EngineTable
+from instsim.emulate.extension_layout import MachineEntry, MachineTable
 from instsim.emulate.taken_function import TakenFunction, call_of_hooks
 from instsim.isa import Isa
 
@@ -50,13 +47,14 @@ class ShortWay:
     """
 
     def __init__(self, fetch_function: int, trace_function: int, rare_function: int) -> None:
-        self._table = np.zeros(MachineTable.WORDS + MOST_MACHINES * MachineEntry.WORDS, np.uint64)
+        self._machines = EngineTable(MachineTable.WORDS, MachineEntry.WORDS, MachineTable.CURRENT_ENGINE)
+        self._table = self._machines.words
         self._fetching = TakenFunction("cpu_lduw_code_riscv32", _FETCH_CODE)
         self._tracing = call_of_hooks()
         self._table[MachineTable.FETCH_FUNCTION] = self._fetching.original
         self._table[MachineTable.TRACE_FUNCTION] = self._tracing.original
         self._table[MachineTable.RARE_FUNCTION] = rare_function
-        table = struct.pack("<Q", self._table.ctypes.data)
+        table = struct.pack("<Q", self._machines.address)
         # mov rdx, table: the third argument of a function of two.
         self._fetching.lead_to(fetch_function, b"\x48\xba" + table)
         # mov r8, table; mov r9, rbp: the fifth and sixth of four. Translated code keeps the processor's registers at rbp.
@@ -65,7 +63,7 @@ class ShortWay:
     @property
     def table_address(self) -> int:
         """Where the table of machines lies."""
-        return int(self._table.ctypes.data)
+        return self._machines.address
 
     def enter(self, owner: object, engine: Engine, state_address: int) -> bool:
         """Let a machine take the short way until its engine is closed or its owner is gone.
@@ -84,17 +82,8 @@ class ShortWay:
         bool
             False if there is no room for another machine, or its processor was not found.
         """
-        entries = self._table[MachineTable.WORDS :].reshape(MOST_MACHINES, MachineEntry.WORDS)
-        free = np.flatnonzero(entries[:, MachineEntry.ENGINE] == 0)
         cpu = self._processor_of(engine)
-        if not free.size or not cpu:
-            return False
-        index = int(free[0])
-        entries[index] = (engine.handle, cpu, state_address, 0)
-        self._table[MachineTable.COUNT] = max(int(self._table[MachineTable.COUNT]), index + 1)
-        # Nothing of the machine may be held here: it would hold the owner, and neither would ever go.
-        engine.before_close(weakref.finalize(owner, _leave, self._table, entries[index]))
-        return True
+        return cpu != 0 and self._machines.enter(owner, engine, cpu, state_address)
 
     def _processor_of(self, engine: Engine) -> int:
         """Return the address of a machine's registers: of the processor that translates when this machine is told to; 0 if that fails.
@@ -114,11 +103,6 @@ class ShortWay:
         found = ctypes.c_uint32.from_address(cpu + 4 * _PROBED).value
         engine.write_register(probed, before)
         return cpu if found == _PATTERN else 0
-
-
-def _leave(table: Any, entry: Any) -> None:
-    table[MachineTable.CURRENT_ENGINE] = 0
-    entry[:] = 0
 
 
 @functools.cache
