@@ -94,6 +94,7 @@ class Chip:
         self._first_runs = FirstRuns(self.engine, self.counters)
         self._watched_divides = None if count_only else Divides(self.engine, self._first_runs, self.native_hooks)
         self._block_cycles = block_cycles
+        self._ticks_to: dict[tuple[int, int, int], int] = {}
         self._code_page_watchers: list[Callable[[int], None]] = []
         self._stop: Stop | None = None
         self._pc = self.start = 0
@@ -179,10 +180,33 @@ class Chip:
                 self.counters.refine(self._block_cycles, code)
         return self.counters.ticks // TICKS_PER_CYCLE
 
-    def tell_cycles(self) -> int:
-        """Return `now_cycles` to a device that the firmware may be asking for the time."""
+    def tell_cycles(self, at: int | None = None) -> int:
+        """Return core cycles since reset to a device that the firmware may be asking for the time: up to the instruction that asks.
+
+        Parameters
+        ----------
+        at : int, optional
+            The instruction, if it is no access to a device. Where the host does not tell which one makes an access, the whole block counts.
+        """
         self.clock_asks += 1
-        return self.now_cycles()
+        now = self.now_cycles()
+        return (self.counters.ticks - self._ticks_ahead(at)) // TICKS_PER_CYCLE if self.engine.is_running else now
+
+    def _ticks_ahead(self, at: int | None) -> int:
+        """Return the price of the running block from an instruction on, which `counters.ticks` holds already; all its stalls count as passed."""
+        start, end, ticks = self.counters.running_block()
+        if at is None:
+            at = self.engine.accessing_pc(start, end)
+        if at is None or not start <= at < end:
+            return 0
+        passed = self._ticks_to.get((start, at, ticks))
+        if passed is None:
+            if self._block_cycles is None:
+                passed = ticks * (at - start) // (end - start)
+            else:
+                passed = round(self._block_cycles(start, self.code(start, at - start)) * TICKS_PER_CYCLE)
+            self._ticks_to[start, at, ticks] = passed
+        return max(0, ticks - passed)
 
     def pass_time(self, cycles: int) -> None:
         """Let the core stand still, while flash is programmed."""

@@ -75,6 +75,7 @@ class BlockCounters:
             self._state[BlockState.LANDED] = NOWHERE
         self._words = memoryview(self._state)  # type: ignore[arg-type, unused-ignore] # needless from Python 3.12 on
         self._page_index: dict[int, int] = {}
+        self._page_list: list[int] = []
         self._slots = np.zeros(0, np.int64)
         self._addresses = np.zeros(0, np.int64)
         self._priced = 0
@@ -112,7 +113,7 @@ class BlockCounters:
 
     def addresses_of(self, slots: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the addresses that records belong to."""
-        pages = np.array(list(self._page_index), np.int64)
+        pages = np.array(self._page_list, np.int64)
         return pages[slots // _SLOTS] + slots % _SLOTS * 2
 
     def code_as_run(self, address: int, code: bytes) -> bytes:
@@ -204,6 +205,7 @@ class BlockCounters:
         if index >= _MOST_PAGES:
             raise RunError("the firmware runs code on more than 32 MB of addresses")
         self._page_index[page] = index
+        self._page_list.append(page)
         self._code[page // PAGE] = host_address
         self._pages[page // PAGE] = self._records.ctypes.data + index * _SLOTS * Record.WORDS * 8
         return True
@@ -333,12 +335,21 @@ class BlockCounters:
         for word in _CLOCK_AND_FLOW:
             self._state[word] = state[word]
 
+    def _running_slot(self) -> int:
+        return int(self._words[BlockState.PREVIOUS_RECORD] - self._records.ctypes.data) // (Record.WORDS * 8)
+
+    def running_block(self) -> tuple[int, int, int]:
+        """Return start, end and price in ticks of the block that is running; its whole price is part of `ticks` already."""
+        slot = self._running_slot()
+        start = self._page_list[slot // _SLOTS] + slot % _SLOTS * 2
+        _, _, ticks, size = self._records[slot].tolist()
+        return start, start + (size & SIZE_MASK), ticks
+
     def current_block(self) -> tuple[int, int, int]:
         """Return the block that is running, counted already: its place in `addresses`, its start and its end."""
-        offset = (self._words[BlockState.PREVIOUS_RECORD] - self._records.ctypes.data) // (Record.WORDS * 8)
         end = self._words[BlockState.PREVIOUS_END]
         addresses, slots = self._known()
-        places = np.flatnonzero(slots == offset)
+        places = np.flatnonzero(slots == self._running_slot())
         if not places.size:
             return -1, end, end
         place = int(places[-1])

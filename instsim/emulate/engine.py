@@ -11,6 +11,7 @@ import unicorn
 from unicorn import arm_const, riscv_const
 from unicorn.unicorn_py3 import unicorn as binding
 
+from instsim.emulate.access_place import AccessPlace
 from instsim.emulate.memory import PAGE, Bank, Memory
 from instsim.emulate.register_file import find_registers
 from instsim.emulate.spec import MachineSpec, MemoryKind
@@ -140,6 +141,7 @@ class Engine:
         self.refused: Access | None = None
         self.hook_watchers: list[Callable[[int], None]] = []
         self.callbacks = 0
+        self.is_running = False
         self.admit_store: Callable[[Bank, int], bool] = lambda _bank, _offset: False
         self._memory = memory
         self._windows = spec.device_windows
@@ -336,6 +338,16 @@ class Engine:
 
     # -- devices -----------------------------------------------------------------------------------------------------------------
 
+    @functools.cached_property
+    def _access_place(self) -> AccessPlace:
+        return AccessPlace(self.handle, self.isa, lambda: self.pc)
+
+    def accessing_pc(self, start: int, end: int) -> int | None:
+        """Return the address of the instruction that accesses a device just now, one from `start` up to `end`; None if the host does not tell."""
+        pc = self._access_place.pc(start, end)
+        self.clear_it_state(self.uc)
+        return pc
+
     def read_device(self, address: int, size: int) -> bytes:
         """Read device registers as the firmware does."""
         return bytes(self.uc.mem_read(address, size))
@@ -391,10 +403,13 @@ class Engine:
 
     def run(self, address: int) -> unicorn.UcError | None:
         """Run from an address until something stops the machine; return the error that did, if one did."""
+        self.is_running = True
         try:
             self.uc.emu_start(address | 1 if self.isa is Isa.THUMB else address, _STOP_ADDRESS)
         except unicorn.UcError as error:
             return error
+        finally:
+            self.is_running = False
         return None
 
     def stop(self) -> None:

@@ -111,7 +111,7 @@ class Record(IntEnum):
     EXECUTIONS = 0
     FALLTHROUGHS = 1
     TICKS = 2
-    """Price of one execution; a quarter of the block's size in cycles until the machine is told better."""
+    """Price of one execution; a cycle for every two bytes until the machine is told better."""
     SIZE = 3
     """Length of the block in bytes (`SIZE_MASK`); `CALLS_REGISTER` if its end may be a call through a register; in the upper 48 bits the address
     of the `BranchRecord` of the backward conditional branch at its end, or 0."""

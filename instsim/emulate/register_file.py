@@ -6,11 +6,11 @@ import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["find_registers"]
+__all__ = ["PROCESSOR_POINTER", "find_registers"]
 
 _HANDLE_BYTES = 4096
 _PROCESSOR_BYTES = 1 << 17
-_PROCESSOR_POINTER = 440
+PROCESSOR_POINTER = 440
 """Where in its handle Unicorn 2.1.4 keeps the pointer to the processor, on 64-bit hosts: looked at first, which saves milliseconds."""
 _PATTERNS = (0x5EED0000, 0x2B1D8000)
 
@@ -61,7 +61,7 @@ def _pattern(registers: Sequence[int], base: int) -> bytes:
 def _candidates(memory: int, handle: int, pattern: bytes) -> Iterator[int]:
     """Yield the addresses of a pattern in what the structure at `handle` points to."""
     pointers = struct.unpack(f"<{_HANDLE_BYTES // 8}Q", os.pread(memory, _HANDLE_BYTES, handle))
-    for pointer in dict.fromkeys((pointers[_PROCESSOR_POINTER // 8], *pointers)):
+    for pointer in dict.fromkeys((pointers[PROCESSOR_POINTER // 8], *pointers)):
         if pointer % 8 or not 0x1000 < pointer < 1 << 47:
             continue
         try:

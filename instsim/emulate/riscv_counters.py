@@ -34,6 +34,7 @@ class RiscvCounters:
         self._chip = chip
         self._interrupts = interrupts
         self._read_at: int | None = None
+        self._value: int | None = None
 
     def on_code_page(self, page: int, code: bytes) -> None:
         """Watch the reads in a page before its first instruction runs.
@@ -55,26 +56,37 @@ class RiscvCounters:
                 self._chip.engine.on_instruction(at + 4, self._behind)
 
     def _before(self, address: int) -> None:
-        self._read_at = address
+        # Now, not behind it: then the next block has begun, and all of its price has passed.
+        self._read_at, self._value = address, self._ask(address)
 
     def _behind(self, address: int) -> None:
         """Replace what Unicorn read before the next instruction sees it."""
-        if self._read_at == address - 4:
-            self.read(address - 4)
+        if self._read_at == address - 4 and self._value is not None:
+            self._answer(address - 4, self._value)
         self._read_at = None
 
     def read(self, address: int) -> bool:
         """Carry out a read of a counter; return whether the instruction at `address` is one."""
-        chip, engine = self._chip, self._chip.engine
-        word = chip.memory.word(address) or 0
-        target = word >> 7 & 31
-        if word >> 20 == _MIP and target:
-            engine.write_register(engine.registers.general[target], self._interrupts.pending & _WORD)
+        value = self._ask(address)
+        if value is not None:
+            self._answer(address, value)
+        return value is not None
+
+    def _ask(self, address: int) -> int | None:
+        """Return what an instruction is to read; None if it reads nothing of ours."""
+        word = self._chip.memory.word(address) or 0
+        if word & 0x7F != 0x73 or not word & 0x7000:
+            return None
+        if word >> 20 == _MIP:
+            return self._interrupts.pending & _WORD
         shift = _COUNTER_CSRS.get(word >> 20)
-        if word & 0x7F != 0x73 or not word & 0x7000 or shift is None:
-            return False
-        chip.devices.timer_reads += 1
-        now = chip.tell_cycles()
+        if shift is None:
+            return None
+        self._chip.devices.timer_reads += 1
+        return self._chip.tell_cycles(address) >> shift & _WORD
+
+    def _answer(self, address: int, value: int) -> None:
+        target = (self._chip.memory.word(address) or 0) >> 7 & 31
         if target:
-            engine.write_register(engine.registers.general[target], now >> shift & _WORD)
-        return True
+            registers = self._chip.engine.registers
+            self._chip.engine.write_register(registers.general[target], value)

@@ -1,0 +1,95 @@
+"""Firmware that reads a clock twice within one translated block is told how long the instructions between took."""
+
+from __future__ import annotations
+
+import struct
+from contextlib import closing
+
+import pytest
+
+from instsim.emulate.access_place import AccessPlace
+from instsim.emulate.machine import Machine
+from instsim.emulate.spec import MachineSpec, MemoryKind, MemorySpec
+from instsim.image.firmware import FirmwareImage, Segment
+from instsim.isa import Isa
+from tests.emulate.riscv_assembler import C_NOP, SELF_LOOP, assemble, machine_of
+
+FLASH, RAM = 0x08000000, 0x20000000
+CHIP = MachineSpec(
+    "test",
+    Isa.THUMB,
+    "cortex-m4",
+    (MemorySpec("flash", MemoryKind.FLASH, FLASH, 0x10000), MemorySpec("ram", MemoryKind.RAM, RAM, 0x10000)),
+    ((0xE0000000, 0x100000),),
+    1e6,
+)
+PRICE = 3
+"""Cycles of each two bytes of code."""
+NOP = 0xBF00
+DWT_CYCCNT, SYST_CSR = 0xE0001004, 0xE000E010
+LATEST = 1000
+
+
+def price(_address: int, code: bytes) -> float:
+    return PRICE * len(code) / 2
+
+
+def run_thumb(halves: list[int], r0: int, priced: bool = True) -> Machine:
+    code = struct.pack(f"<II{len(halves)}H", RAM + 0x1000, FLASH + 8 | 1, *halves)
+    image = FirmwareImage("test.bin", "bin", "0" * 64, Isa.THUMB, (Segment(FLASH, FLASH, code, len(code)),), entry=FLASH + 8, vector_table=FLASH)
+    machine = Machine(image, CHIP, block_cycles=price if priced else None)
+    machine.engine.write_register(machine.engine.registers.general[0], r0)
+    machine.run(LATEST)
+    return machine
+
+
+def registers(machine: Machine) -> list[int]:
+    return [machine.engine.read_register(number) for number in machine.engine.registers.general]
+
+
+LDR_R1, LDR_R2, LDR_R3, LOOP = 0x6801, 0x6802, 0x6803, 0xE7FE
+
+
+def test_two_reads_of_the_cycle_counter_in_a_block_are_apart_by_what_lies_between() -> None:
+    with closing(run_thumb([NOP, LDR_R1, NOP, NOP, NOP, LDR_R2, LDR_R3, NOP, NOP, LOOP], DWT_CYCCNT)) as machine:
+        values = registers(machine)
+    assert values[1:4] == [1 * PRICE, 5 * PRICE, 6 * PRICE]
+
+
+def test_without_prices_a_block_passes_evenly() -> None:
+    with closing(run_thumb([NOP, LDR_R1, NOP, NOP, NOP, LDR_R2, LDR_R3, NOP, NOP, LOOP], DWT_CYCCNT, priced=False)) as machine:
+        values = registers(machine)
+    assert values[1:4] == [1, 5, 6]
+
+
+def test_a_read_inside_an_it_block_leaves_the_conditions_of_later_instructions_alone() -> None:
+    # cmp r0, #0; ittt ne: all three run, and nothing behind them has a condition.
+    halves = [0x2800, 0xBF1E, LDR_R1, LDR_R2, 0x2405, 0x2506, 0x2607, LOOP]
+    with closing(run_thumb(halves, DWT_CYCCNT)) as machine:
+        values = registers(machine)
+    assert values[2] - values[1] == PRICE
+    assert values[4:7] == [5, 6, 7]
+
+
+def test_systick_counts_down_within_a_block() -> None:
+    # str r5 (reload), str r5 (value), str r4 (control) at r0 + 4, 8, 0; then reads of the value at r0 + 8.
+    start = [0x25FF, 0x6045, 0x6085, 0x2405, 0x6004]
+    with closing(run_thumb([*start, 0x6881, NOP, NOP, 0x6882, LOOP], SYST_CSR)) as machine:
+        values = registers(machine)
+    assert values[1] - values[2] == 3 * PRICE
+
+
+def test_two_reads_of_mcycle_are_apart_by_what_lies_between_whatever_comes_behind() -> None:
+    read_x5, read_x6 = (0xB0002073 | register << 7 for register in (5, 6))
+    with closing(machine_of(assemble(read_x5, *[C_NOP] * 6, read_x6, *[C_NOP] * 20, SELF_LOOP))) as machine:
+        machine.run(LATEST)
+        values = registers(machine)
+    # A cycle for every two bytes: the read itself and six short instructions.
+    assert values[6] - values[5] == 2 + 6
+
+
+def test_a_host_that_does_not_tell_the_instruction_gives_the_end_of_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AccessPlace, "pc", lambda *_: None)
+    with closing(run_thumb([NOP, LDR_R1, NOP, LDR_R2, LOOP], DWT_CYCCNT)) as machine:
+        values = registers(machine)
+    assert values[1:3] == [5 * PRICE, 5 * PRICE]
