@@ -16,7 +16,7 @@ from instsim.session.choose import Target, choose_target
 from instsim.session.estimate import BoardChoice, Estimate
 from instsim.session.estimating import estimate_profile
 from instsim.session.machines import machine_spec
-from instsim.session.memories import Variant, memory_simulation
+from instsim.session.memories import Variant, memory_simulation, refuse_unfollowed
 from instsim.session.model_file import check_model_options
 from instsim.session.regions import find_region, find_watch
 from instsim.session.remembered import remembered_profile
@@ -26,10 +26,13 @@ from instsim.session.surroundings import checked_patterns, find_entry, find_peek
 
 __all__ = ["estimate", "kept_estimate", "load_firmware", "profile", "profile_for", "saved_target", "with_settings"]
 
-_RUN_OPTIONS = (
-    *("region", "start", "end", "dispatchers", "kernels", "serial", "input_file", "expect", "entry", "stubs", "pokes", "peeks", "svd"),
-    *("model", "save_outputs", "verify"),
-)
+_RUN_OPTIONS = {
+    **{"region": "--region", "start": "--from", "end": "--to", "call": "--call", "dispatchers": "--dispatcher", "kernels": "--kernels"},
+    **{"serial": "--serial", "input_file": "--input", "expect": "--expect", "entry": "--entry", "stubs": "--stub", "pokes": "--poke"},
+    **{"peeks": "--peek", "svd": "--svd", "base": "--base", "budget_cycles": "--budget", "force": "--force"},
+    **{"model": "--model", "save_outputs": "--save-outputs", "verify": "--verify", "allow_float": "--allow-float"},
+}
+"""What a request says of a run, by its name, and as the command line has it."""
 
 
 def profile(firmware: str | Path | FirmwareImage, request: Request | None = None) -> BlockProfile:
@@ -213,9 +216,10 @@ def saved_target(saved: BlockProfile, request: Request, settings: Settings) -> T
     ProfileError
         If the profile is of another instruction set than the core's.
     """
-    asked = [name for name in _RUN_OPTIONS if getattr(request, name)]
-    if asked or request.call != 1:
-        raise UsageError("a saved profile holds one region; another needs the image", hint="profile the image again with these options")
+    asked = [option for name, option in _RUN_OPTIONS.items() if getattr(request, name) != getattr(Request, name)]
+    if asked:
+        again = "profile the image again with these options"
+        raise UsageError(f"a saved profile holds one region of one run; what {' and '.join(asked)} asks for needs the image", hint=again)
     if request.call_stacks and saved.calls is None:
         raise UsageError(f"the profile of {saved.firmware.name} has no call tree", hint="profile the image again with --call-stacks")
     target = choose_target(None, request, settings, fallback=saved.run.memory_map)
@@ -224,6 +228,7 @@ def saved_target(saved: BlockProfile, request: Request, settings: Settings) -> T
             f"the profile of {saved.firmware.name} is {saved.isa} code, {target.core.name} runs {target.core.isa}",
             hint="choose a board with such a core",
         )
+    refuse_unfollowed(saved, target, request.memory)
     choice = target.choice
     if choice.chosen_by == "profile":
         choice = BoardChoice(choice.name, choice.title, "profile", ("the board it was profiled on",))

@@ -27,6 +27,7 @@ __all__ = [
     "memory_table_text",
     "memory_use_of",
     "memory_warnings",
+    "refuse_unfollowed",
     "usual_memory",
 ]
 
@@ -165,14 +166,18 @@ def memory_simulation(
     UsageError
         If `memory` is no choice, or the clock is outside the table of the board's memory.
     """
-    chosen = request.memory or MEMORY_CHOICES[0]
-    if chosen not in MEMORY_CHOICES:
-        raise UsageError(f"no such way to follow memories: {chosen!r}", hint=f"one of {', '.join(MEMORY_CHOICES)}")
+    chosen = _checked(request.memory or MEMORY_CHOICES[0])
     if chosen == "ideal" or not _has_system(target.board) or target.machine_board is not target.board:
         return None
     own = Variant(target.clock_hz, clock_overridden=target.clock_hz != target.board.clock_hz, placement=tuple(placement))
     table = load_memory(target.board.memory_system)
     return MemorySimulation(target, table, [own, *variants], _SAMPLING if chosen == "sampled" else None)
+
+
+def _checked(choice: str) -> str:
+    if choice not in MEMORY_CHOICES:
+        raise UsageError(f"no such way to follow memories: {choice!r}", hint=f"one of {', '.join(MEMORY_CHOICES)}")
+    return choice
 
 
 def memory_table_text(name: str, resolved: ResolvedMemory) -> str:
@@ -198,6 +203,26 @@ def memory_use_of(profile: BlockProfile, target: Target) -> MemoryUse | None:
         if use.board == target.board.name and abs(use.clock_hz / target.clock_hz - 1.0) < _SAME_CLOCK:
             return use
     return None
+
+
+def refuse_unfollowed(profile: BlockProfile, target: Target, asked: str | None) -> None:
+    """Refuse a way to follow memories that a saved profile does not hold for a board.
+
+    Raises
+    ------
+    UsageError
+        If a way to follow them was asked for, and the run was made in another; or there is no such way.
+    """
+    if asked is None or _checked(asked) == "ideal" or not _has_system(target.board):
+        return
+    use = memory_use_of(profile, target)
+    if use is None or use.sampled != (asked == "sampled"):
+        held = "does not hold the memories" if use is None else f"followed the memories {'in samples' if use.sampled else 'at every access'}"
+        where = f"{target.board.name} at {target.clock_hz / 1e6:g} MHz"
+        raise UsageError(
+            f"the profile of {profile.firmware.name} {held} of {where}: --memory {asked} needs another run",
+            hint="give the image, or leave --memory out",
+        )
 
 
 def memory_warnings(profile: BlockProfile, target: Target, use: MemoryUse | None) -> tuple[str, ...]:

@@ -41,10 +41,27 @@ def test_options_that_need_the_image_are_refused_with_a_profile(instsim, images)
     ran = instsim("estimate", "kws.profile", "--region", "conv_2d")
     assert (ran.code, ran.out) == (2, "")
     assert "profile the image again" in ran.err
+    ran = instsim("estimate", "kws.profile", "--budget", "1M", "--call", "2")
+    assert (ran.code, ran.out) == (2, "")
+    assert "what --call and --budget asks for" in ran.err.replace("\n", " ")
     ran = instsim("estimate", "kws.profile", "--board", "esp32-c3")
     assert (ran.code, ran.out) == (1, "")
     assert "thumb" in ran.err
     assert "rv32" in ran.err
+
+
+def test_a_way_to_follow_memories_that_a_profile_does_not_hold_is_refused(instsim, images):
+    run = ("profile", images / "kws-cortex-m4.elf", "--board", "nucleo-l4r5zi", "-o", "kws.profile", "--region", "kws_invoke")
+    assert instsim(*run, "--memory", "sampled").code == 0
+    ran = instsim("estimate", "kws.profile", "--memory", "exact")
+    assert (ran.code, ran.out) == (2, "")
+    assert "followed the memories in samples" in ran.err
+    assert instsim("estimate", "kws.profile", "--memory", "sampled").code == 0
+    ran = instsim("estimate", "kws.profile", "--memory", "exact", "--board", "disco-f746ng")
+    assert (ran.code, ran.out) == (2, "")
+    assert "does not hold the memories of disco-f746ng at 216 MHz" in ran.err
+    # Without wait states there is nothing to follow.
+    assert instsim("estimate", "kws.profile", "--memory", "exact", "--board", "generic-cortex-m4").code == 0
 
 
 def test_a_damaged_profile_is_told(instsim, images, tmp_path):
