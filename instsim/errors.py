@@ -22,6 +22,7 @@ Every message says what went wrong and where; ``hint`` says what to do about it.
 from __future__ import annotations
 
 __all__ = [
+    "MOST_DETAILS",
     "BudgetError",
     "BudgetFileError",
     "ImageError",
@@ -38,6 +39,12 @@ __all__ = [
 ]
 
 
+MOST_DETAILS = 15
+"""Lines below a message that are shown in full ..."""
+_SHOWN_DETAILS = 10
+"""... and how many are, where there are more: the first say what is wrong, a hundred hide it."""
+
+
 class InstsimError(Exception):
     """Base of all errors that a user of instsim is meant to see.
 
@@ -48,7 +55,7 @@ class InstsimError(Exception):
     hint : str, optional
         What to do about it.
     details : tuple of str, optional
-        Further lines: one problem each (a table's errors, a backtrace).
+        Further lines: one problem each (a table's errors, a backtrace). Of many, the error's text has the first and a count.
     """
 
     exit_code = 1
@@ -60,7 +67,10 @@ class InstsimError(Exception):
         self.details = details
 
     def __str__(self) -> str:
-        lines = [self.message, *(f"  {line}" for line in self.details)]
+        shown = self.details if len(self.details) <= MOST_DETAILS else self.details[:_SHOWN_DETAILS]
+        lines = [self.message, *(f"  {line}" for line in shown)]
+        if len(shown) < len(self.details):
+            lines.append(f"  ... and {len(self.details) - len(shown)} more")
         if self.hint:
             lines.append(f"hint: {self.hint}")
         return "\n".join(lines)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from instsim import __version__, artifacts
-from instsim.errors import TableError, UsageError
+from instsim.errors import MOST_DETAILS, TableError, UsageError
 from instsim.resources import cost_tables
 from instsim.small_files import read_bytes
 
@@ -108,7 +108,8 @@ def read_table(path: Path, kind: TableKind) -> TableFile:
 def refuse(path: Path, kind: TableKind, problems: Sequence[str]) -> TableError:
     """Return the error that tells all problems of a file at once."""
     count = f"{len(problems)} error{'s' if len(problems) != 1 else ''}"
-    return TableError(f"{kind.noun} {path} is not valid: {count}", hint=kind.invalid_hint, details=tuple(problems))
+    listing = f"; `instsim tables check {path}` lists them all" if len(problems) > MOST_DETAILS else ""
+    return TableError(f"{kind.noun} {path} is not valid: {count}", hint=f"{kind.invalid_hint}{listing}", details=tuple(problems))
 
 
 def validate_once(file: TableFile, kind: TableKind, rooms: Sequence[str], problems_of: Callable[[Mapping[str, Any]], Sequence[str]]) -> None:

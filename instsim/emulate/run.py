@@ -156,7 +156,7 @@ def _profile(machine: Machine, options: RunOptions) -> BlockProfile:
         host.firmware_ended()
     if host is not None and host.problem and not observer.is_done:
         raise RunError(f"{image.name}: {host.problem}", hint="is this the right --board, and the dialogue the firmware's?", details=host.details)
-    _check(machine, observer, options.region, replace(stop, message=missing.explain(stop)), overflow)
+    _check(machine, observer, options, replace(stop, message=missing.explain(stop)), overflow)
     await_output(machine, options.expect, stop)
     if options.on_peek is not None:
         for peek, data in access.found.items():
@@ -210,8 +210,9 @@ def _describe(request: RegionRequest, rule: RegionRule) -> str:
             return f"call {request.call} of {request.name}"
 
 
-def _check(machine: Machine, observer: Observer, request: RegionRequest, stop: Stop, overflow: str) -> None:
+def _check(machine: Machine, observer: Observer, options: RunOptions, stop: Stop, overflow: str) -> None:
     """Refuse to answer for a region that was not measured from its start to its end."""
+    request = options.region
     if observer.is_done:
         return
     wanted = observer.region_started
@@ -225,7 +226,7 @@ def _check(machine: Machine, observer: Observer, request: RegionRequest, stop: S
     where = "before it was done" if wanted else "before it began"
     what = {
         StopReason.EXIT: f"the firmware ended (exit code {machine.semihosting.exit_code})",
-        StopReason.BUDGET: f"the budget of {machine.now_cycles():,} cycles was used up",
+        StopReason.BUDGET: f"the budget of {options.budget_cycles:,} cycles was used up",
         StopReason.DEADLOCK: f"the firmware is stuck: {stop.message}",
         StopReason.IDLE: f"the firmware waits: {stop.message}",
         StopReason.WAITING: f"the firmware waits for something that never comes: {stop.message}",

@@ -148,6 +148,8 @@ def _check(calibration: Calibration, estimate: Estimate, target: Target) -> None
 
 
 def _nominal_latency(estimate: Estimate, target: Target, level: float) -> _Spread:
+    if target.is_foreign_core:
+        return _Spread(estimate.latency.value, None)
     found = _load_spreads().nominal_for(estimate.provenance.memory, str(target.core.isa))
     slow_flash = any(memory.kind == "flash" and memory.wait_states is not None and memory.wait_states.count for memory in target.board.memories)
     # Where memory was taken as ideal, the spread is that of boards on which it is not.

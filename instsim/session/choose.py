@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
-from instsim.cost import Board, CoreTable, list_boards, load_board, load_core
+from instsim.cost import Board, CoreTable, EnergyPrior, list_boards, load_board, load_core
 from instsim.cost.memory_table import load_memory
 from instsim.errors import ImageError, UsageError
 from instsim.image import FirmwareImage
+from instsim.resources import cost_tables
 from instsim.session.board_fit import fit_problems, fitting_boards
 from instsim.session.estimate import BoardChoice
 from instsim.session.guess import guess_board
@@ -17,6 +19,8 @@ from instsim.session.settings import Settings
 __all__ = ["Target", "choose_target"]
 
 _CLOCK_RANGE_HZ = (1e3, 1e10)
+_OTHER_CORE_SPREAD = 0.6
+"""Spread of the energy of a cycle, as a logarithm, where nobody has measured the core: that of the generic boards."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Target:
         ``board``, ``settings`` or ``option``.
     warnings : tuple of str
         What does not fit.
+    is_foreign_core : bool
+        Whether the board has another core than `core`: what is known of boards does not hold for the two together.
     """
 
     board: Board
@@ -46,6 +52,15 @@ class Target:
     clock_hz: float
     clock_source: str
     warnings: tuple[str, ...] = ()
+    is_foreign_core: bool = False
+
+    def energy_prior(self, clock_hz: float | None = None) -> EnergyPrior:
+        """Return the board's energy of a cycle, at the target's clock or another one; wider for a core that the board does not have."""
+        prior = self.board.energy_prior(clock_hz or self.clock_hz)
+        if not self.is_foreign_core:
+            return prior
+        derivation = f"{prior.derivation}; of the {self.board.core} that the board has, used for {self.core.name}"
+        return replace(prior, basis="assumed", ln_sd=math.hypot(prior.ln_sd, _OTHER_CORE_SPREAD), derivation=derivation)
 
 
 def choose_target(image: FirmwareImage | None, request: Request, settings: Settings, fallback: str | None = None) -> Target:
@@ -99,6 +114,12 @@ def choose_target(image: FirmwareImage | None, request: Request, settings: Setti
     core = load_core(request.core or settings.core or board.core)
     if image is not None and image.isa is not None and core.isa is not image.isa:
         raise UsageError(f"{image.name} is {image.isa} code, the core table {core.name} is for {core.isa}", hint="choose another --core or --board")
+    is_foreign = core.name != board.core and _is_other_core(core, load_core(board.core), board)
+    if is_foreign:
+        warnings.append(
+            f"{board.name} has the core {board.core}, not {core.name}: cycles are those of {core.name}, "
+            "no interval of latency is known for such a chip, and its energy is a guess"
+        )
     clock_hz, source = board.clock_hz, "board"
     for value, origin in ((settings.clock_hz, "settings"), (request.clock_hz, "option")):
         if value is not None:
@@ -107,7 +128,24 @@ def choose_target(image: FirmwareImage | None, request: Request, settings: Setti
         raise UsageError(f"a clock of {clock_hz:g} Hz makes no sense", hint="give it in hertz or with a unit: --clock 80MHz")
     if clock_hz > board.clock.maximum_hz * 1.0001 and not board.generic:
         warnings.append(f"{clock_hz / 1e6:g} MHz is above the {board.clock.maximum_hz / 1e6:g} MHz that {board.name} is made for")
-    return Target(board, core, load_board(request.run_on) if request.run_on else board, choice, clock_hz, source, tuple(warnings))
+    return Target(board, core, load_board(request.run_on) if request.run_on else board, choice, clock_hz, source, tuple(warnings), is_foreign)
+
+
+def _is_other_core(core: CoreTable, own: CoreTable, board: Board) -> bool:
+    """Whether a core table is not of the core that a board has; generic boards have any.
+
+    A table that comes with instsim under another name is of another core; one of the user's own may be the board's core measured anew.
+
+    Raises
+    ------
+    UsageError
+        If it is of another instruction set.
+    """
+    if core.isa is not own.isa:
+        hint = "leave --core out, or choose a board with such a core: 'instsim boards' lists them"
+        raise UsageError(f"{board.name} has a {own.isa} core ({own.name}), the core table {core.name} is for {core.isa}", hint=hint)
+    comes_along = core.path.parent == cost_tables() / "cores"
+    return not board.generic and (comes_along or (core.pipeline, core.emulated_cpu) != (own.pipeline, own.emulated_cpu))
 
 
 def _as_booted(board: Board, image: FirmwareImage) -> tuple[Board, tuple[str, ...]]:

@@ -57,7 +57,7 @@ def estimate_profile(
     memory = memory_use_of(profile, target)
     priced = (cost_model or CostModel(target.core)).price(profile, allow_unpriced=allow_unpriced, memory=memory)
     cycles = priced.total_cycles
-    prior = target.board.energy_prior(target.clock_hz)
+    prior = target.energy_prior()
     low_j, high_j = energy_interval(prior, level)
     energy = Figure(cycles * prior.joules_per_cycle, "J", "nominal", cycles * low_j, cycles * high_j, level, f"{prior.derivation} ({prior.basis})")
     power = Figure(prior.joules_per_cycle * target.clock_hz, "W", "nominal", low_j * target.clock_hz, high_j * target.clock_hz, level, energy.source)

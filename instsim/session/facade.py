@@ -26,13 +26,22 @@ from instsim.session.surroundings import checked_patterns, find_entry, find_peek
 
 __all__ = ["estimate", "kept_estimate", "load_firmware", "profile", "profile_for", "saved_target", "with_settings"]
 
-_RUN_OPTIONS = {
-    **{"region": "--region", "start": "--from", "end": "--to", "call": "--call", "dispatchers": "--dispatcher", "kernels": "--kernels"},
-    **{"serial": "--serial", "input_file": "--input", "expect": "--expect", "entry": "--entry", "stubs": "--stub", "pokes": "--poke"},
-    **{"peeks": "--peek", "svd": "--svd", "base": "--base", "budget_cycles": "--budget", "force": "--force"},
-    **{"model": "--model", "save_outputs": "--save-outputs", "verify": "--verify", "allow_float": "--allow-float"},
+_RUN_OPTIONS = (
+    *("region", "start", "end", "call", "dispatchers", "kernels", "serial", "input_file", "expect", "entry", "stubs", "pokes", "peeks", "svd"),
+    *("base", "budget_cycles", "model", "save_outputs", "verify", "allow_float"),
+)
+"""What a request says of a run."""
+_NAMES = {
+    "budget_cycles": "budget",
+    "dispatchers": "dispatcher",
+    "end": "to",
+    "input_file": "input",
+    "peeks": "peek",
+    "pokes": "poke",
+    "start": "from",
+    "stubs": "stub",
 }
-"""What a request says of a run, by its name, and as the command line has it."""
+"""Options whose names on the command line are others."""
 
 
 def profile(firmware: str | Path | FirmwareImage, request: Request | None = None) -> BlockProfile:
@@ -216,7 +225,7 @@ def saved_target(saved: BlockProfile, request: Request, settings: Settings) -> T
     ProfileError
         If the profile is of another instruction set than the core's.
     """
-    asked = [option for name, option in _RUN_OPTIONS.items() if getattr(request, name) != getattr(Request, name)]
+    asked = [f"--{_NAMES.get(name, name).replace('_', '-')}" for name in _RUN_OPTIONS if getattr(request, name) != getattr(Request, name)]
     if asked:
         again = "profile the image again with these options"
         raise UsageError(f"a saved profile holds one region of one run; what {' and '.join(asked)} asks for needs the image", hint=again)

@@ -365,7 +365,7 @@ class Predictor:
     def nominal(self, cycles: float) -> Estimate:
         """Return the estimate of a network of so many cycles, as tables have it."""
         target, level = self.target, self._request.level
-        prior = target.board.energy_prior(target.clock_hz)
+        prior = target.energy_prior()
         low_j, high_j = energy_interval(prior, level)
         clock_hz = target.clock_hz
         operator = EstimatedOperator("network", 0, 0, 0, 1, (), (), 0, 0, cycles, 0, cycles, 1.0, None, 0.0, 0.0, "")

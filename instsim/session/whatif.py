@@ -224,7 +224,7 @@ def _priced(ran: BlockProfile, target: Target, request: Request, moves: Sequence
     warnings = [*base.warnings]
     for use, name in zip(ran.memory, names, strict=True):
         cycles = ideal + use.total_stall_cycles
-        energy_j = cycles * target.board.energy_prior(use.clock_hz).joules_per_cycle
+        energy_j = cycles * target.energy_prior(use.clock_hz).joules_per_cycle
         latency_s = cycles / use.clock_hz
         first = rows[0] if rows else None
         text = use.settings.get(setting, "")

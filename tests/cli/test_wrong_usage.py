@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 import pytest
+
+from instsim.resources import cost_tables
 
 FOREIGN_ELF = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 0, 0, 0, 0, 64, 56, 0, 64, 0, 0)
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(64)
@@ -92,6 +95,29 @@ def test_an_unknown_core_is_told_with_near_names(instsim, images):
 def test_a_core_of_another_instruction_set_is_refused(instsim, images):
     for command in ("estimate", "profile", "inspect"):
         refusal(instsim(command, images / "kws-rv32imc.elf", "--core", "cortex-m4"), 2, "rv32", "thumb", "hint: ")
+
+
+def test_a_core_that_no_such_board_can_have_is_refused(instsim):
+    for board in ("nucleo-l4r5zi", "generic-cortex-m4"):
+        refusal(instsim("estimate", "--sample", "kws", "--board", board, "--core", "hazard3"), 2, f"{board} has a thumb core", "rv32", "hint: ")
+
+
+def test_only_the_first_of_many_errors_of_a_board_file_are_shown(instsim, tmp_path):
+    board = (cost_tables() / "boards" / "nucleo-l4r5zi.toml").read_text("utf-8")
+    (tmp_path / "mine.toml").write_text(board.replace("\naddress = ", "\nadress = "), "utf-8")
+    ran = instsim("estimate", "--sample", "kws", "--board", "mine.toml")
+    refusal(ran, 1, "memory[0].adress: unknown key; did you mean address?", "`instsim tables check mine.toml` lists them all")
+    found = re.search(r"is not valid: (\d+) errors", ran.err)
+    shown = [line for line in ran.err.splitlines() if line.startswith("  ") and not line.startswith("  ...")]
+    assert found is not None
+    assert 3 <= len(shown) < 15
+    assert f"  ... and {int(found[1]) - len(shown)} more" in ran.err
+    assert len(instsim("tables", "check", "mine.toml").out.splitlines()) == int(found[1])
+
+
+def test_a_budget_that_is_used_up_is_told_as_it_was_given(instsim, images):
+    ran = instsim("estimate", images / "kws-cortex-m4.elf", "--budget", "1000")
+    refusal(ran, 1, "the budget of 1,000 cycles was used up", "hint: raise --budget")
 
 
 @pytest.mark.parametrize("clock", ["0", "banana", "-5", "1e999", "1..2MHz", "nan", "", "80 parsec"])

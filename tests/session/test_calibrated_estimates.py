@@ -14,7 +14,7 @@ import instsim
 from instsim.calibrate.calibration_file import calibration_toml, load_calibration
 from instsim.cli import main
 from instsim.errors import InputError, TableError, UsageError
-from instsim.resources import firmware_elf
+from instsim.resources import cost_tables, firmware_elf
 from instsim.session.calibrating import CalibrationRequest, calibrate
 from instsim.session.covariates import memory_covariates
 from instsim.session.planning import plan
@@ -119,6 +119,21 @@ def test_nominal_latency_has_an_interval_where_memories_were_followed_or_are_kno
     assert followed.low < followed.value < followed.high
     assert ideal.high / ideal.value > 1.1 > followed.high / followed.value
     assert instsim.estimate(saved, board="generic-cortex-m4").latency.low is None
+
+
+def test_a_core_that_the_board_does_not_have_leaves_no_interval_of_latency_and_a_wide_one_of_energy(tmp_path: Path) -> None:
+    image = ELF / "kws-cortex-m4.elf"
+    own, other = (instsim.estimate(image, board=BOARD, core=core, region="kws_invoke") for core in (None, "cortex-m33"))
+    assert own.latency.low is not None
+    assert other.latency.low is None
+    assert other.energy.high / other.energy.low > 2 * own.energy.high / own.energy.low
+    assert any("has the core cortex-m4, not cortex-m33" in warning for warning in other.warnings)
+    # A table of one's own for the same kind of core is the board's core measured anew.
+    mine = tmp_path / "mine.toml"
+    mine.write_text((cost_tables() / "cores" / "cortex-m4.toml").read_text("utf-8").replace('name = "cortex-m4"', 'name = "mine"'), "utf-8")
+    again = instsim.estimate(image, board=BOARD, core=str(mine), region="kws_invoke", calibration="none")
+    assert again.latency.low is not None
+    assert not any("has the core" in warning for warning in again.warnings)
 
 
 def test_a_sample_built_for_another_memory_map_says_that_memories_were_not_followed() -> None:
