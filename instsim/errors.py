@@ -21,6 +21,8 @@ Every message says what went wrong and where; ``hint`` says what to do about it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "MOST_DETAILS",
     "BudgetError",
@@ -36,6 +38,7 @@ __all__ = [
     "SwapError",
     "TableError",
     "UsageError",
+    "shown_details",
 ]
 
 
@@ -43,6 +46,13 @@ MOST_DETAILS = 15
 """Lines below a message that are shown in full ..."""
 _SHOWN_DETAILS = 10
 """... and how many are, where there are more: the first say what is wrong, a hundred hide it."""
+
+
+def shown_details(details: Sequence[str]) -> tuple[str, ...]:
+    """Return the lines of an error's details that are shown: all, or the first ones and how many more there are."""
+    if len(details) <= MOST_DETAILS:
+        return tuple(details)
+    return (*details[:_SHOWN_DETAILS], f"and {len(details) - _SHOWN_DETAILS} more")
 
 
 class InstsimError(Exception):
@@ -67,10 +77,7 @@ class InstsimError(Exception):
         self.details = details
 
     def __str__(self) -> str:
-        shown = self.details if len(self.details) <= MOST_DETAILS else self.details[:_SHOWN_DETAILS]
-        lines = [self.message, *(f"  {line}" for line in shown)]
-        if len(shown) < len(self.details):
-            lines.append(f"  ... and {len(self.details) - len(shown)} more")
+        lines = [self.message, *(f"  {line}" for line in shown_details(self.details))]
         if self.hint:
             lines.append(f"hint: {self.hint}")
         return "\n".join(lines)

@@ -36,7 +36,6 @@ _ROW = re.compile(r"row ([a-z][a-z0-9-]*)((?: [0-9]+){7})")
 _END = re.compile(r"end ([0-9]+) ([0-9]+)")
 _MOST_BYTES = 1 << 20
 _MOST_CYCLES_OF_A_UNIT = 20_000
-_MOST_PROBLEMS = 12
 _WORD = 0xFFFFFFFF
 
 
@@ -198,11 +197,8 @@ class _Reader:
                 self._row(line, number)
         self._whole(end, lines[-1][0])
         if self._problems:
-            shown = self._problems[:_MOST_PROBLEMS]
-            more = len(self._problems) - len(shown)
-            details = (*shown, f"and {more} more") if more else tuple(shown)
             hint = "capture it again, whole; nothing else may print or run meanwhile"
-            raise InputError(f"{self._place}: not a log that can be used", hint=hint, details=details)
+            raise InputError(f"{self._place}: not a log that can be used", hint=hint, details=tuple(self._problems))
         digest = hashlib.sha256("\n".join(kept).encode()).hexdigest()
         return MicrobenchmarkLog(heads["build"], heads["counter"], tuple(self._rows), digest)
 

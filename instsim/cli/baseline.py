@@ -14,8 +14,6 @@ from instsim.errors import UsageError
 
 __all__ = ["command"]
 
-_LOOKED_AT_BYTES = 4096
-
 
 @click.group("baseline", cls=SuggestingGroup)
 def command() -> None:
@@ -26,7 +24,7 @@ def command() -> None:
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.argument("images", nargs=-1, metavar="[IMAGE]...")
 @plan_options
-@click.option("--force", is_flag=True, help="Overwrite the file.")
+@click.option("--force", is_flag=True, help="Overwrite the baseline that is there; never another file.")
 def save_baseline(file: Path | None, images: tuple[str, ...], *, force: bool, **options: Any) -> None:
     """Estimate every image for its boards and write the figures to FILE, by default to the one that the budgets name."""
     plan, target = _plan(file, images, options)
@@ -68,12 +66,10 @@ def _plan(file: Path | None, images: tuple[str, ...], options: dict[str, Any]) -
 
 
 def _refuse_other_files(target: Path) -> None:
-    """Keep a firmware that was given in the place of FILE from being overwritten."""
-    if not target.is_file():
-        return
-    with target.open("rb") as stream:
-        start = stream.read(_LOOKED_AT_BYTES)
-    if b"\0" in start:
+    """Keep what was given in the place of FILE, a firmware, the budgets, from being overwritten."""
+    from instsim.gate.baseline import may_overwrite  # noqa: PLC0415
+
+    if not may_overwrite(target):
         raise UsageError(f"{target} is no baseline", hint="the baseline's file comes first, then images: instsim baseline save FILE IMAGE...")
 
 

@@ -406,11 +406,10 @@ def _check_priced(matrix: ChargeMatrix, profile: BlockProfile, core: CoreTable, 
     message = f"core {core.name} has no price for {len(met)} executed instruction{'s' if len(met) != 1 else ''} ({count / total:.2%} of executions)"
     if allow_unpriced:
         return (f"{message}; one cycle assumed for each: {'; '.join(lines[:_SHOWN])}",)
-    rest = (f"and {len(lines) - _SHOWN} more",) if len(lines) > _SHOWN else ()
     raise IncompleteError(
         message,
         hint="choose a core that has these instructions, or --allow-unpriced to assume one cycle for each",
-        details=lines[:_SHOWN] + rest,
+        details=lines,
     )
 
 

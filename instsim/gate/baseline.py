@@ -16,13 +16,14 @@ from instsim.gate.comparison import Side
 from instsim.gate.matching import operator_place
 from instsim.gate.metrics import METRICS, figures_of, operator_figures
 from instsim.session.estimate import Estimate
-from instsim.small_files import read_text
+from instsim.small_files import read_bytes, read_text
 from instsim.units import round_figure
 
-__all__ = ["FORMAT_VERSION", "Baseline", "BaselineEntry", "OperatorBaseline", "baseline_text", "entry_of", "read_baseline"]
+__all__ = ["FORMAT_VERSION", "Baseline", "BaselineEntry", "OperatorBaseline", "baseline_text", "entry_of", "may_overwrite", "read_baseline"]
 
 FORMAT_VERSION = 1
 _LARGEST_FILE = 1 << 24
+_HEAD = "# Written by `instsim baseline`"
 _SIDE_TEXTS = ("firmware", "sha256", "core", "core_digest", "board_digest", "memory", "calibration", "instsim_version", "region")
 _SIDE_NUMBERS = ("clock_hz", "supply_v")
 _UNPRINTABLE = re.compile("[\x7f-\x9f]")
@@ -115,7 +116,7 @@ def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
 def baseline_text(baseline: Baseline) -> str:
     """Return a baseline as the text of its file: TOML, the same bytes for the same figures."""
     lines = [
-        "# Written by `instsim baseline`; commit it. `instsim check` compares with it, and says when it is stale.",
+        f"{_HEAD}; commit it. `instsim check` compares with it, and says when it is stale.",
         f"format = {FORMAT_VERSION}",
     ]
     for entry in sorted(baseline.entries, key=lambda entry: (entry.image, entry.side.board)):
@@ -140,6 +141,25 @@ def _quoted(text: str) -> str:
 def _number(value: float) -> str:
     rounded = round_figure(float(value))
     return str(int(rounded)) if rounded.is_integer() and abs(rounded) < 1e15 else repr(rounded)
+
+
+def may_overwrite(path: Path) -> bool:
+    """Whether a file is a baseline of any version, be it damaged by a merge, or empty, or not there.
+
+    Raises
+    ------
+    BudgetFileError
+        If it cannot be read.
+    """
+    if not path.exists():
+        return True
+    text = read_bytes(path, BudgetFileError, most_bytes=_LARGEST_FILE).decode(errors="replace")
+    if not text.strip() or _HEAD in text:
+        return True
+    try:
+        return {"format", "entry"} <= tomllib.loads(text).keys()
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return False
 
 
 def read_baseline(path: Path) -> Baseline:

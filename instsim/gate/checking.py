@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from instsim import __version__
-from instsim.errors import IncompleteError, InstsimError
+from instsim.errors import InputError, InstsimError
 from instsim.gate.baseline import Baseline, entry_of, read_baseline
 from instsim.gate.budgets import BudgetPlan, ImageTask
 from instsim.gate.judging import judge, unmatched_budgets
@@ -77,7 +77,7 @@ def make_baseline(
 
     Raises
     ------
-    IncompleteError
+    InputError
         If an image gives no answer; a part of a baseline would hide that.
     """
     entries, problems = [], []
@@ -88,9 +88,7 @@ def make_baseline(
             entries.append(entry_of(task.name, outcome))
     if problems:
         count = f"{len(problems)} of {len(problems) + len(entries)}"
-        raise IncompleteError(
-            f"no baseline was written: {count} estimates are missing", hint="mend or leave out these images", details=tuple(problems)
-        )
+        raise InputError(f"no baseline was written: {count} estimates are missing", hint="mend or leave out these images", details=tuple(problems))
     return (old or Baseline(())).replaced(entries)
 
 

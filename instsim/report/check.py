@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from instsim.errors import shown_details
 from instsim.gate.verdict import Cell, CheckReport, Verdict
 from instsim.report.parts import Column, Facts, Heading, Lines, Part, Row, Table
 from instsim.report.signed import percent_of_change
 
 __all__ = ["check_parts", "outcome_text"]
 
-_MOST_DETAILS = 10
-"""Lines of one image's failure, so that it does not push the others off the screen; its own command tells all."""
 _ORDER = ("broken", "wrong", "undecided", "held")
 
 
@@ -53,8 +52,7 @@ def _attention(report: CheckReport) -> list[Part]:
     for cell in report.cells:
         if cell.failure is not None:
             failure = cell.failure
-            details, more = failure.details[:_MOST_DETAILS], len(failure.details) - _MOST_DETAILS
-            lines = [failure.message, *details, *([f"and {more} more"] if more > 0 else []), *([f"hint: {failure.hint}"] if failure.hint else [])]
+            lines = [failure.message, *shown_details(failure.details), *([f"hint: {failure.hint}"] if failure.hint else [])]
             where = f" on {cell.board}" if cell.board else ""
             parts.append(Lines(tuple(lines), title=f"No answer for {cell.image}{where}", style="warning"))
     bad = [

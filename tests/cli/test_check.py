@@ -201,6 +201,30 @@ def test_an_image_in_the_place_of_the_baselines_file_is_kept(tmp_path, instsim, 
     assert (tmp_path / "head.elf").read_bytes() == image
 
 
+def test_only_a_baseline_is_overwritten(tmp_path, instsim, project) -> None:
+    project("kws")
+    budgets = (tmp_path / "budgets.toml").read_text()
+    (tmp_path / "notes.txt").write_text("no baseline")
+    for name in ("budgets.toml", "notes.txt"):
+        ran = instsim("baseline", "save", name, "--force", "--budget", "budgets.toml")
+        assert ran.code == 2
+        assert f"{name} is no baseline" in ran.err
+    assert (tmp_path / "budgets.toml").read_text() == budgets
+    assert instsim("baseline", "save", "base.toml", "--budget", "budgets.toml").code == 0
+    written = (tmp_path / "base.toml").read_text()
+    for damaged in ("", written.replace("format = 1", "<<<<<<< HEAD"), written.split("\n", 1)[1].replace("format = 1", "format = 0")):
+        (tmp_path / "base.toml").write_text(damaged)
+        assert instsim("baseline", "save", "base.toml", "--force", "--budget", "budgets.toml").code == 0
+        assert (tmp_path / "base.toml").read_text() == written
+
+
+def test_an_image_without_an_answer_is_told_by_the_same_exit_code_everywhere(tmp_path, instsim, project, check) -> None:
+    project("kws")
+    (tmp_path / "head.elf").write_bytes(b"no firmware")
+    codes = [check().code] + [instsim("baseline", command, "base.toml", "--budget", "budgets.toml").code for command in ("save", "update")]
+    assert codes == [1, 1, 1]
+
+
 def test_a_board_file_with_many_errors_leaves_room_for_the_rest(tmp_path, instsim, project, check) -> None:
     project("kws")
     assert instsim("boards", "new", "mine", "--like", "nucleo-f446re", "-o", "mine.toml").code == 0

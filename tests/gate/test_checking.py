@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from instsim.errors import IncompleteError
+from instsim.errors import InputError
 from instsim.gate.baseline import baseline_text
 from instsim.gate.budget_file import load_plan
 from instsim.gate.checking import check, make_baseline
@@ -44,7 +44,7 @@ def test_one_broken_image_does_not_hide_the_others(folder: Path) -> None:
 def test_a_part_of_a_baseline_is_not_written(folder: Path) -> None:
     path = folder / "budgets.toml"
     path.write_text('boards = ["nucleo-l4r5zi"]\n[[image]]\nfile = "dispatch-s28.elf"\n[[image]]\nfile = "broken.elf"\n[[budget]]\ncycles = 1e9\n')
-    with pytest.raises(IncompleteError, match="1 of 2 estimates are missing"):
+    with pytest.raises(InputError, match="1 of 2 estimates are missing"):
         make_baseline(load_plan(path))
     path.write_text('boards = ["nucleo-l4r5zi"]\n[[image]]\nfile = "dispatch-s28.elf"\n[[budget]]\ncycles = "+0 %"\n')
     made = make_baseline(load_plan(path))
