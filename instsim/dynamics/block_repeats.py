@@ -38,6 +38,7 @@ from instsim.dynamics.memory_layout import (
 )
 from instsim.dynamics.memory_system import Replacement
 from instsim.dynamics.native_words import in_line, octets, out_of_line, words, words32
+from instsim.dynamics.repeat_code import call_checks, write_checks
 
 __all__ = ["count_executions", "learn", "repeats", "settle"]
 
@@ -48,13 +49,16 @@ _ALL_THERE, _MISSING, _OTHERWISE = 0, 1, 2
 """What accesses find: their lines; lines that are to be brought; anything else."""
 _WAIT_AGAIN = 4
 """Executions that are followed access by access before a block that went other ways is learned anew."""
+_LOOKS_BEFORE_CODE = 64
+"""Executions of a block that was learned before it gets code of its own."""
 
 
 @in_line
 def repeats(use_address: Any, system: Any, state: Any) -> Any:
     """Tell whether an execution of a block does what the last one did, but for lines that data accesses bring; then it has happened."""
     use = words(use_address)
-    if use[UseWord.QUICK] == 0:
+    records, end = use[UseWord.QUICK], use[UseWord.QUICK_END]
+    if records == 0:
         return False
     filling = 0
     if system[SystemWord.NOW] < system[SystemWord.QUIET_FROM]:
@@ -63,23 +67,59 @@ def repeats(use_address: Any, system: Any, state: Any) -> Any:
             return False
     if use[UseWord.EVICTIONS] != words(use[UseWord.CACHE])[CacheWord.EVICTIONS] and not _all_in_place(use):
         return False
-    _take_steps(use, state)
-    missing = _look(use[UseWord.ACCESSES], use_address, system, filling, False)
-    if missing != 0:
-        if missing == _OTHERWISE:
+    if records != end:
+        at = records
+        if use[UseWord.CHECKS] != 0:
+            began = system[SystemWord.CLOCK] + 1
+            at = call_checks(use[UseWord.CHECKS], state[TraceWord.REGISTERS], records, filling, state[TraceWord.PAGES], began)
+        if at != 0 and not _go_along(at, use_address, system, state, filling):
             return False
-        _bring_lines(missing, use_address, system, filling)
     if use[UseWord.REPEATS] == 0:
         use[UseWord.NEXT_REPEATED] = system[SystemWord.REPEATED]
         system[SystemWord.REPEATED] = use_address
     use[UseWord.REPEATS] += 1
     system[SystemWord.NOW] += use[UseWord.TICKS]
-    if system[SystemWord.CLOCK] != use[UseWord.USED_AT] + use[UseWord.LENGTH]:
-        _note_uses(use_address, system)
+    began = system[SystemWord.CLOCK] + 1
+    use[UseWord.USED_AT] = began
+    system[SystemWord.CLOCK] = began + use[UseWord.LENGTH]
+    if use[UseWord.NEXT] == 0:
+        _list(use_address)
     return True
 
 
-@in_line
+@out_of_line
+def _list(use_address: Any) -> None:
+    """Note that the uses of the lines that a block fetches are to be brought up to date."""
+    use = words(use_address)
+    cache = words(use[UseWord.CACHE])
+    if cache[CacheWord.REPLACEMENT] == Replacement.LRU:
+        use[UseWord.NEXT] = cache[CacheWord.LISTED]
+        cache[CacheWord.LISTED] = use_address
+    else:
+        use[UseWord.NEXT] = END_OF_LIST
+
+
+@out_of_line
+def _go_along(at: Any, use_address: Any, system: Any, state: Any, filling: Any) -> Any:
+    """Look at the steps and accesses of a block from the record `at` on; tell whether all find their lines, or those were brought."""
+    use = words(use_address)
+    if use[UseWord.CHECKS] == 0:
+        use[UseWord.LOOKS] += 1
+        if use[UseWord.LOOKS] == _LOOKS_BEFORE_CODE:
+            write_checks(use_address, system, state)
+    if at < use[UseWord.ACCESSES]:
+        _take_steps(use, state)
+        at = use[UseWord.ACCESSES]
+    missing = _look(at, use_address, system, filling, False)
+    if missing != 0:
+        if missing == _OTHERWISE:
+            return False
+        # No access of the block goes otherwise.
+        _look(missing, use_address, system, filling, True)
+    _stamp(use[UseWord.ACCESSES], use[UseWord.QUICK_END], system)
+    return True
+
+
 def _take_steps(use: Any, state: Any) -> None:
     """Carry out the steps to the addresses of a block's accesses."""
     at, end = use[UseWord.QUICK], use[UseWord.ACCESSES]
@@ -100,7 +140,6 @@ def _take_steps(use: Any, state: Any) -> None:
         at += _QUICK_BYTES
 
 
-@in_line
 def _look(at: Any, use_address: Any, system: Any, filling: Any, brings: Any) -> Any:
     """Return 0 if all data accesses of a block from the record `at` on find their lines, else the first that does not, or `_OTHERWISE`.
 
@@ -112,10 +151,10 @@ def _look(at: Any, use_address: Any, system: Any, filling: Any, brings: Any) -> 
         quick = words(at)
         place = quick[QuickWord.PLACE]
         base, index = words32(quick[QuickWord.BASE])[0], words32(quick[QuickWord.INDEX])[0]
-        address = (quick[QuickWord.CONSTANT] + base + (index << quick[QuickWord.SHIFT])) & _MASK
-        inside = (address - quick[QuickWord.LOW]) & _MASK
+        inside = (base + (index << quick[QuickWord.SHIFT]) - quick[QuickWord.LOW]) & _MASK
         is_elsewhere = inside > quick[QuickWord.LIMIT] or inside & quick[QuickWord.ALIGN] != 0
         if is_elsewhere or place == filling or words(place)[0] != quick[QuickWord.TAG]:
+            address = (inside + quick[QuickWord.LOW] + quick[QuickWord.CONSTANT]) & _MASK
             found = _follow(at, address, use_address, system, brings)
             if brings:
                 filling = system[SystemWord.FILLING_PLACE]
@@ -125,24 +164,6 @@ def _look(at: Any, use_address: Any, system: Any, filling: Any, brings: Any) -> 
                 missing = at
         at += _QUICK_BYTES
     return missing
-
-
-@out_of_line
-def _bring_lines(missing: Any, use_address: Any, system: Any, filling: Any) -> None:
-    """Bring the lines that are not there, the first of them at the record `missing`; no access of the block goes otherwise."""
-    _look(missing, use_address, system, filling, True)
-
-
-def _note_uses(use_address: Any, system: Any) -> None:
-    """Note that the lines of a block are used; not needed if nobody used the caches since they were used last."""
-    use = words(use_address)
-    _stamp(use[UseWord.ACCESSES], use[UseWord.QUICK_END], system)
-    use[UseWord.USED_AT] = system[SystemWord.CLOCK] + 1
-    system[SystemWord.CLOCK] += 1 + use[UseWord.LENGTH]
-    cache = words(use[UseWord.CACHE])
-    if use[UseWord.NEXT] == 0 and cache[CacheWord.REPLACEMENT] == Replacement.LRU:
-        use[UseWord.NEXT] = cache[CacheWord.LISTED]
-        cache[CacheWord.LISTED] = use_address
 
 
 @out_of_line
@@ -171,8 +192,6 @@ def _follow(quick_address: Any, address: Any, use_address: Any, system: Any, bri
     if path_of(system, address, quick[QuickWord.KIND]) != quick[QuickWord.FOUND]:
         _forget(use_address, system)
         return _OTHERWISE
-    # The uses of the lines are to be noted, although nobody may have used the caches since the last time.
-    system[SystemWord.CLOCK] += 1
     if not brings and _put(quick_address, address, system):
         is_arriving = quick[QuickWord.PLACE] == system[SystemWord.FILLING_PLACE] and system[SystemWord.NOW] < system[SystemWord.QUIET_FROM]
         if not is_arriving:
@@ -235,7 +254,7 @@ def _put(quick_address: Any, address: Any, system: Any) -> Any:
     inside = address & (length - 1)
     if inside + bytes_behind >= length:
         return False
-    quick[QuickWord.LOW] = address - inside
+    quick[QuickWord.LOW] = (address - inside - quick[QuickWord.CONSTANT]) & _MASK
     quick[QuickWord.LIMIT] = length - 1 - bytes_behind
     return True
 
@@ -335,7 +354,7 @@ def learn(program: Any, use_address: Any, system: Any, state: Any) -> None:
         return
     use[UseWord.QUICK], use[UseWord.ACCESSES], use[UseWord.QUICK_END] = records, accesses, quick_address
     use[UseWord.TICKS] = words(program)[ProgramWord.TICKS] + stalls
-    system[SystemWord.CLOCK] += 1
+    use[UseWord.CHECKS], use[UseWord.LOOKS] = 0, 0 if state[TraceWord.CODE] != 0 else _LOOKS_BEFORE_CODE
 
 
 def count_executions(use: Any, system: Any, times: Any) -> None:

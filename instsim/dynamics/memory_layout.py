@@ -98,6 +98,10 @@ class TraceWord(IntEnum):
     """``void ()``, Python: called behind such a stretch."""
     RANDOM = 24
     """State of the random sequence (xorshift64) that the lengths of gaps follow."""
+    CODE = 25
+    """Where machine code may be written for blocks that repeat (`instsim.dynamics.repeat_code`) ..."""
+    CODE_END = 26
+    """... and where that ends; both 0 if it cannot be on this host."""
     WORDS = 32
 
 
@@ -155,38 +159,44 @@ class UseWord(IntEnum):
     """Room for its records, 0 if there is none yet."""
     COUNTED = 18
     """Executions whose stalls were counted."""
-    WORDS = 19
+    CHECKS = 19
+    """Address of the machine code that looks at the block's accesses (`instsim.dynamics.repeat_code`), 0 if there is none (yet)."""
+    LOOKS = 20
+    """Executions that had none."""
+    CODE = 21
+    """Room for it, 0 if there is none yet."""
+    WORDS = 22
 
 
 class QuickWord(IntEnum):
-    """An access, or a step to an address, of a block that repeats, on one system."""
+    """An access, or a step to an address, of a block that repeats, on one system. What every execution looks at comes first: a line of the host's."""
 
-    KIND = 0
-    """As an operation's."""
-    CONSTANT = 1
-    BASE = 2
+    BASE = 0
     """Where the base register's value is ..."""
-    INDEX = 3
+    INDEX = 1
     """... and the index register's."""
-    SHIFT = 4
-    LOW = 5
-    """Where the line starts that was accessed, or another stretch that is all the same, ..."""
-    LIMIT = 6
+    SHIFT = 2
+    LOW = 3
+    """Where the line starts that was accessed, or another stretch that is all the same, less the access's constant, ..."""
+    LIMIT = 4
     """... and how far behind that an access may start to be inside it."""
-    ALIGN = 7
+    ALIGN = 5
     """Bits of the address that must be 0, lest the access lie in two words."""
-    PLACE = 8
+    PLACE = 6
     """Address of the word ..."""
-    TAG = 9
+    TAG = 7
     """... that must be equal to this: the line's place, where there is a cache; else this word itself."""
-    STAMP = 10
-    """Address of the line's time of use, or of `UNUSED`."""
-    POSITION = 11
-    """When it is used, behind `UseWord.USED_AT`."""
-    FIRST = 12
+    KIND = 8
+    """As an operation's."""
+    CONSTANT = 9
+    FIRST = 10
     """First word of the operation."""
-    RESULT = 13
+    RESULT = 11
     """What a step made: later ones read it here, so that none overwrites another's."""
+    STAMP = 12
+    """Address of the line's time of use, or of `UNUSED`."""
+    POSITION = 13
+    """When it is used, behind `UseWord.USED_AT`."""
     FOUND = 14
     """One more than the path, 0 for none."""
     COUNT = 15
@@ -199,7 +209,7 @@ class QuickWord(IntEnum):
     WHEN = 19
     """When it happens, in ticks from the start of the block, with the stalls of the accesses before it."""
     UNUSED = 20
-    WORDS = 21
+    WORDS = 24
 
 
 END_OF_LIST = 1

@@ -18,7 +18,7 @@ from instsim.emulate.layout import NOT_PREPARED, NOTHING_TO_DO
 from instsim.emulate.memory import PAGE, Memory
 from instsim.emulate.memory_accounts import Account, MemoryAccounts
 from instsim.emulate.sampled_programs import SampledPrograms
-from instsim.emulate.sparse import sparse_zeros
+from instsim.emulate.sparse import code_room, sparse_zeros
 from instsim.emulate.spec import MemoryTiming, Sampling
 from instsim.profile.block_profile import CrossingUse
 from instsim.profile.memory_use import MemoryUse, PathUse
@@ -29,7 +29,9 @@ _PREPARE = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 _SETTLE = ctypes.CFUNCTYPE(None, ctypes.c_uint64)
 _FIRST_OVER = ctypes.CFUNCTYPE(None)
 _ROOM_WORDS = 1 << 21
-"""For records of blocks that repeat, some 100,000 of them; blocks behind that are followed access by access."""
+"""For records of blocks that repeat, some 80,000 of them; blocks behind that are followed access by access."""
+_CODE_BYTES = 1 << 22
+"""For code of the more frequent ones."""
 
 Counts = npt.NDArray[np.int64]
 
@@ -70,6 +72,7 @@ class MemoryTrace:
         self._settle = _SETTLE(settle)
         self._first_over_callback = _FIRST_OVER(self._first_over)
         self._room = np.zeros(0, np.uint64)
+        self._code = code_room(_CODE_BYTES)
         self._scratch = np.zeros(NO_REGISTER + 1, np.uint32)
         self._ask = np.zeros(1, np.uint64)
         self._numbers = np.array(engine.registers.general, np.uint64)
@@ -122,6 +125,8 @@ class MemoryTrace:
         self._blocks.configure(fresh)
         self._room = sparse_zeros(_ROOM_WORDS)
         self._state[TraceWord.ROOM], self._state[TraceWord.ROOM_END] = self._room.ctypes.data, self._room.ctypes.data + self._room.nbytes
+        if self._code.size:
+            self._state[TraceWord.CODE], self._state[TraceWord.CODE_END] = self._code.ctypes.data, self._code.ctypes.data + self._code.size
         self._programs[self._prepared] = NOT_PREPARED
         self._prepared.clear()
         for page in self._code_pages:

@@ -43,6 +43,7 @@ _SOURCES = (
     "../dynamics/memory_simulation.py",
     "../dynamics/cache_accesses.py",
     "../dynamics/block_repeats.py",
+    "../dynamics/repeat_code.py",
 )
 
 
