@@ -16,7 +16,7 @@ from typing import Any
 
 from instsim.dynamics.address_computation import combine, compute
 from instsim.dynamics.address_operations import FIRST_TEMPORARY, Operation
-from instsim.dynamics.cache_accesses import access, find_line, path_of
+from instsim.dynamics.cache_accesses import arrival, bring_line, find_line, path_of
 from instsim.dynamics.memory_layout import (
     END_OF_LIST,
     FINER_BITS,
@@ -45,12 +45,10 @@ __all__ = ["count_executions", "learn", "repeats", "settle"]
 _MASK = 0xFFFFFFFF
 _OPERATION_BYTES, _QUICK_BYTES, _PATH_BYTES, _SITE_BYTES = 8 * OPERATION_WORDS, 8 * QuickWord.WORDS, 8 * PathWord.WORDS, 8 * SiteWord.WORDS
 _PAGE_BYTES = 4096
-_ALL_THERE, _MISSING, _OTHERWISE = 0, 1, 2
-"""What accesses find: their lines; lines that are to be brought; anything else."""
+_OTHERWISE = 1
+"""No record: an access of a block goes another way than before, or its line cannot be brought by itself."""
 _WAIT_AGAIN = 4
 """Executions that are followed access by access before a block that went other ways is learned anew."""
-_LOOKS_BEFORE_CODE = 64
-"""Executions of a block that was learned before it gets code of its own."""
 
 
 @in_line
@@ -103,19 +101,18 @@ def _list(use_address: Any) -> None:
 def _go_along(at: Any, use_address: Any, system: Any, state: Any, filling: Any) -> Any:
     """Look at the steps and accesses of a block from the record `at` on; tell whether all find their lines, or those were brought."""
     use = words(use_address)
-    if use[UseWord.CHECKS] == 0:
-        use[UseWord.LOOKS] += 1
-        if use[UseWord.LOOKS] == _LOOKS_BEFORE_CODE:
+    if use[UseWord.LOOKS] != 0:
+        use[UseWord.LOOKS] -= 1
+        if use[UseWord.LOOKS] == 0:
             write_checks(use_address, system, state)
     if at < use[UseWord.ACCESSES]:
         _take_steps(use, state)
         at = use[UseWord.ACCESSES]
-    missing = _look(at, use_address, system, filling, False)
+    missing = _look(at, use_address, system, filling)
+    if missing == _OTHERWISE:
+        return False
     if missing != 0:
-        if missing == _OTHERWISE:
-            return False
-        # No access of the block goes otherwise.
-        _look(missing, use_address, system, filling, True)
+        _bring_lines(missing, use_address, system)
     _stamp(use[UseWord.ACCESSES], use[UseWord.QUICK_END], system)
     return True
 
@@ -140,30 +137,89 @@ def _take_steps(use: Any, state: Any) -> None:
         at += _QUICK_BYTES
 
 
-def _look(at: Any, use_address: Any, system: Any, filling: Any, brings: Any) -> Any:
-    """Return 0 if all data accesses of a block from the record `at` on find their lines, else the first that does not, or `_OTHERWISE`.
+def _inside(quick: Any) -> Any:
+    """Return how far an access is behind the start of the line, or stretch, where it was before."""
+    base, index = words32(quick[QuickWord.BASE])[0], words32(quick[QuickWord.INDEX])[0]
+    return (base + (index << quick[QuickWord.SHIFT]) - quick[QuickWord.LOW]) & _MASK
 
-    If `brings`, lines that are not there, or are on their way, are brought.
-    """
+
+def _is_elsewhere(quick: Any, inside: Any) -> Any:
+    """Tell whether an access has left its line, or lies in two words, or the line is gone."""
+    return inside > quick[QuickWord.LIMIT] or inside & quick[QuickWord.ALIGN] != 0 or words(quick[QuickWord.PLACE])[0] != quick[QuickWord.TAG]
+
+
+def _address(quick: Any, inside: Any) -> Any:
+    """Return the address of an access."""
+    return (inside + quick[QuickWord.LOW] + quick[QuickWord.CONSTANT]) & _MASK
+
+
+def _look(at: Any, use_address: Any, system: Any, filling: Any) -> Any:
+    """Return 0 if all data accesses of a block from the record `at` on find their lines, else the first that does not, or `_OTHERWISE`."""
     end = words(use_address)[UseWord.QUICK_END]
     missing = 0
     while at < end:
         quick = words(at)
-        place = quick[QuickWord.PLACE]
-        base, index = words32(quick[QuickWord.BASE])[0], words32(quick[QuickWord.INDEX])[0]
-        inside = (base + (index << quick[QuickWord.SHIFT]) - quick[QuickWord.LOW]) & _MASK
-        is_elsewhere = inside > quick[QuickWord.LIMIT] or inside & quick[QuickWord.ALIGN] != 0
-        if is_elsewhere or place == filling or words(place)[0] != quick[QuickWord.TAG]:
-            address = (inside + quick[QuickWord.LOW] + quick[QuickWord.CONSTANT]) & _MASK
-            found = _follow(at, address, use_address, system, brings)
-            if brings:
-                filling = system[SystemWord.FILLING_PLACE]
-            elif found == _OTHERWISE:
+        inside = _inside(quick)
+        address = _address(quick, inside)
+        is_absent = False
+        if _is_elsewhere(quick, inside):
+            if path_of(system, address, quick[QuickWord.KIND]) != quick[QuickWord.FOUND]:
+                _forget(use_address, system)
                 return _OTHERWISE
-            elif found == _MISSING and missing == 0:
+            is_absent = not _put(at, address, system)
+        if is_absent or quick[QuickWord.PLACE] == filling:
+            if not _can_bring(quick, address, use_address, system):
+                return _OTHERWISE
+            if missing == 0 and (is_absent or _waits(quick, address, system) != 0):
                 missing = at
         at += _QUICK_BYTES
     return missing
+
+
+def _can_bring(quick: Any, address: Any, use_address: Any, system: Any) -> Any:
+    """Tell whether an access is of one word, and of another cache than the block's code."""
+    if quick[QuickWord.FOUND] == 0 or quick[QuickWord.COUNT] != 1 or address & quick[QuickWord.ALIGN] != 0 or system[SystemWord.STREAMS] > 1:
+        return False
+    cache = words(system[SystemWord.PATHS] + (quick[QuickWord.FOUND] - 1) * _PATH_BYTES)[PathWord.CACHE]
+    return cache != words(use_address)[UseWord.CACHE] and words(cache)[CacheWord.FOLLOWED] == 0
+
+
+def _waits(quick: Any, address: Any, system: Any) -> Any:
+    """Return for how many ticks more than usual an access waits for its word of a line that is there."""
+    path = words(system[SystemWord.PATHS] + (quick[QuickWord.FOUND] - 1) * _PATH_BYTES)
+    usual = system[SystemWord.NOW] + quick[QuickWord.WHEN] + path[PathWord.ACCESS]
+    return max(arrival(path, path[PathWord.CACHE], address, system[SystemWord.NOW] + quick[QuickWord.WHEN]), usual) - usual
+
+
+@out_of_line
+def _bring_lines(missing: Any, use_address: Any, system: Any) -> None:
+    """Bring the lines that are not there, the first of them at the record `missing`, and wait for words; no access of the block goes otherwise."""
+    use = words(use_address)
+    at = missing
+    while at < use[UseWord.QUICK_END]:
+        quick = words(at)
+        inside = _inside(quick)
+        address = _address(quick, inside)
+        stall, missed = 0, 0
+        # What another one brought may have taken this one's place, or be what it needs.
+        if _is_elsewhere(quick, inside) and (at == missing or not _put(at, address, system)):
+            _stamp(use[UseWord.ACCESSES], at, system)
+            system[SystemWord.CLOCK] += use[UseWord.LENGTH]
+            path_address = system[SystemWord.PATHS] + (quick[QuickWord.FOUND] - 1) * _PATH_BYTES
+            counts = words(system[SystemWord.TALLIES] + (quick[QuickWord.FOUND] - 1) * (8 * Tally.WORDS))
+            result = bring_line(path_address, address, system[SystemWord.NOW] + quick[QuickWord.WHEN], counts, system)
+            # The access itself is one of the repeating ones.
+            stall, missed = (result >> 1) - words(path_address)[PathWord.ACCESS], result & 1
+            _put(at, address, system)
+        elif quick[QuickWord.PLACE] == system[SystemWord.FILLING_PLACE] and quick[QuickWord.FOUND] != 0:
+            stall = _waits(quick, address, system)
+        if stall | missed:
+            words(system[SystemWord.TALLIES] + (quick[QuickWord.FOUND] - 1) * (8 * Tally.WORDS))[Tally.STALL] += stall
+            counts = words(system[SystemWord.SITES] + quick[QuickWord.SITE] * _SITE_BYTES)
+            counts[SiteWord.STALL] += stall
+            counts[SiteWord.MISSES] += missed
+            system[SystemWord.NOW] += stall
+        at += _QUICK_BYTES
 
 
 @out_of_line
@@ -183,40 +239,6 @@ def _all_in_place(use: Any) -> Any:
         at += _OPERATION_BYTES
     use[UseWord.EVICTIONS] = words(use[UseWord.CACHE])[CacheWord.EVICTIONS]
     return True
-
-
-@out_of_line
-def _follow(quick_address: Any, address: Any, use_address: Any, system: Any, brings: Any) -> Any:
-    """Let an access move on to where it goes now; say whether its line is there, and bring it if `brings`."""
-    quick = words(quick_address)
-    if path_of(system, address, quick[QuickWord.KIND]) != quick[QuickWord.FOUND]:
-        _forget(use_address, system)
-        return _OTHERWISE
-    if not brings and _put(quick_address, address, system):
-        is_arriving = quick[QuickWord.PLACE] == system[SystemWord.FILLING_PLACE] and system[SystemWord.NOW] < system[SystemWord.QUIET_FROM]
-        if not is_arriving:
-            return _ALL_THERE
-    if quick[QuickWord.FOUND] == 0 or address & quick[QuickWord.ALIGN] != 0:
-        return _OTHERWISE
-    path_address = system[SystemWord.PATHS] + (quick[QuickWord.FOUND] - 1) * _PATH_BYTES
-    cache = words(path_address)[PathWord.CACHE]
-    if not brings:
-        is_apart = cache != words(use_address)[UseWord.CACHE] and words(cache)[CacheWord.FOLLOWED] == 0
-        return _MISSING if is_apart and quick[QuickWord.COUNT] == 1 and system[SystemWord.STREAMS] <= 1 else _OTHERWISE
-    _stamp(words(use_address)[UseWord.ACCESSES], quick_address, system)
-    system[SystemWord.CLOCK] += words(use_address)[UseWord.LENGTH]
-    tally = words(system[SystemWord.TALLIES] + (quick[QuickWord.FOUND] - 1) * (8 * Tally.WORDS))
-    result = access(path_address, address, system[SystemWord.NOW] + quick[QuickWord.WHEN], tally, system)
-    # The access itself is one of the repeating ones.
-    usual = words(path_address)[PathWord.ACCESS]
-    tally[Tally.ACCESSES] -= 1
-    tally[Tally.STALL] -= usual
-    counts = words(system[SystemWord.SITES] + quick[QuickWord.SITE] * _SITE_BYTES)
-    counts[SiteWord.STALL] += (result >> 1) - usual
-    counts[SiteWord.MISSES] += result & 1
-    system[SystemWord.NOW] += (result >> 1) - usual
-    _put(quick_address, address, system)
-    return _ALL_THERE
 
 
 def _stamp(at: Any, end: Any, system: Any) -> None:
@@ -354,7 +376,7 @@ def learn(program: Any, use_address: Any, system: Any, state: Any) -> None:
         return
     use[UseWord.QUICK], use[UseWord.ACCESSES], use[UseWord.QUICK_END] = records, accesses, quick_address
     use[UseWord.TICKS] = words(program)[ProgramWord.TICKS] + stalls
-    use[UseWord.CHECKS], use[UseWord.LOOKS] = 0, 0 if state[TraceWord.CODE] != 0 else _LOOKS_BEFORE_CODE
+    use[UseWord.CHECKS], use[UseWord.LOOKS] = 0, state[TraceWord.LOOKS]
 
 
 def count_executions(use: Any, system: Any, times: Any) -> None:

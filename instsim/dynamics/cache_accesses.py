@@ -24,9 +24,9 @@ from instsim.dynamics.memory_layout import (
     UseWord,
 )
 from instsim.dynamics.memory_system import Replacement
-from instsim.dynamics.native_words import octets, words
+from instsim.dynamics.native_words import octets, out_of_line, words
 
-__all__ = ["access", "find_line", "next_random", "path_of"]
+__all__ = ["access", "arrival", "bring_line", "find_line", "next_random", "path_of"]
 
 _CYCLE = TICKS_PER_CYCLE
 _OPERATION_BYTES, _RANGE_BYTES = 8 * OPERATION_WORDS, 8 * RangeWord.WORDS
@@ -78,20 +78,14 @@ def _install(cache: Any, line: Any, system: Any) -> Any:
         _note_fetches(cache)
     ways = head[CacheWord.WAYS]
     first = cache + (8 * CacheWord.WORDS) + (line & head[CacheWord.SET_MASK]) * ways * 16
-    chosen = first
-    oldest = words(first)[1]
-    empty = words(first)[0] == 0
-    at = first + 16
-    for _ in range(ways - 1):
-        if not empty:
-            place = words(at)
-            if place[0] == 0:
-                empty = True
-                chosen = at
-            elif place[1] < oldest:
-                oldest = place[1]
-                chosen = at
-        at += 16
+    # The place that was used longest ago, or the first empty one, which is as good as used at 0. Without branches, which nobody could predict.
+    chosen, oldest = first, words(first)[1]
+    for way in range(1, ways):
+        at = first + (way << 4)
+        used_at = words(at)[1]
+        chosen = at if used_at < oldest else chosen
+        oldest = min(oldest, used_at)
+    empty = words(chosen)[0] == 0
     if not empty and head[CacheWord.REPLACEMENT] == Replacement.RANDOM:
         head[CacheWord.RANDOM] = next_random(head[CacheWord.RANDOM])
         chosen = first + (head[CacheWord.RANDOM] >> 33) % ways * 16
@@ -165,6 +159,45 @@ def _demand(path_address: Any, line: Any, word: Any, at: Any, system: Any) -> An
     return arrival
 
 
+def arrival(path: Any, cache: Any, address: Any, at: Any) -> Any:
+    """Return the tick at which a word comes whose line is there but may still be arriving, 0 if it is not."""
+    if path[PathWord.FURTHER] == 0:
+        return 0
+    port = words(path[PathWord.PORT])
+    line = address >> words(cache)[CacheWord.LINE_SHIFT]
+    if port[PortWord.BUSY_UNTIL] <= at or port[PortWord.FILL_LINE] != line + 1 or port[PortWord.FILL_CACHE] != cache:
+        return 0
+    word = (address >> path[PathWord.WORD_SHIFT]) & path[PathWord.LAST_WORD]
+    return port[PortWord.FILL_AT] + ((word - port[PortWord.FILL_WORD]) & path[PathWord.LAST_WORD]) * path[PathWord.FURTHER]
+
+
+@out_of_line
+def bring_line(path_address: Any, address: Any, at: Any, counts: Any, system: Any) -> Any:
+    """Bring a line that is not in its cache; return what `access` does: if it was being read ahead, nothing missed."""
+    path = words(path_address)
+    cache = path[PathWord.CACHE]
+    head = words(cache)
+    line = address >> head[CacheWord.LINE_SHIFT]
+    stall = path[PathWord.ACCESS]
+    missed = 0
+    if head[CacheWord.AHEAD_LINE] == line + 1:
+        stall += max(head[CacheWord.AHEAD_AT], at + path[PathWord.PREFETCHED]) - at
+        head[CacheWord.AHEAD_LINE] = 0
+        if path[PathWord.PORT] != 0 and words(path[PathWord.PORT])[PortWord.AHEAD_PATH] == path_address:
+            words(path[PathWord.PORT])[PortWord.AHEAD_PATH] = 0
+        counts[Tally.READ_AHEAD] += 1
+        _install(cache, line, system)
+    else:
+        word = (address >> path[PathWord.WORD_SHIFT]) & path[PathWord.LAST_WORD]
+        stall += _demand(path_address, line, word, at, system) - at
+        missed = 1
+        counts[Tally.MISSES] += 1
+        system[SystemWord.FILLING_PLACE] = _install(cache, line, system)
+    if path[PathWord.PREFETCH] != 0:
+        _read_ahead(path_address, line + 1, at + stall + _CYCLE)
+    return (stall << 1) | missed
+
+
 def access(path_address: Any, address: Any, at: Any, tally: Any, system: Any) -> Any:
     """Let one access happen; return its stall in ticks, shifted left by one, and whether it missed in the lowest bit."""
     path = words(path_address)
@@ -179,41 +212,23 @@ def access(path_address: Any, address: Any, at: Any, tally: Any, system: Any) ->
         return (stall << 1) | 1
     head = words(cache)
     line = address >> head[CacheWord.LINE_SHIFT]
-    missed = 0
     if head[CacheWord.LAST_LINE] != line + 1 or head[CacheWord.FOLLOWED] == 0:
         head[CacheWord.LAST_LINE] = line + 1
-        ahead = path[PathWord.PREFETCH] != 0
         place = find_line(cache, line)
-        if place != 0:
-            ahead = path[PathWord.PREFETCH] == 1
-            if head[CacheWord.REPLACEMENT] == Replacement.LRU:
-                system[SystemWord.CLOCK] += 1
-                words(place)[1] = system[SystemWord.CLOCK]
-        elif head[CacheWord.AHEAD_LINE] == line + 1:
-            arrival = max(head[CacheWord.AHEAD_AT], at + path[PathWord.PREFETCHED])
-            stall += arrival - at
-            head[CacheWord.AHEAD_LINE] = 0
-            if path[PathWord.PORT] != 0 and words(path[PathWord.PORT])[PortWord.AHEAD_PATH] == path_address:
-                words(path[PathWord.PORT])[PortWord.AHEAD_PATH] = 0
-            counts[Tally.READ_AHEAD] += 1
-            _install(cache, line, system)
-        else:
-            word = (address >> path[PathWord.WORD_SHIFT]) & path[PathWord.LAST_WORD]
-            stall += _demand(path_address, line, word, at, system) - at
-            missed = 1
-            counts[Tally.MISSES] += 1
-            system[SystemWord.FILLING_PLACE] = _install(cache, line, system)
-        if ahead:
+        if place == 0:
+            result = bring_line(path_address, address, at, counts, system)
+            counts[Tally.STALL] += result >> 1
+            return result
+        if head[CacheWord.REPLACEMENT] == Replacement.LRU:
+            system[SystemWord.CLOCK] += 1
+            words(place)[1] = system[SystemWord.CLOCK]
+        if path[PathWord.PREFETCH] == 1:
             _read_ahead(path_address, line + 1, at + stall + _CYCLE)
-    if missed == 0 and path[PathWord.FURTHER] != 0:
-        port = words(path[PathWord.PORT])
-        if port[PortWord.BUSY_UNTIL] > at and port[PortWord.FILL_LINE] == line + 1 and port[PortWord.FILL_CACHE] == cache:
-            word = (address >> path[PathWord.WORD_SHIFT]) & path[PathWord.LAST_WORD]
-            arrival = port[PortWord.FILL_AT] + ((word - port[PortWord.FILL_WORD]) & path[PathWord.LAST_WORD]) * path[PathWord.FURTHER]
-            if arrival > at + stall:
-                stall = arrival - at
+    arrives_at = arrival(path, cache, address, at)
+    if arrives_at > at + stall:
+        stall = arrives_at - at
     counts[Tally.STALL] += stall
-    return (stall << 1) | missed
+    return stall << 1
 
 
 def _note_fetches(cache: Any) -> None:

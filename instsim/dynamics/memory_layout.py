@@ -102,6 +102,8 @@ class TraceWord(IntEnum):
     """Where machine code may be written for blocks that repeat (`instsim.dynamics.repeat_code`) ..."""
     CODE_END = 26
     """... and where that ends; both 0 if it cannot be on this host."""
+    LOOKS = 27
+    """Executions that look at a block's records before it gets code of its own."""
     WORDS = 32
 
 
@@ -162,7 +164,7 @@ class UseWord(IntEnum):
     CHECKS = 19
     """Address of the machine code that looks at the block's accesses (`instsim.dynamics.repeat_code`), 0 if there is none (yet)."""
     LOOKS = 20
-    """Executions that had none."""
+    """How many more executions look at the records before the block gets some."""
     CODE = 21
     """Room for it, 0 if there is none yet."""
     WORDS = 22

@@ -1,13 +1,13 @@
 """Machine code that is written while the firmware runs: what a block that repeats looks at, for hosts of x86-64.
 
-What `instsim.dynamics.block_repeats` finds in a block's records (`QuickWord`) and does not change from one execution to the next (registers, shifts,
-constants, what a step does) becomes instructions: a quarter of those that go through the records, and no loops. What changes (the line that an access was
-in, its place) stays in the records. Where an access does not find its line, the code says at which record, and `block_repeats` goes on there: so it holds no
-knowledge of memories, and a host or a block without it gives the same results.
+What `instsim.dynamics.block_repeats` finds in a block's records (`QuickWord`) and does not change from one execution to the next (registers,
+shifts, constants, what a step does) becomes instructions: a quarter of those that go through the records, and no loops. What changes (the line
+that an access was in, its place) stays in the records. Where an access does not find its line, the code says at which record, and
+`block_repeats` goes on there: it knows nothing of memories, and a host or a block without it gives the same results.
 
-It is ``uint64_t (registers, records, filling, pages, began)``: the addresses of the core's registers, of the block's first record, of the place where
-a line is arriving and of the pages that loads see, and the time of use that the block begins at. It returns 0 if all accesses found their lines, whose times of use
-are noted then; else the record from which on to look.
+It is ``uint64_t (registers, records, filling, pages, began)``: the addresses of the core's registers, of the block's first record, of the place
+where a line is arriving and of the pages that loads see, and the time of use that the block begins at. It returns 0 if all accesses found their
+lines, whose times of use are noted then; else the record from which on to look.
 """
 
 from __future__ import annotations
@@ -53,7 +53,11 @@ _LOAD_BYTE, _LOAD_SIGNED_BYTE = _code("410fb60403"), _code("410fbe0403")
 _SUBTRACT_LOW, _COMPARE_LIMIT, _JUMP_IF_ABOVE = _code("2b86"), _code("483b86"), _code("0f87")  # sub eax, [rsi + ...]; cmp rax, [rsi + ...]; ja ...
 _GET_PLACE, _COMPARE_FILLING = _code("4c8b9e"), _code("4939d3")  # mov r11, [rsi + ...]; cmp r11, rdx
 _GET_TAG, _COMPARE_TAG = _code("4d8b1b"), _code("4c3b9e")  # mov r11, [r11]; cmp r11, [rsi + ...]
-_GET_STAMPED, _TIME_OF_USE, _STAMP = _code("488b86"), _code("4d8d98"), _code("4c895808")  # mov rax, [rsi + ...]; lea r11, [r8 + ...]; mov [rax + 8], r11
+_GET_STAMPED, _TIME_OF_USE, _STAMP = (
+    _code("488b86"),
+    _code("4d8d98"),
+    _code("4c895808"),
+)  # mov rax, [rsi + ...]; lea r11, [r8 + ...]; mov [rax + 8], r11
 _ANSWER_RECORD, _RETURN = _code("488d86"), _code("c3")  # lea rax, [rsi + ...]; ret
 _EXIT_BYTES = 8
 """Of the code that answers with a record."""
@@ -108,10 +112,8 @@ def _write_operand(at: Any, home: Any, use: Any, registers: Any, is_right: Any) 
 def _write_operands(at: Any, quick: Any, use: Any, registers: Any) -> Any:
     """Write what gets both operands, the second one shifted."""
     first = quick[QuickWord.FIRST]
-    if first >> 16 & 255 == _NO_REGISTER:
-        at = _write(at, _LEFT_ZERO)
-    else:
-        at = _write_operand(at, quick[QuickWord.BASE], use, registers, False)
+    has_base = first >> 16 & 255 != _NO_REGISTER
+    at = _write_operand(at, quick[QuickWord.BASE], use, registers, False) if has_base else _write(at, _LEFT_ZERO)
     if first >> 24 & 255 != _NO_REGISTER:
         at = _write_operand(at, quick[QuickWord.INDEX], use, registers, True)
         if quick[QuickWord.SHIFT] != 0:
@@ -161,10 +163,8 @@ def _write_step(at: Any, quick_address: Any, use: Any, registers: Any, exit_at: 
             return 0
         at = _write_operands(at, quick, use, registers)
         if quick[QuickWord.FIRST] >> 24 & 255 == _NO_REGISTER:
-            if kind in {Operation.SUBTRACT, Operation.MULTIPLY}:
-                at = _write(at, _RIGHT_ZERO)
-            else:
-                at = _write_with(at, _RIGHT_CONSTANT, constant)
+            has_none = kind in {Operation.SUBTRACT, Operation.MULTIPLY}
+            at = _write(at, _RIGHT_ZERO) if has_none else _write_with(at, _RIGHT_CONSTANT, constant)
         if kind == Operation.MULTIPLY:
             at = _write(at, _MULTIPLY)
         elif kind == Operation.SUBTRACT:

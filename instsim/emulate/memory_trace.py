@@ -31,7 +31,9 @@ _FIRST_OVER = ctypes.CFUNCTYPE(None)
 _ROOM_WORDS = 1 << 21
 """For records of blocks that repeat, some 80,000 of them; blocks behind that are followed access by access."""
 _CODE_BYTES = 1 << 22
-"""For code of the more frequent ones."""
+"""For code of the more frequent ones ..."""
+_LOOKS_BEFORE_CODE = 64
+"""... of these blocks: writing it takes as long as it saves in so many executions, more or less."""
 
 Counts = npt.NDArray[np.int64]
 
@@ -127,6 +129,7 @@ class MemoryTrace:
         self._state[TraceWord.ROOM], self._state[TraceWord.ROOM_END] = self._room.ctypes.data, self._room.ctypes.data + self._room.nbytes
         if self._code.size:
             self._state[TraceWord.CODE], self._state[TraceWord.CODE_END] = self._code.ctypes.data, self._code.ctypes.data + self._code.size
+            self._state[TraceWord.LOOKS] = _LOOKS_BEFORE_CODE
         self._programs[self._prepared] = NOT_PREPARED
         self._prepared.clear()
         for page in self._code_pages:

@@ -1,4 +1,4 @@
-"""Memory that is not there until it is touched, a page at a time: arrays with a place for every address, of which a run touches few; room for code."""
+"""Memory that is not there until it is touched, a page at a time: arrays with a place for every address, and room for machine code."""
 
 from __future__ import annotations
 

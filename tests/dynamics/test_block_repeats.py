@@ -15,6 +15,7 @@ from instsim.dynamics.memory_programs import Operations, program_words
 from instsim.dynamics.memory_simulation import settle_all, simulate_block
 from instsim.dynamics.memory_state import SystemState
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path
+from instsim.emulate.sparse import code_room
 from tests.dynamics.compiled import compile_function
 from tests.dynamics.memory_reference import Reference
 
@@ -31,13 +32,13 @@ SYSTEM = MemorySystem(
 
 
 class Block:
-    """A block of operations on one system, and the memory that its loads see."""
+    """A block of operations on one system, and the memory that its loads see; it gets code of its own after so many looks, 0 for never."""
 
-    def __init__(self, operations: list[tuple[int, int, int]], ticks: int) -> None:
+    def __init__(self, operations: list[tuple[int, int, int]], ticks: int, looks: int = 0) -> None:
         self.state = SystemState(SYSTEM, 16)
         self.address = np.array([self.state.address], np.uint64)
         self.scratch = np.zeros(NO_REGISTER + 1, np.uint32)
-        self.registers = np.zeros(FIRST_TEMPORARY, np.uint32)
+        self.registers = self.scratch[:FIRST_TEMPORARY]
         self.memory = np.zeros(1024, np.uint32)
         self.pages = np.zeros(1 << 20, np.uint64)
         self.pages[RAM >> 12] = self.memory.ctypes.data
@@ -51,6 +52,9 @@ class Block:
         self.trace[TraceWord.REGISTERS], self.trace[TraceWord.SCRATCH] = self.registers.ctypes.data, self.scratch.ctypes.data
         self.trace[TraceWord.PAGES] = self.pages.ctypes.data
         self.trace[TraceWord.ROOM], self.trace[TraceWord.ROOM_END] = self.room.ctypes.data, self.room.ctypes.data + self.room.nbytes
+        self.code = code_room(1 << 16)
+        self.trace[TraceWord.CODE], self.trace[TraceWord.CODE_END] = self.code.ctypes.data, self.code.ctypes.data + self.code.size
+        self.trace[TraceWord.LOOKS] = looks if self.code.size else 0
         paths = [[self.state.fetch_path(second & 0xFFFFFFFF) if first == StepKind.FETCH else 0] for first, second, _ in operations]
         self.program = np.array(program_words(Operations(operations, paths, ticks), 1, 4), np.uint64)
 
@@ -65,8 +69,8 @@ class Block:
         return [float(ticks) / TICKS_PER_CYCLE for ticks in self.state.sites[:, SiteWord.STALL]]
 
 
-def _operation(kind: int, target: int = 0, base: int = NO_REGISTER, index: int = NO_REGISTER, shift: int = 0, size: int = 4) -> int:
-    return int.from_bytes(bytes((kind, target, base, index, shift, size, 1, 0)), "little")
+def _operation(kind: int, target: int = 0, base: int = NO_REGISTER, index: int = NO_REGISTER, shift: int = 0, size: int = 4, signed: int = 0) -> int:
+    return int.from_bytes(bytes((kind, target, base, index, shift, size, 1, signed)), "little")
 
 
 def _fetch(address: int, site: int) -> tuple[int, int, int]:
@@ -105,13 +109,51 @@ def test_an_access_that_goes_another_way_is_followed_and_learned_anew() -> None:
     assert block.state.tallies[1, 0] == 5
 
 
+@pytest.mark.parametrize(("kind", "has_code"), [(Operation.ADD, True), (Operation.SHIFT_RIGHT, False)])
+def test_a_block_gets_code_of_its_own_if_all_its_steps_are_frequent_ones(kind: Operation, has_code: bool) -> None:
+    step = (_operation(kind, target=FIRST_TEMPORARY, base=0), 0, 0)
+    read = (_operation(Operation.READ, base=FIRST_TEMPORARY), TABLE | 1 << 32, TICKS_PER_CYCLE)
+    block = Block([_fetch(CODE, 0), step, read], 4 * TICKS_PER_CYCLE, looks=3)
+    if not block.code.size:
+        pytest.skip("no code can be written on this host")
+    for execution in range(10):
+        assert (block.use(UseWord.CHECKS) != 0) == (has_code and execution >= 5)
+        block.run()
+    assert block.use(UseWord.REPEATS) == 8
+    assert block.stalls()[:2] == [5.0, 5.0]
+
+
+def test_code_follows_an_access_to_another_line_and_to_one_that_is_missing() -> None:
+    block = Block([_fetch(CODE, 0), (_operation(Operation.READ, base=0), TABLE | 1 << 32, TICKS_PER_CYCLE)], 40 * TICKS_PER_CYCLE, looks=1)
+    for execution in range(64):
+        block.registers[0] = 4 * execution
+        block.run()
+    assert block.use(UseWord.REPEATS) == 62
+    assert block.stalls()[1] == 16 * 5.0
+    assert [tuple(tally) for tally in block.state.tallies[:, :2].tolist()] == [(64, 1), (64, 16)]
+
+
+KINDS = [
+    Operation.ADD,
+    Operation.MULTIPLY,
+    Operation.LOAD,
+    Operation.AND,
+    Operation.OR,
+    Operation.XOR,
+    Operation.CLEAR,
+    Operation.SET,
+    Operation.SUBTRACT,
+    Operation.SHIFT_RIGHT,
+]
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from([Operation.ADD, Operation.MULTIPLY, Operation.LOAD, Operation.AND, Operation.SUBTRACT, Operation.SHIFT_RIGHT]),
+        st.sampled_from(KINDS),
         st.integers(FIRST_TEMPORARY, FIRST_TEMPORARY + 2),
         st.sampled_from([0, 1, 2, FIRST_TEMPORARY, FIRST_TEMPORARY + 1, FIRST_TEMPORARY + 2]),
         st.sampled_from([0, 1, 2, FIRST_TEMPORARY, FIRST_TEMPORARY + 1, NO_REGISTER]),
         st.integers(0, 3),
+        st.sampled_from([1, 2, 4]),
+        st.integers(0, 1),
         st.integers(0, 64),
     ),
     max_size=8,
@@ -120,16 +162,21 @@ VALUES = st.lists(st.integers(0, 40), min_size=3, max_size=3)
 
 
 def _result(step: tuple[int, ...], values: dict[int, int], memory: Any) -> int:
-    kind, _, base, index, shift, constant = step
+    kind, _, base, index, shift, size, signed, constant = step
     left, shifted = values.get(base, 0), (values.get(index, 0) << shift) & 0xFFFFFFFF
     other = constant if index == NO_REGISTER else shifted
     if kind == Operation.LOAD:
         place = (left + shifted + constant) & 0xFFFFFFFF
-        return int.from_bytes(memory.tobytes()[place - RAM :][:4], "little") if RAM <= place < RAM + 4092 else 0
+        held = memory.tobytes()[place - RAM :][:size] if RAM <= place < RAM + 4092 else b""
+        return int.from_bytes(held, "little", signed=bool(signed)) & 0xFFFFFFFF
     results = {
         Operation.ADD: left + shifted + constant,
         Operation.MULTIPLY: left * values.get(index, 0),
         Operation.AND: left & other,
+        Operation.OR: left | other,
+        Operation.XOR: left ^ other,
+        Operation.CLEAR: left & ~other,
+        Operation.SET: constant,
         Operation.SUBTRACT: left - shifted - constant,
         Operation.SHIFT_RIGHT: left >> (other & 255) if other & 255 < 32 else 0,
     }
@@ -137,9 +184,9 @@ def _result(step: tuple[int, ...], values: dict[int, int], memory: Any) -> int:
 
 
 @settings(max_examples=300, deadline=None)
-@given(STEPS, st.lists(st.integers(0, 8), min_size=1, max_size=3), st.lists(VALUES, min_size=6, max_size=16))
+@given(STEPS, st.lists(st.integers(0, 8), min_size=1, max_size=3), st.lists(VALUES, min_size=6, max_size=16), st.sampled_from([0, 1, 3]))
 def test_steps_lead_to_the_same_addresses_whether_a_block_repeats_or_not(
-    steps: list[tuple[int, ...]], places: list[int], executions: list[list[int]]
+    steps: list[tuple[int, ...]], places: list[int], executions: list[list[int]], looks: int
 ) -> None:
     operations: list[tuple[int, int, int]] = [_fetch(CODE, 0)]
     for place in range(len(steps) + 1):
@@ -148,9 +195,9 @@ def test_steps_lead_to_the_same_addresses_whether_a_block_repeats_or_not(
                 read = _operation(Operation.READ, base=FIRST_TEMPORARY + site - 1, size=1)
                 operations.append((read, TABLE | site << 32, site * TICKS_PER_CYCLE))
         if place < len(steps):
-            kind, target, base, index, shift, constant = steps[place]
-            operations.append((_operation(kind, target, base, index, shift), constant, 0))
-    block, reference = Block(operations, 20 * TICKS_PER_CYCLE), Reference(SYSTEM)
+            kind, target, base, index, shift, size, signed, constant = steps[place]
+            operations.append((_operation(kind, target, base, index, shift, size, signed), constant, 0))
+    block, reference = Block(operations, 20 * TICKS_PER_CYCLE, looks), Reference(SYSTEM)
     block.memory[:] = np.arange(1024) % 251
     for registers in executions:
         block.registers[:3] = registers[0], registers[1], RAM + 4 * registers[2]
@@ -159,12 +206,12 @@ def test_steps_lead_to_the_same_addresses_whether_a_block_repeats_or_not(
         block.scratch[FIRST_TEMPORARY:] = 0
         accesses = [(Access.FETCH, CODE, 0.0, 0, False, 4)]
         for first, second, when in operations[1:]:
-            kind, target, base, index, shift, *_ = first.to_bytes(8, "little")
+            kind, target, base, index, shift, size, _, signed = first.to_bytes(8, "little")
             if kind == Operation.READ:
                 address = ((second & 0xFFFFFFFF) + values[base]) & 0xFFFFFFFF
                 accesses.append((Access.READ, address, when / TICKS_PER_CYCLE, second >> 32, False, 1))
             else:
-                values[target] = _result((kind, target, base, index, shift, second), values, block.memory)
+                values[target] = _result((kind, target, base, index, shift, size, signed, second), values, block.memory)
         block.run()
         reference.run_block(accesses, 20.0, jumped=False)
     stalls = block.stalls()

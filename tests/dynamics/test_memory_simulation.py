@@ -15,6 +15,7 @@ from instsim.dynamics.memory_programs import Operations, program_words
 from instsim.dynamics.memory_simulation import settle_all, simulate_block
 from instsim.dynamics.memory_state import SystemState
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path, Replacement
+from instsim.emulate.sparse import code_room
 from tests.dynamics.compiled import compile_function
 from tests.dynamics.memory_reference import Reference
 
@@ -39,9 +40,12 @@ Trace = list[tuple[list[Step], float, bool]]
 
 
 class Native:
-    """The native simulation of some systems, fed with blocks: each data access goes to the address in a register of its own."""
+    """The native simulation of some systems, fed with blocks: each data access goes to the address in a register of its own.
 
-    def __init__(self, *systems: MemorySystem) -> None:
+    Blocks get code of their own after so many looks at their records, 0 for never.
+    """
+
+    def __init__(self, *systems: MemorySystem, looks: int = 0) -> None:
         self.simulate = compile_function(simulate_block, (64, 64, 64))
         self.states = [SystemState(system, _SITES) for system in systems]
         self.addresses = np.array([state.address for state in self.states], np.uint64)
@@ -54,6 +58,9 @@ class Native:
         self.trace[TraceWord.PAGES] = self.pages.ctypes.data
         self.room = np.zeros(1 << 16, np.uint64)
         self.trace[TraceWord.ROOM], self.trace[TraceWord.ROOM_END] = self.room.ctypes.data, self.room.ctypes.data + self.room.nbytes
+        self.code = code_room(1 << 18)
+        self.trace[TraceWord.CODE], self.trace[TraceWord.CODE_END] = self.code.ctypes.data, self.code.ctypes.data + self.code.size
+        self.trace[TraceWord.LOOKS] = looks if self.code.size else 0
         self.programs: dict[object, Any] = {}
 
     def run_block(self, accesses: list[Step], cycles: float, *, jumped: bool) -> int:
@@ -262,9 +269,9 @@ def _word_by_word(accesses: list[Step]) -> list[tuple[Access, int, float, int, b
 
 
 @settings(max_examples=600, deadline=None)
-@given(_systems(), _traces())
-def test_it_agrees_with_the_reference(system: MemorySystem, trace: Trace) -> None:
-    native, reference = Native(system), Reference(system)
+@given(_systems(), _traces(), st.sampled_from([0, 1]))
+def test_it_agrees_with_the_reference(system: MemorySystem, trace: Trace, looks: int) -> None:
+    native, reference = Native(system, looks=looks), Reference(system)
     for accesses, cycles, jumped in trace:
         native.run_block(accesses, cycles, jumped=jumped)
         reference.run_block(_word_by_word(accesses), cycles, jumped=jumped)
