@@ -12,25 +12,20 @@ asserted by a test.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from instsim.cost import BlockPrices, CostModel
+from benchmark_run import prepare_run, read_command_line
+
 from instsim.emulate import run
 from instsim.emulate.observed import issued_instructions
 from instsim.emulate.region_access import RegionAccess
-from instsim.image import load_image
-from instsim.session.choose import choose_target
-from instsim.session.machines import machine_spec
-from instsim.session.regions import find_region, find_watch
 from instsim.session.request import Request
-from instsim.session.settings import Settings
-from instsim.session.surroundings import find_serial
 
 _WAYS = ("with devices", "bare")
 
@@ -57,42 +52,26 @@ class _TimedRegion(RegionAccess):
 
 def _measure(path: Path, request: Request, *, is_bare: bool) -> tuple[float, int, float]:
     """Return processor seconds and instructions of the region, and processor seconds of the whole run."""
-    image = load_image(path, base=request.base)
-    target = choose_target(image, request, Settings())
-    prices = BlockPrices(CostModel(target.core), image.sha256)
-    script = find_serial(image, request, target.machine_board)
-    options = run.RunOptions(
-        region=find_region(image, request, script),
-        serial=script,
-        watch=find_watch(image, request),
-        block_cycles=prices,
-    )
+    prepared = prepare_run(path, request)
     times: list[tuple[float, int]] = []
     started = time.process_time()
     with patch.object(run, "RegionAccess", partial(_TimedRegion, times=times, is_bare=is_bare)):
-        run.profile_image(image, machine_spec(target.machine_board, target.core, target.clock_hz), options)
+        run.profile_image(prepared.image, prepared.spec, prepared.options)
     whole = time.process_time() - started
-    prices.keep()
+    prepared.prices.keep()
     (start_s, first), (end_s, last) = times[:2]
     return end_s - start_s, last - first, whole
 
 
 def main() -> int:
     """Read the command line, run, print."""
-    parser = argparse.ArgumentParser(description="Speed of the emulation with devices beside its bare speed.")
-    parser.add_argument("image", type=Path)
-    parser.add_argument("board")
-    parser.add_argument("--serial")
-    parser.add_argument("--region")
-    parser.add_argument("--base", type=lambda text: int(text, 0))
-    parser.add_argument("--repeats", type=int, default=5)
-    chosen = parser.parse_args()
-    request = Request(board=chosen.board, serial=chosen.serial, region=chosen.region, base=chosen.base, memory="ideal", use_cache=False, force=True)
+    path, asked, repeats = read_command_line("Speed of the emulation with devices beside its bare speed.", 5)
+    request = replace(asked, memory="ideal")
     found: dict[str, list[tuple[float, int, float]]] = {way: [] for way in _WAYS}
-    for _ in range(chosen.repeats):
+    for _ in range(repeats):
         for way in _WAYS:
-            found[way].append(_measure(chosen.image, request, is_bare=way == "bare"))
-    print(f"{chosen.image.name} on {chosen.board}")
+            found[way].append(_measure(path, request, is_bare=way == "bare"))
+    print(f"{path.name} on {request.board}")
     print(f"{'region':14s} {'cpu s':>8s} {'M instr':>9s} {'M instr/s':>10s} {'of bare':>8s} {'whole cpu s':>12s}")
     bare = min(seconds / count for seconds, count, _ in found["bare"])
     for way in _WAYS:

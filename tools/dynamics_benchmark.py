@@ -19,11 +19,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from instsim.cost import load_board, load_core
+from benchmark_run import prepare_run
+
 from instsim.emulate.checkpoint import Checkpoint
 from instsim.emulate.machine import Machine
-from instsim.image import FirmwareImage, load_image
-from instsim.session.machines import machine_spec
 from instsim.session.request import Request
 from instsim.session.samples import choose_sample
 
@@ -40,11 +39,6 @@ class _Spent:
     again_s: list[float] = field(default_factory=list)
 
 
-def _machine(image: FirmwareImage, board_name: str, *, count_only: bool) -> Machine:
-    board = load_board(board_name)
-    return Machine(image, machine_spec(board, load_core(board.core), board.clock_hz), count_only=count_only)
-
-
 def _run(machine: Machine) -> float:
     started = time.process_time()
     machine.run(_MOST_CYCLES)
@@ -52,13 +46,13 @@ def _run(machine: Machine) -> float:
 
 
 def _compare(path: Path, board: str, machines: int, passes: int) -> str:
-    image = load_image(path)
+    prepared = prepare_run(path, Request(board=board, memory="ideal"))
     plain, full = _Spent(), _Spent()
     blocks = divides = 0
     for number in range(machines):
         # Each kind is set up first every other time: which memory a machine gets is worth some percent.
         kinds = (plain, full) if number % 2 else (full, plain)
-        pair = [(_machine(image, board, count_only=spent is plain), spent) for spent in kinds]
+        pair = [(Machine(prepared.image, prepared.spec, count_only=spent is plain), spent) for spent in kinds]
         at_reset = [Checkpoint(machine) for machine, _ in pair]
         for machine, spent in pair:
             spent.first_s.append(_run(machine))

@@ -5,9 +5,8 @@ As in the EPSR: condition in bits 4-7, mask in bits 0-4; 0 outside IT blocks. Se
 
 from __future__ import annotations
 
-import struct
-
 from instsim.isa.instruction import Isa
+from instsim.isa.transfers import instruction_offsets
 
 __all__ = ["it_state_behind", "next_it_state"]
 
@@ -38,9 +37,6 @@ def it_state_behind(isa: Isa, code: bytes, it_state: int = 0) -> int:
     """
     if isa is not Isa.THUMB or not (it_state or _IT in code[-_LONGEST_IT_BLOCK_BYTES:]):
         return 0
-    halves = struct.unpack(f"<{len(code) // 2}H", code[: len(code) & ~1])
-    position = 0
-    while position < len(halves):
-        it_state = next_it_state(it_state, halves[position])
-        position += 1 + (halves[position] >= 0xE800)
+    for offset in instruction_offsets(isa, code):
+        it_state = next_it_state(it_state, int.from_bytes(code[offset : offset + 2], "little"))
     return it_state
