@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from instsim.cli.options import (
+    Number,
     calibration_options,
     firmware_argument,
     model_options,
@@ -40,6 +41,12 @@ _OF_CALLS = ("speedscope", "callgrind", "folded")
 @click.option("--top", type=click.IntRange(min=0), default=15, show_default=True, help="Functions and classes to list.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the cost model's events and what the firmware printed, too.")
 @run_options
+@click.option(
+    "--weight-bytes",
+    type=Number(),
+    metavar="BYTES",
+    help="Weights that the region reads, where the image does not show its operators: a core that waits for them draws less.",
+)
 @click.option("--allow-unpriced", is_flag=True, help="Charge one cycle for an instruction that has no price, instead of refusing.")
 def command(firmware: Path | None, sample: str | None, form: str, output: Path | None, top: int, *, verbose: bool, **options: Any) -> None:
     """Latency, energy and cycles of one inference of FIRMWARE (ELF, Intel HEX, UF2, raw binary, or a saved profile).

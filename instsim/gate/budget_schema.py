@@ -74,6 +74,7 @@ class ImageEntry(_Strict):
     run_on: Text | None = None
     calibration: Text | None = None
     firmware_family: Text | None = None
+    weight_bytes: float | None = Field(default=None, ge=0)
     level: float | None = Field(default=None, gt=0, lt=1)
 
     @model_validator(mode="after")

@@ -32,6 +32,7 @@ NO_CALIBRATION = "none"
 _SAME_CLOCK = 0.005
 _OUTSIDE_WORTH_A_WARNING = 0.1
 _SAME_SUPPLY_V = 0.05
+_MOST_BYTES_A_CYCLE = 8
 _CLOCK_SPREAD = 0.2
 """Spread of the energy of a cycle for each factor of e between the calibrated clock and another, as in `Board.energy_prior`."""
 
@@ -75,7 +76,7 @@ def calibrated(estimate: Estimate, target: Target, request: Request, settings: S
     Raises
     ------
     UsageError
-        If the calibration does not exist or is of another board.
+        If the calibration does not exist or is of another board, or the request's bytes of weights are impossible.
     TableError
         If its file is not valid, or was fitted on other tables.
     """
@@ -91,7 +92,18 @@ def calibrated(estimate: Estimate, target: Target, request: Request, settings: S
     if calibration is None:
         return _nominal(estimate, target, request.level)
     weights = weight_bytes_of(estimate) if weight_bytes is None else weight_bytes
+    if request.weight_bytes is not None:
+        weights = _possible(request.weight_bytes, estimate)
     return _Application(calibration, estimate, target, request, weights, chosen=named is not None).estimate(origin)
+
+
+def _possible(weight_bytes: float, estimate: Estimate) -> float:
+    if not 0.0 <= weight_bytes <= _MOST_BYTES_A_CYCLE * estimate.cycles:
+        raise UsageError(
+            f"{weight_bytes:,.0f} bytes of weights in {format_count(estimate.cycles)} cycles: no core reads that many",
+            hint="--weight-bytes counts what the region reads, each weight as often as it is read",
+        )
+    return weight_bytes
 
 
 def _named(name: str) -> Calibration:
@@ -274,7 +286,8 @@ class _Application:
         shift = latency.shift if model.measured_time else 0.0
         quality = holder.energy_quality
         other = "" if model.knows(point.firmware) else "; interval for firmware that was not among them"
-        source = f"{_terms(model)}, from {quality.runs if quality else 0} runs at {holder.supply_v:g} V: {holder.source}{other}"
+        unknown = "; the weights that it reads are not known (--weight-bytes)" if model.reading is not None and point.weight_bytes is None else ""
+        source = f"{_terms(model)}, from {quality.runs if quality else 0} runs at {holder.supply_v:g} V: {holder.source}{other}{unknown}"
         energy = _Spread(prediction.value, with_time, shift).figure("J", "calibrated", level, source)
         return energy, _Spread(prediction.value / latency.value, half).figure("W", "calibrated", level, "energy over latency")
 

@@ -40,6 +40,7 @@ _NOT_OF_THE_RUN = frozenset(
         "on_progress",
         "settings_folder",
         "use_cache",
+        "weight_bytes",
     }
 )
 """Fields of a request that change nothing beside what the target already says; the model is told by its contents."""

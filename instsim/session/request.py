@@ -70,6 +70,9 @@ class Request:
         Name or path of a calibration, ``none`` for nominal figures; None: from the settings, else one that comes with instsim and matches.
     firmware_family : str or None
         Family of firmware that the image belongs to, as the calibration names it; None: what the image says.
+    weight_bytes : float or None
+        Bytes of weights that the region uses, each time it uses them: what reading them does to energy, where the image does not show its operators;
+        None: what the operators show.
     level : float
         Coverage of the intervals, above 0 and below 1.
     call_stacks : bool
@@ -115,6 +118,7 @@ class Request:
     use_cache: bool = True
     calibration: str | None = None
     firmware_family: str | None = None
+    weight_bytes: float | None = None
     level: float = 0.9
     call_stacks: bool = False
     model: str | bytes | None = None

@@ -10,13 +10,14 @@ import pytest
 
 from instsim.calibrate.calibration_file import calibration_toml, load_calibration
 from instsim.calibrate.weight_reading import WeightReading
+from instsim.errors import UsageError
 from instsim.model.layer import Layer
 from instsim.model.layer_models import layers_tflite
 from instsim.model.layer_reading import read_layers
 from instsim.profile.block_profile import TensorShape
 from instsim.resources import cost_tables, firmware_elf
 from instsim.session.covariates import weight_bytes_of
-from instsim.session.estimate import EstimatedOperator
+from instsim.session.estimate import EstimatedOperator, Figure
 from instsim.session.facade import estimate
 from instsim.session.predicting import Predictor
 from instsim.session.request import Request
@@ -53,6 +54,22 @@ def test_an_image_and_its_model_have_the_same_weights() -> None:
     found = estimate(firmware_elf() / "elf" / "kws-cortex-m4.elf", Request(board="nucleo-l4r5zi", region="kws_invoke"))
     layers = read_layers(model.read_bytes()).layers
     assert weight_bytes_of(found) == sum(layer.weight_bytes for layer in layers) > 0
+
+
+def test_weights_that_an_image_does_not_show_can_be_told() -> None:
+    def energy(weight_bytes: float | None, image: str = "floating-single-cortex-m4") -> Figure:
+        asked = Request(board="nucleo-l4r5zi", region="all", force=True, weight_bytes=weight_bytes)
+        return estimate(firmware_elf() / "elf" / f"{image}.elf", asked).energy
+
+    cycles = estimate(firmware_elf() / "elf" / "floating-single-cortex-m4.elf", Request(board="nucleo-l4r5zi", region="all", force=True)).cycles
+    unknown, none, many = (energy(weights) for weights in (None, 0.0, 0.5 * cycles))
+    assert "weights that it reads are not known" in unknown.source
+    assert "not known" not in many.source
+    # 13 % less for a byte a cycle, between boards.
+    assert many.value / none.value == pytest.approx(math.exp(-0.065), rel=0.05)
+    assert none.high / none.low < unknown.high / unknown.low
+    with pytest.raises(UsageError, match="no core reads that many"):
+        energy(9.0 * cycles)
 
 
 def test_a_prediction_reads_weights_as_an_estimate_does(tmp_path: Path) -> None:
