@@ -102,7 +102,9 @@ DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
         "esp32c3-systimer": _model(0x1000),
         "esp32c3-gpio": _model(0x1000, "inputs"),
         "esp32c3-rtc": _model(0x1000, "resets"),
+        "esp32c3-system": _model(0x1000, "follows", "ones", "zeros", "resets"),
         "esp32c3-flash": _model(0x1000),
+        "esp32c3-mmu": _model(0x1000),
         "clint": _model(0xC000, "divider"),
         "esp32c3-interrupt-matrix": _model(0x1000),
     }

@@ -39,6 +39,8 @@ class _Rom:
         Symbols that the halfwords point to.
     words : tuple of (int, int)
         Addresses and values of further words in ROM.
+    areas : tuple of (int, int, str)
+        Where functions of hardware begin and end that nobody models, and what they are for.
     """
 
     file: str
@@ -46,6 +48,7 @@ class _Rom:
     address: int
     pointers: tuple[str, ...]
     words: tuple[tuple[int, int], ...] = ()
+    areas: tuple[tuple[int, int, str], ...] = ()
 
 
 _ESP32C3_WORDS = (
@@ -54,6 +57,11 @@ _ESP32C3_WORDS = (
     # The flash, as the boot loader has found it: identity, bytes of the chip, a block, a sector and a page, mask of its status.
     *((0x3FCDFFF0, 0x3FCDFF00), *zip(range(0x3FCDFF00, 0x3FCDFF18, 4), (0xEF4016, 0x400000, 0x10000, 0x1000, 0x100, 0xFFFF), strict=True)),
 )
+_ESP32C3_AREAS = (
+    (0x400008DC, 0x400015B0, "the Bluetooth controller's"),
+    (0x400015B0, 0x400018AC, "Wi-Fi's"),
+    (0x400018FC, 0x40001B2C, "the radio's"),
+)
 # The version is that of the chip's stepping with the longest tables: B2 of the RP2040, A2 of the RP2350.
 _ROMS = {
     ("rp2040-rom", Isa.THUMB): _Rom(
@@ -61,7 +69,7 @@ _ROMS = {
     ),
     ("rp2350-rom", Isa.THUMB): _Rom("elf/rp2350-rom-cortex-m33.elf", b"Mu\x02\x02", 0x10, ("rom_table_lookup", "rom_table_lookup")),
     ("rp2350-rom", Isa.RV32): _Rom("elf/rp2350-rom-rv32imc.elf", b"", 0x7DF8, ("rom_table_lookup", "rom_table_lookup")),
-    ("esp32c3-rom", Isa.RV32): _Rom("elf/esp32c3-rom-rv32imc.elf", b"", 0x40000000, (), _ESP32C3_WORDS),
+    ("esp32c3-rom", Isa.RV32): _Rom("elf/esp32c3-rom-rv32imc.elf", b"", 0x40000000, (), _ESP32C3_WORDS, _ESP32C3_AREAS),
 }
 
 
@@ -85,10 +93,12 @@ class BootRom:
 
     def __init__(self, memory: Memory, image: FirmwareImage) -> None:
         self._symbols: tuple[Symbol, ...] = ()
+        self._areas: tuple[tuple[int, int, str], ...] = ()
         for bank in memory.banks:
             rom = _ROMS.get((bank.spec.contents, image.isa)) if image.isa is not None else None
             if rom is not None and not memory.used_spans(bank):
                 self._symbols += _place(memory, rom)
+                self._areas += rom.areas
         self.slots = frozenset(symbol.address for symbol in self._symbols if symbol.name.startswith(_SLOT))
         named = ((symbol.name.removeprefix(_LACKING), symbol) for symbol in self._symbols if symbol.name.startswith(_LACKING))
         self.lacking = {name: replace(symbol, name=name, kind="none") for name, symbol in named}
@@ -104,6 +114,10 @@ class BootRom:
         if not self.slots or not min(self.slots) <= address < max(self.slots) + 0x1000:
             return False
         return address not in self.slots and not any(s.address <= address < s.address + max(s.size, 2) for s in self._symbols)
+
+    def area(self, address: int) -> str:
+        """Return what a function of the ROM is for, where that is hardware that nobody models; else ''."""
+        return next((name for start, stop, name in self._areas if start <= address < stop), "")
 
     @property
     def named_image(self) -> FirmwareImage:

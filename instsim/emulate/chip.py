@@ -25,7 +25,8 @@ from instsim.emulate.native import load_block_hook, load_hooks
 from instsim.emulate.semihosting import Semihosting
 from instsim.emulate.spec import BlockCycles, MachineSpec, MemoryKind, MemoryTiming
 from instsim.emulate.stops import Stop, StopReason
-from instsim.image import FirmwareImage
+from instsim.image import ExternalFlash, FirmwareImage
+from instsim.image.esp_flash import flash_of_segments
 from instsim.isa import Isa
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class Chip:
         self.flash = FlashProgramming(self.memory, self._refuse_stores)
         self.engine.admit_store = self.flash.admit
         around.flash, around.pass_time = self.flash, self.pass_time
+        around.external_flash, around.show_memory = self._external_flash, self._show_memory
         around.read_memory, around.write_memory = self.memory.read, self.memory.write_ram
         timing_resets = {} if memory_timing is None else dict(memory_timing.registers)
         self.devices = Devices(spec, vector_table, around, {**timing_resets, **(register_resets or {})})
@@ -213,6 +215,14 @@ class Chip:
         self.disturbances += 1
         self.counters.advance(cycles * TICKS_PER_CYCLE)
         self.idle_ticks += cycles * TICKS_PER_CYCLE
+
+    def _external_flash(self) -> ExternalFlash:
+        return self.image.external_flash or flash_of_segments(self.image.segments)
+
+    def _show_memory(self, address: int, data: bytes) -> None:
+        """Let a memory that is mapped show something else, code that has run included."""
+        for page in self.memory.show(address, data):
+            self.flash.operations += self.engine.forget_page(page)
 
     def _refuse_stores(self) -> None:
         self.stores_changed = True

@@ -323,6 +323,13 @@ class Engine:
         if address & ~(PAGE - 1) in self._executable:
             self.uc.ctl_remove_cache(address, address + 2)
 
+    def forget_page(self, page: int) -> bool:
+        """Translate the code of a page anew, whose bytes have changed; return whether any was fetched from there."""
+        was_fetched = page in self._executable
+        if was_fetched:
+            self.uc.ctl_remove_cache(page, page + PAGE)
+        return was_fetched
+
     def forget_all_code(self) -> None:
         """Translate all code anew, so that a hook on blocks is seen."""
         self.uc.ctl_flush_tb()

@@ -118,6 +118,16 @@ class Memory:
         self._used_pages[found[0].spec.name].update(range(found[1] // PAGE, -(-(found[1] + here) // PAGE)))
         return True
 
+    def show(self, address: int, data: bytes) -> list[int]:
+        """Let pages of one memory, which is mapped, hold something else; return the addresses of those that change."""
+        found = self.find(address)
+        if found is None:
+            return []
+        held, new = found[0].bytes[found[1] : found[1] + len(data)], np.frombuffer(data, np.uint8)
+        changed = np.flatnonzero((held != new).reshape(-1, PAGE).any(axis=1))
+        held[:] = new
+        return [address + PAGE * int(page) for page in changed]
+
     def write_ram(self, address: int, data: bytes) -> bool:
         """Write bytes as the chip itself could; return False, with nothing written, if they do not all lie in one RAM."""
         found = self.find(address)

@@ -104,7 +104,9 @@ class MissingCode:
         """Return a stop's message with the names of missing functions behind their addresses."""
         message = stop.message
         if stop.reason is StopReason.FAULT and self._machine.boot_rom.lacks(stop.pc):
-            return f"call of a function of the chip's ROM at {stop.pc:#010x}, for which nothing stands in"
+            area = self._machine.boot_rom.area(stop.pc)
+            why = f", one of {area}: that hardware is not modelled" if area else ", for which nothing stands in"
+            return f"call of a function of the chip's ROM at {stop.pc:#010x}{why}"
         named = {f"{symbol.address:#010x}": name for name, symbol in self._missing.items()}
         return next((message.replace(address, f"{address} ({name})") for address, name in named.items() if address in message), message)
 

@@ -23,7 +23,7 @@ __all__ = ["RiscvProcessor"]
 
 _SEMIHOSTING = (0x01F01013, 0x00100073, 0x40705013)
 _WFI, _MRET = 0x10500073, 0x30200073
-_SELF_LOOPS = (0x0000006F, 0xA001)
+_SELF_LOOP, _SHORT_SELF_LOOP = 0x0000006F, 0xA001
 _MSTATUS, _MIE, _MIP = 0x300, 0x304, 0x344
 _ILLEGAL_TRAP = 2
 _FIRST_ECALL, _LAST_ECALL = 8, 11
@@ -226,7 +226,7 @@ class RiscvProcessor:
     def stuck_at(self, pc: int) -> str:
         """Return a message if the code at `pc` is a loop that nothing can end."""
         at = self._chip.memory.word(pc) or 0
-        if at not in _SELF_LOOPS and at & 0xFFFF not in _SELF_LOOPS:
+        if at != _SELF_LOOP and at & 0xFFFF != _SHORT_SELF_LOOP:
             return ""
         if self._chip.events.next_ticks is not None and not self.traps.is_in_handler:
             return ""

@@ -6,7 +6,7 @@ reference manual v1.1, chapter 8 (interrupt matrix). Nothing here knows the emul
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.events import EventQueue, ScheduledEvent
@@ -147,7 +147,7 @@ class InterruptMatrix:
         Called whenever an interrupt may have become ready.
     """
 
-    _SOURCES, _INTERRUPTS = 62, 32
+    _SOURCES = 62
     _ENABLE, _TYPE, _CLEAR, _STATUS, _PRIORITY, _THRESHOLD = 0x104, 0x108, 0x10C, 0x110, 0x114, 0x194
 
     def __init__(self, on_change: Callable[[], None]) -> None:
@@ -180,21 +180,20 @@ class InterruptMatrix:
     def pending(self) -> int:
         """Interrupts of the core that are asserted (bit n: interrupt n)."""
         bits = self._latched
-        for source, interrupt in enumerate(self._map):
-            if self._levels >> source & 1:
-                bits |= 1 << interrupt
+        for source in _places(self._levels):
+            bits |= 1 << self._map[source]
         return bits & ~1
 
     def first(self, enabled: int) -> int | None:
         """Return the interrupt to take: the highest priority not below the threshold, then the lowest number; ``mie`` plays no part."""
         del enabled
         ready = self.pending & self._word(self._ENABLE)
-        best = None
-        for number in range(1, self._INTERRUPTS):
+        best = (0, 0)
+        for number in _places(ready):
             priority = self._word(self._PRIORITY + 4 * (number - 1)) & 15
-            if ready >> number & 1 and priority and priority >= self._word(self._THRESHOLD) and (best is None or priority > best[0]):
+            if priority > best[0] and priority >= self._word(self._THRESHOLD):
                 best = (priority, number)
-        return None if best is None else best[1]
+        return best[1] or None
 
     def taken(self, number: int) -> None:
         """Note that the core has taken an interrupt; edges stay latched until the firmware clears them."""
@@ -227,3 +226,11 @@ class InterruptMatrix:
             return False
         self._on_change()
         return True
+
+
+def _places(bits: int) -> Iterator[int]:
+    """Give the numbers of the bits that are set, ascending."""
+    while bits:
+        lowest = bits & -bits
+        yield lowest.bit_length() - 1
+        bits ^= lowest

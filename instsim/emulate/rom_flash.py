@@ -11,6 +11,7 @@ import struct
 
 from instsim.emulate.chip import Chip
 from instsim.emulate.memory import Bank
+from instsim.emulate.serial_flash import PAGE_BYTES, PAGE_PROGRAM_S, SECTOR_BYTES, SECTOR_ERASE_S
 from instsim.isa import Isa
 
 __all__ = ["install_rom_flash"]
@@ -20,9 +21,6 @@ _RETURNS = {Isa.THUMB: bytes.fromhex("7047"), Isa.RV32: bytes.fromhex("8280")}
 _FUNCTION_BYTES = 16
 _TABLE_POINTER = 0x14
 _FLASH = 0x1000_0000
-_SECTOR_BYTES, _PAGE_BYTES = 4096, 256
-_SECTOR_ERASE_S, _PAGE_PROGRAM_S = 45e-3, 0.4e-3
-"""Typical times of the Winbond W25Q16JV and its relatives, which the boards carry; from memory."""
 
 
 def install_rom_flash(chip: Chip) -> None:
@@ -70,7 +68,7 @@ def _erase(chip: Chip, _address: int) -> None:
     engine = chip.engine
     offset, size = (engine.read_register(register) for register in engine.registers.arguments[:2])
     if size and chip.flash.erase(_FLASH + offset, size):
-        chip.pass_time(round(-(-size // _SECTOR_BYTES) * _SECTOR_ERASE_S * chip.spec.clock_hz))
+        chip.pass_time(round(-(-size // SECTOR_BYTES) * SECTOR_ERASE_S * chip.spec.clock_hz))
 
 
 def _program(chip: Chip, _address: int) -> None:
@@ -78,4 +76,4 @@ def _program(chip: Chip, _address: int) -> None:
     offset, source, size = (engine.read_register(register) for register in engine.registers.arguments[:3])
     data = chip.memory.read(source, size)
     if data and chip.flash.program(_FLASH + offset, data):
-        chip.pass_time(round(-(-size // _PAGE_BYTES) * _PAGE_PROGRAM_S * chip.spec.clock_hz))
+        chip.pass_time(round(-(-size // PAGE_BYTES) * PAGE_PROGRAM_S * chip.spec.clock_hz))

@@ -36,6 +36,7 @@ _HINTS_BY_ACCESS = {
 }
 _STACK_HINT = "give the firmware more stack, in its linker script or in the set-up of its threads"
 _FOREIGN_INSTRUCTION = "this instruction belongs to an extension that is not emulated (MVE, for one): build for a core that is, see 'instsim cores'"
+_ROM_HINT = "--stub leaves out a function of the image that leads there, if symbols name one; --entry starts at another function"
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,8 @@ def _check(machine: Machine, observer: Observer, options: RunOptions, stop: Stop
     region = _describe(request, observer.rule if wanted and observer.rule is not None else request.rule)
     output = printed_text(machine).strip()
     details = [f"at {line}" for line in names]
-    instruction = _instruction(machine, stop.pc) if stop.reason is StopReason.FAULT else None
+    is_lacking = stop.reason is StopReason.FAULT and machine.boot_rom.lacks(stop.pc)
+    instruction = _instruction(machine, stop.pc) if stop.reason is StopReason.FAULT and not is_lacking else None
     if instruction is not None:
         details[0] += f": {instruction.mnemonic} {instruction.operands}".rstrip()
     if output:
@@ -247,6 +249,8 @@ def _check(machine: Machine, observer: Observer, options: RunOptions, stop: Stop
     hint = (
         _STACK_HINT
         if overflow
+        else _ROM_HINT
+        if is_lacking
         else _FOREIGN_INSTRUCTION
         if instruction is not None and instruction.instruction_class in (UNKNOWN, UNSUPPORTED)
         else _HINTS_BY_ACCESS[machine.refused_kind]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from instsim.image.firmware import FirmwareImage, Section, Segment
+from instsim.image.esp_flash import SMALLEST_FLASH
+from instsim.image.firmware import ExternalFlash, FirmwareImage, Section, Segment
 from instsim.image.flat_image import flat_image
 from instsim.isa.instruction import Isa
 
@@ -34,7 +35,12 @@ def load_direct_boot(data: bytes, name: str) -> FirmwareImage:
     """
     blocks = [(_DATA, data), (_CODE, data)]
     image = flat_image(data, name, "bin", blocks, isa=Isa.RV32, entry=_CODE + len(_MAGIC), attributes={"ESP_chip": _CHIP})
-    return replace(image, flash_bytes=len(data))
+    return replace(image, flash_bytes=len(data), external_flash=_flash(data))
+
+
+def _flash(contents: bytes) -> ExternalFlash:
+    size_bytes = max(SMALLEST_FLASH, 1 << (len(contents) - 1).bit_length())
+    return ExternalFlash(contents, size_bytes, tuple((window, 0, _MAPPED_BYTES) for window in (_CODE, _DATA)))
 
 
 def as_booted_directly(image: FirmwareImage) -> FirmwareImage:
@@ -44,7 +50,7 @@ def as_booted_directly(image: FirmwareImage) -> FirmwareImage:
         return image
     entry = _CODE + len(_MAGIC)
     if not by_offset:
-        return replace(image, entry=entry)
+        return replace(image, entry=entry, external_flash=_flash(_joined(image.segments)))
     segments = sorted((_mapped_segment(segment) for segment in image.segments), key=lambda segment: segment.address)
     sections = tuple(_mapped_section(section) for section in image.sections)
     # What runs where it is mapped was taken for code that start-up copies to RAM.
@@ -56,7 +62,20 @@ def as_booted_directly(image: FirmwareImage) -> FirmwareImage:
         sections=sections,
         static_ram_bytes=sum(section.size for section in copied) if sections else image.static_ram_bytes,
         ram_sections=tuple(section.name for section in copied),
+        external_flash=_flash(_joined(image.segments)),
     )
+
+
+def _joined(segments: tuple[Segment, ...]) -> bytes:
+    """Return the flash from its first byte on, of segments by their offsets in it or by where it is seen."""
+    contents = bytearray()
+    for segment in segments:
+        start = next((window for window in (_CODE, _DATA) if window <= segment.address < window + _MAPPED_BYTES), 0)
+        offset = segment.address - start
+        if offset < _MAPPED_BYTES:
+            contents = contents.ljust(offset + len(segment.data), b"\xff")
+            contents[offset : offset + len(segment.data)] = segment.data
+    return bytes(contents)
 
 
 def _is_mapped(address: int) -> bool:

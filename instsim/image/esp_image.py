@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from instsim.errors import ImageError
-from instsim.image.firmware import FirmwareImage
+from instsim.image.esp_flash import SMALLEST_FLASH, TABLE, flash_with_application, mappable
+from instsim.image.firmware import ExternalFlash, FirmwareImage
 from instsim.image.flat_image import flat_image
 from instsim.isa.instruction import Isa
 
@@ -21,6 +23,8 @@ _MAGIC = 0xE9
 _HEADER_BYTES, _SEGMENT_HEADER_BYTES = 24, 8
 _MOST_SEGMENTS = 16
 _ESP32_C3 = 5
+_LARGEST_FLASH = 4
+"""Sizes in the header are powers of two, in megabytes: up to 16."""
 _CHIPS: Mapping[int, tuple[str, str]] = MappingProxyType(
     {
         0: ("ESP32", "Xtensa"),
@@ -33,7 +37,7 @@ _CHIPS: Mapping[int, tuple[str, str]] = MappingProxyType(
         18: ("ESP32-P4", "RISC-V"),
     }
 )
-_TABLE, _TABLE_BYTES, _ENTRY_BYTES = 0x8000, 0xC00, 32
+_TABLE_BYTES, _ENTRY_BYTES = 0xC00, 32
 _ENTRY_MAGIC = b"\xaa\x50"
 _APPLICATION = 0
 _DESCRIPTION_MAGIC, _DESCRIPTION_BYTES = 0xABCD5432, 256
@@ -71,7 +75,7 @@ def load_esp_image(data: bytes, name: str) -> FirmwareImage:
     chip_name, kind = _CHIPS.get(chip, (f"chip {chip}", "an unknown processor"))
     if chip != _ESP32_C3:
         raise ImageError(f"{name}: an image for {chip_name} ({kind})", hint="of Espressif's chips only the ESP32-C3 is emulated")
-    blocks = []
+    blocks, places = [], []
     at = offset + _HEADER_BYTES
     for index in range(count):
         if at + _SEGMENT_HEADER_BYTES > len(data):
@@ -82,14 +86,23 @@ def load_esp_image(data: bytes, name: str) -> FirmwareImage:
             raise ImageError(f"{name}: truncated image: segment {index} ends at byte {at + size:,}, the file has {len(data):,}")
         if address:  # padding lies at address 0
             blocks.append((address, data[at : at + size]))
+            places.append((address, at, size))
         at += size
     described = {"ESP_chip": chip_name, **_description(blocks)}
-    return flat_image(data, name, "esp", sorted(blocks), isa=Isa.RV32, entry=entry, attributes=described, notes=notes)
+    flash_bytes = 1 << 20 + min(data[offset + 3] >> 4, _LARGEST_FLASH)
+    if offset:
+        size_bytes = max(SMALLEST_FLASH, flash_bytes, 1 << (len(data) - 1).bit_length())
+        flash = ExternalFlash(data, size_bytes, mappable(places))
+    else:
+        flash = flash_with_application(data, flash_bytes, places)
+        notes.append("the file holds an application alone: the flash around it has partitions as the Arduino core's default has them, empty")
+    image = flat_image(data, name, "esp", sorted(blocks), isa=Isa.RV32, entry=entry, attributes=described, notes=notes)
+    return replace(image, external_flash=flash)
 
 
 def _application(data: bytes) -> int:
     """Return where the application starts: 0 in a file of its own, else as the partition table says."""
-    for place in range(_TABLE, min(_TABLE + _TABLE_BYTES, len(data) - _ENTRY_BYTES), _ENTRY_BYTES):
+    for place in range(TABLE, min(TABLE + _TABLE_BYTES, len(data) - _ENTRY_BYTES), _ENTRY_BYTES):
         entry = data[place : place + _ENTRY_BYTES]
         if entry[:2] != _ENTRY_MAGIC:
             break

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from instsim.isa.instruction import Isa
 
-__all__ = ["CodeRange", "FirmwareImage", "Section", "Segment", "Symbol"]
+__all__ = ["CodeRange", "ExternalFlash", "FirmwareImage", "Section", "Segment", "Symbol"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,25 @@ class Section:
     writable: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ExternalFlash:
+    """What a flash behind a controller holds, and what of it the processor sees when the image starts.
+
+    Attributes
+    ----------
+    contents : bytes
+        From its first byte on; the rest is erased.
+    size_bytes : int
+        The chip's size.
+    mapped : tuple of (int, int, int)
+        Address, offset in the flash and bytes of each stretch that a boot loader has mapped.
+    """
+
+    contents: bytes
+    size_bytes: int
+    mapped: tuple[tuple[int, int, int], ...] = ()
+
+
 @dataclass(frozen=True)
 class FirmwareImage:
     """A loaded firmware file.
@@ -142,6 +161,8 @@ class FirmwareImage:
         What was guessed, left out or found damaged while loading, one sentence each.
     contents : bytes
         The whole file, where it holds more than the segments (ELF: names, debugging information); not part of the value.
+    external_flash : ExternalFlash or None
+        The flash that an ESP32-C3's firmware finds around itself, if the file tells; not part of the value.
     """
 
     name: str
@@ -161,6 +182,7 @@ class FirmwareImage:
     ram_sections: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     contents: bytes = field(default=b"", repr=False, compare=False)
+    external_flash: ExternalFlash | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def _starts(self) -> list[int]:

@@ -17,6 +17,7 @@ from instsim.emulate.spec import InterruptSpec, MachineSpec
 from instsim.profile import BlockProfile
 from instsim.profile.file import profile_bytes, profile_from_bytes
 from tests.emulate.bundled import chip, entry, image_of, manifest
+from tests.emulate.riscv_assembler import machine_of
 
 PROGRAMS = [(image["name"], image["core"]) for image in manifest() if image["name"].startswith("exceptions")]
 ARM = ("cortex-m0plus", "cortex-m4", "cortex-m7", "cortex-m33")
@@ -183,3 +184,12 @@ def test_interrupts_from_events() -> None:
     machine.events.fire_due(machine.counters.ticks + 128)
     assert times == [1, 2]
     assert machine.events.next_ticks is None
+
+
+@pytest.mark.parametrize(
+    ("code", "is_stuck"), [(b"\x6f\x00\x00\x00", True), (b"\x01\xa0", True), (b"\x6f\x00\x20\x14", False), (b"\x01\xa0\x6f\x00", True)]
+)
+def test_only_a_branch_to_itself_is_an_endless_loop(code: bytes, is_stuck: bool) -> None:
+    """A jump forward by 0x142 has the lower half of a jump to itself, and stands in tables of vectors."""
+    machine = machine_of(code.ljust(8, b"\0"))
+    assert bool(machine.processor.stuck_at(machine.next_pc)) == is_stuck

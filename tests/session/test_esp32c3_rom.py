@@ -1,4 +1,4 @@
-"""An ESP32-C3's ROM reached by addresses alone, as firmware without symbols does, and the flash's command interface."""
+"""An ESP32-C3's ROM reached by addresses alone, as firmware without symbols does, and the flash behind it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 from instsim.errors import RunError
 from instsim.session.facade import profile
 from instsim.session.request import Request
-from tests.emulate.device_bench import Bench
+from tests.emulate.bundled import entry, path_of
 
 _BASE = 0x4038_0000
 _SELF_LOOP = 0x0000006F
-_ABS, _UART_TX_ONE_CHAR, _SBRK, _NOWHERE = 0x4000_0424, 0x4000_0068, 0x4000_0384, 0x4000_1000
+_ABS, _UART_TX_ONE_CHAR, _SBRK, _NOWHERE, _BLUETOOTH = 0x4000_0424, 0x4000_0068, 0x4000_0384, 0x4000_00C4, 0x4000_1000
 
 
 def _call(address: int) -> tuple[int, int]:
@@ -48,16 +48,19 @@ def test_a_function_without_a_stand_in_is_named_and_can_be_stubbed(tmp_path: Pat
 
 
 def test_an_address_that_nothing_is_known_of_is_told(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="function of the chip's ROM at 0x40001000, for which nothing stands in"):
+    with pytest.raises(RunError, match="function of the chip's ROM at 0x400000c4, for which nothing stands in"):
         _profile(_image(tmp_path, _NOWHERE))
 
 
-def test_the_flash_answers_commands_and_reads_as_erased() -> None:
-    flash = Bench().add("esp32c3-flash")
-    for offset, value in ((0x18, 1 << 28), (0x20, 7 << 28 | 0x9F), (0x28, 23), (0x00, 1 << 18)):
-        flash.write(offset, value)
-    assert flash.read(0x58) == 0x1640EF
-    assert flash.read(0x00) == 0, "no command is under way"
-    for offset, value in ((0x20, 7 << 28 | 0x03), (0x28, 63), (0x00, 1 << 18)):
-        flash.write(offset, value)
-    assert (flash.read(0x58), flash.read(0x5C)) == (0xFFFFFFFF, 0xFFFFFFFF)
+def test_a_function_of_the_radio_is_called_so(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="ROM at 0x40001000, one of the Bluetooth controller's: that hardware is not modelled") as refused:
+        _profile(_image(tmp_path, _BLUETOOTH))
+    assert "--entry" in refused.value.hint
+    assert "extension" not in refused.value.hint
+
+
+def test_firmware_reads_programs_and_maps_its_flash_by_the_rom() -> None:
+    ran = profile(path_of("flash-esp32c3", "rv32imc"), Request(board="esp32-c3", use_cache=False))
+    assert ran.run.output == entry("flash-esp32c3", "rv32imc")["expected_stdout"]
+    # Two sectors erased and 308 bytes programmed, by the flash's typical times.
+    assert ran.run.idle_cycles == pytest.approx((2 * 45e-3 + 308 / 256 * 0.4e-3) * 160e6, rel=1e-3)

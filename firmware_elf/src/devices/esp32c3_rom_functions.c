@@ -35,6 +35,10 @@ int rom_crystal_hertz(void) {
     return 40000000;
 }
 
+const char *rom_coexistence_version(void) {
+    return "none";
+}
+
 int rom_uart_tx_one_char(uint32_t character) {
     REGISTER(UART_FIFO) = character;
     return 0;
@@ -309,36 +313,4 @@ void rom_qsort(void *base, size_t count, size_t size, int (*compare)(const void 
                     items[(j - gap) * size + byte] = items[j * size + byte];
                     items[j * size + byte] = moved;
                 }
-}
-
-/* -- checksums: the ROM's take and give them inverted -- */
-
-uint32_t rom_crc32_le(uint32_t crc, const uint8_t *data, uint32_t size) {
-    crc = ~crc;
-    for (; size; size--) {
-        crc ^= *data++;
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (0xEDB88320u & (0u - (crc & 1)));
-    }
-    return ~crc;
-}
-
-uint16_t rom_crc16_le(uint16_t crc, const uint8_t *data, uint32_t size) {
-    uint32_t value = (uint16_t)~crc;
-    for (; size; size--) {
-        value ^= *data++;
-        for (int bit = 0; bit < 8; bit++)
-            value = value >> 1 ^ (0x8408u & (0u - (value & 1)));
-    }
-    return (uint16_t)~value;
-}
-
-uint8_t rom_crc8_le(uint8_t crc, const uint8_t *data, uint32_t size) {
-    uint32_t value = (uint8_t)~crc;
-    for (; size; size--) {
-        value ^= *data++;
-        for (int bit = 0; bit < 8; bit++)
-            value = value >> 1 ^ (0xE0u & (0u - (value & 1)));
-    }
-    return (uint8_t)~value;
 }

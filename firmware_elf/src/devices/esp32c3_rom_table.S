@@ -59,7 +59,11 @@ lack_\name:
     nothing esp_rom_spiflash_wait_idle
     lack esp_rom_spiflash_write_encrypted, esp_rom_spiflash_write_encrypted_dest
     nothing esp_rom_spiflash_write_encrypted_enable, esp_rom_spiflash_write_encrypted_disable
-    lack esp_rom_spiflash_erase_chip, esp_rom_spiflash_erase_block, esp_rom_spiflash_erase_sector, esp_rom_spiflash_write, esp_rom_spiflash_read
+    lack esp_rom_spiflash_erase_chip
+    have esp_rom_spiflash_erase_block, rom_flash_erase_block
+    have esp_rom_spiflash_erase_sector, rom_flash_erase_sector
+    have esp_rom_spiflash_write, rom_flash_write
+    have esp_rom_spiflash_read, rom_flash_read
     nothing esp_rom_spiflash_config_param
     lack esp_rom_spiflash_read_user_cmd
     nothing esp_rom_spiflash_select_qio_pins, esp_rom_spiflash_unlock, esp_rom_spi_flash_auto_sus_res, esp_rom_spi_flash_send_resume
@@ -139,10 +143,14 @@ lack_\name:
     nothing Cache_Disable_ICache_Autoload, Cache_Enable_ICache_PreLock, Cache_Disable_ICache_PreLock, Cache_Lock_ICache_Items
     nothing Cache_Unlock_ICache_Items, Cache_Lock_Addr, Cache_Unlock_Addr, Cache_Disable_ICache, Cache_Enable_ICache, Cache_Suspend_ICache
     nothing Cache_Resume_ICache, Cache_Freeze_ICache_Enable, Cache_Freeze_ICache_Disable, Cache_Pms_Lock, Cache_Ibus_Pms_Set_Addr
-    nothing Cache_Ibus_Pms_Set_Attr, Cache_Dbus_Pms_Set_Addr, Cache_Dbus_Pms_Set_Attr, Cache_Set_IDROM_MMU_Size
-    lack Cache_Get_IROM_MMU_End, Cache_Get_DROM_MMU_End
-    nothing Cache_Owner_Init, Cache_Occupy_ICache_MEMORY, Cache_MMU_Init
-    nothing Cache_Ibus_MMU_Set, Cache_Dbus_MMU_Set
+    nothing Cache_Ibus_Pms_Set_Attr, Cache_Dbus_Pms_Set_Addr, Cache_Dbus_Pms_Set_Attr
+    have Cache_Set_IDROM_MMU_Size, rom_mapping_sizes
+    have Cache_Get_IROM_MMU_End, rom_mapping_end_of_code
+    have Cache_Get_DROM_MMU_End, rom_mapping_end_of_data
+    nothing Cache_Owner_Init, Cache_Occupy_ICache_MEMORY
+    have Cache_MMU_Init, rom_mapping_clear
+    have Cache_Ibus_MMU_Set, rom_mapping_set
+    have Cache_Dbus_MMU_Set, rom_mapping_set
     lack Cache_Count_Flash_Pages, Cache_Travel_Tag_Memory, Cache_Get_Virtual_Addr, Cache_Get_Memory_BaseAddr, Cache_Get_Memory_Addr
     lack Cache_Get_Memory_value
 
@@ -161,13 +169,18 @@ lack_\name:
     have esprv_intc_int_set_type, rom_interrupt_set_type
     have intr_matrix_set, rom_interrupt_route
     lack ets_intr_lock, ets_intr_unlock, intr_handler_set, ets_isr_attach, ets_isr_mask, ets_isr_unmask
-    lack md5_vector, MD5Init, MD5Update, MD5Final, hmac_md5_vector, hmac_md5
+    have md5_vector, rom_md5_vector
+    have MD5Init, rom_md5_begin
+    have MD5Update, rom_md5_add
+    have MD5Final, rom_md5_end
+    lack hmac_md5_vector, hmac_md5
     have crc32_le, rom_crc32_le
-    lack crc32_be
+    have crc32_be, rom_crc32_be
     have crc16_le, rom_crc16_le
-    lack crc16_be
+    have crc16_be, rom_crc16_be
     have crc8_le, rom_crc8_le
-    lack crc8_be, esp_crc8
+    have crc8_be, rom_crc8_be
+    have esp_crc8, rom_esp_crc8
 
     at 0x400006d0
     nothing ets_efuse_read
@@ -224,7 +237,7 @@ lack_\name:
     have usb_uart_tx_one_char, rom_uart_tx_one_char
 
     at 0x400018ac
-    nothing esp_coex_rom_version_get
+    have esp_coex_rom_version_get, rom_coexistence_version
     at 0x40001954
     nothing rom_i2c_readReg, rom_i2c_readReg_Mask, rom_i2c_writeReg, rom_i2c_writeReg_Mask
     at 0x40002000

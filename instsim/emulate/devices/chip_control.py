@@ -1,7 +1,7 @@
 """Clock, reset and watchdog blocks of chips other than STM32's, and watchdogs of all: everything is ready at once, nothing ever bites.
 
 Nordic nRF52840 PS v1.7, chapter 5.4, and nrf5340_application.h of nrfx (CLOCK); Raspberry Pi RP2040 datasheet, chapters 2.14 and 2.15 (resets,
-clocks), RP2350 datasheet, chapters 7 and 8; Espressif ESP32-C3 TRM v1.1, chapters 6 and 9.
+clocks), RP2350 datasheet, chapters 7 and 8; Espressif ESP32-C3 TRM v1.1, chapters 6, 9 and 16.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import ClassVar
 
 from instsim.emulate.devices.device import Device, Surroundings
 from instsim.emulate.devices.gpio import Gpio
-from instsim.emulate.devices.registers import RegisterFile
+from instsim.emulate.devices.registers import ReadyBits, RegisterFile
 from instsim.emulate.spec import DeviceSpec
 
-__all__ = ["CacheController", "Esp32c3Gpio", "Esp32c3Rtc", "NrfClock", "RpClocks", "RpResets", "Watchdog"]
+__all__ = ["CacheController", "Esp32c3Gpio", "Esp32c3Rtc", "Esp32c3System", "NrfClock", "RpClocks", "RpResets", "Watchdog"]
 
 _WORD = 0xFFFFFFFF
 
@@ -153,6 +153,20 @@ class Esp32c3Rtc(Device):
             self.around.timer_reads += 1
             self._captured = int(self.around.now_cycles() * self._SLOW_HZ / self.around.clock_hz)
         super().write(offset, value)
+
+
+class Esp32c3System(ReadyBits):
+    """SYSTEM: clocks and resets, and the four registers by which firmware interrupts itself (FreeRTOS changes tasks by the first)."""
+
+    default_size: ClassVar[int] = 0x1000
+    _FIRST, _INTERRUPTS = 0x28, 4
+
+    def write(self, offset: int, value: int) -> None:
+        """Store a word; drive the interrupt line of one of the four."""
+        super().write(offset, value)
+        number = (offset - self._FIRST) // 4
+        if 0 <= number < self._INTERRUPTS:
+            self.set_irq(value & 1, number)
 
 
 class Esp32c3Gpio(Gpio):

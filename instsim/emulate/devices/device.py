@@ -12,11 +12,14 @@ from instsim.emulate.devices.wire import SerialWire
 from instsim.emulate.events import EventQueue, ScheduledEvent
 from instsim.emulate.flash_programming import FlashProgramming
 from instsim.emulate.interrupts import InterruptController, NoInterrupts
+from instsim.emulate.serial_flash import SerialFlash
 from instsim.emulate.spec import DeviceSpec
+from instsim.image import ExternalFlash
 
 __all__ = ["Device", "Surroundings"]
 
 _WORD = 0xFFFFFFFF
+_FLASH_BYTES = 4 << 20
 
 
 @dataclass(eq=False)
@@ -41,6 +44,12 @@ class Surroundings:
         ``read_memory(address, size)`` and ``write_memory(address, data)``, for direct memory access; None and False where there is no memory.
     flash : FlashProgramming or None
         The chip's flash, for its controllers.
+    external_flash : callable
+        ``external_flash()`` gives what lies in a flash behind a serial interface when the firmware starts.
+    serial_flash : SerialFlash or None
+        That flash, once its controller has made it.
+    show_memory : callable
+        ``show_memory(address, data)`` changes what the processor sees of a memory that is mapped, code that has run included.
     pass_time : callable
         ``pass_time(cycles)``: the core stands still that long.
     locate : callable
@@ -66,6 +75,9 @@ class Surroundings:
     read_memory: Callable[[int, int], bytes | None] = lambda _address, _size: None
     write_memory: Callable[[int, bytes], bool] = lambda _address, _data: False
     flash: FlashProgramming | None = None
+    external_flash: Callable[[], ExternalFlash] = lambda: ExternalFlash(b"", _FLASH_BYTES)
+    serial_flash: SerialFlash | None = None
+    show_memory: Callable[[int, bytes], None] = lambda _address, _data: None
     pass_time: Callable[[int], None] = lambda _cycles: None
     locate: Callable[[int], tuple[Device, int] | None] = lambda _address: None
     dma: list[Callable[[], None]] = field(default_factory=list)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from instsim.emulate.devices.chip_control import CacheController, Esp32c3Gpio, Esp32c3Rtc, NrfClock, RpClocks, RpResets, Watchdog
+from instsim.emulate.devices.chip_control import CacheController, Esp32c3Gpio, Esp32c3Rtc, Esp32c3System, NrfClock, RpClocks, RpResets, Watchdog
 from instsim.emulate.devices.device import Device, Surroundings
-from instsim.emulate.devices.esp32c3_flash import Esp32c3Flash
+from instsim.emulate.devices.esp32c3_flash import Esp32c3Flash, Esp32c3FlashMapping
 from instsim.emulate.devices.esp32c3_serial import Esp32c3Uart, Esp32c3UsbSerial
 from instsim.emulate.devices.flash_controllers import NrfNvmc, Stm32Flash
 from instsim.emulate.devices.gpio import NrfGpio, Psoc6Gpio, RpSio, Stm32Gpio
@@ -79,7 +79,9 @@ _MODELS: Mapping[str, type[Device]] = MappingProxyType(
         "esp32c3-systimer": Esp32c3SysTimer,
         "esp32c3-gpio": Esp32c3Gpio,
         "esp32c3-rtc": Esp32c3Rtc,
+        "esp32c3-system": Esp32c3System,
         "esp32c3-flash": Esp32c3Flash,
+        "esp32c3-mmu": Esp32c3FlashMapping,
     }
 )
 
