@@ -187,6 +187,7 @@ def run_options(command: Command, *, budget: str = "20G") -> Command:
         ),
         click.option("--serial", type=Name(), metavar="SCRIPT", help="Dialogue on the serial wire: a .toml file, or 'eembc' for MLPerf Tiny images."),
         click.option("--input", "input_file", type=Name(), metavar="FILE", help="What --serial eembc loads, or --model gets. Default: random."),
+        click.option("--unplugged", is_flag=True, help="No host at the USB port. Default: one that opens the firmware's serial port."),
         click.option("--expect", type=Name(), metavar="REGEX", multiple=True, help="No estimate unless the firmware prints this."),
         click.option("--entry", type=Name(), metavar="SYMBOL", help="Start at this function, with data and stack prepared, instead of at reset."),
         click.option("--stub", "stubs", type=Name(), metavar="SYMBOL=VALUE", multiple=True, help="This function returns VALUE instead of running."),

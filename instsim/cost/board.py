@@ -60,6 +60,8 @@ class MemoryRegion:
         Further addresses at which all of it appears.
     executable : bool
         Whether the core can fetch from it.
+    ignores_stores : bool
+        Whether a store to it has no effect at all; otherwise one to a memory that is not writable is an error.
     wait_states : WaitStates or None
         None where the figure is unknown or a cache stands in front.
     contents : {'', 'rp2040-rom', 'rp2350-rom', 'esp32c3-rom'}
@@ -74,6 +76,7 @@ class MemoryRegion:
     size_bytes: int
     aliases: tuple[int, ...] = ()
     executable: bool = True
+    ignores_stores: bool = False
     wait_states: WaitStates | None = None
     contents: str = ""
     basis: str = "documented"

@@ -83,6 +83,7 @@ DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
         "rp-dma": _model(0x1000, "chip"),
         "rp-ssi": _model(0x1000),
         "rp-io-qspi": _model(0x1000, "resets"),
+        "rp-usb": _model(0x11000),
         "nrf-uarte": _model(0x1000),
         "nrf-ppi": _model(0x1000),
         "nrf-dppi": _model(0x1000),

@@ -85,6 +85,7 @@ class MemoryTable(_Sourced):
     size_bytes: _Size
     aliases: tuple[_Address, ...] = ()
     executable: bool = True
+    ignores_stores: bool = False
     wait_states: WaitStatesTable | None = None
     contents: Literal["", "rp2040-rom", "rp2350-rom", "esp32c3-rom"] = ""
 

@@ -211,6 +211,8 @@ def _memory(region: MemoryRegion) -> Iterator[str]:
         yield f"aliases = [{', '.join(_address(alias) for alias in region.aliases)}]"
     if not region.executable:
         yield "executable = false"
+    if region.ignores_stores:
+        yield "ignores_stores = true"
     if region.contents:
         yield f"contents = {_text(region.contents)}"
     if region.wait_states is not None:

@@ -35,6 +35,8 @@ _PATTERN_REGISTERS = 13
 
 NOWHERE_PAGE = 0xDFFFF000
 """A page of our own that no firmware ever reaches."""
+_SINK_PAGE = 0xDFFFE000
+"""Another: where stores go that a memory ignores."""
 _STOP_ADDRESS = NOWHERE_PAGE + 0x800
 """Where Unicorn is told to stop, in a page of our own that no firmware ever reaches. It looks at the code around that address at every stop: an
 address that cannot be fetched would turn each stop into an error."""
@@ -166,6 +168,7 @@ class Engine:
         for bank in memory.banks:
             self.uc.mem_map_ptr(bank.spec.address, bank.spec.size, unicorn.UC_PROT_ALL, bank.host_address)
         self.uc.mem_map(NOWHERE_PAGE, PAGE)
+        self.uc.mem_map(_SINK_PAGE, PAGE)
         self.uc.ctl_tlb_mode(unicorn.UC_TLB_VIRTUAL)
         self.uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._fill)
 
@@ -204,6 +207,10 @@ class Engine:
         writable = bank.spec.kind is MemoryKind.RAM
         if access == unicorn.UC_MEM_WRITE and not writable:
             writable = self.admit_store(bank, offset)
+        if access == unicorn.UC_MEM_WRITE and not writable and bank.spec.ignores_stores:
+            # Not readable: a load from this page asks again.
+            entry.paddr, entry.perms = _SINK_PAGE, unicorn.UC_PROT_WRITE
+            return True
         if access == unicorn.UC_MEM_WRITE and not writable:
             self.refused = Access("write to flash", address)
             return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import mmap
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +51,7 @@ class Memory:
             size = -(-(spec.address + spec.size - start) // PAGE) * PAGE
             buffer = mmap.mmap(-1, size)
             view = np.frombuffer(buffer, np.uint8)
-            banks.append(Bank(MemorySpec(spec.name, spec.kind, start, size, spec.aliases, spec.contents), buffer, view))
+            banks.append(Bank(replace(spec, address=start, size=size), buffer, view))
         self.banks: tuple[Bank, ...] = tuple(banks)
         self._used_pages: dict[str, set[int]] = {bank.spec.name: set() for bank in banks}
         windows = [(bank.spec.address, bank) for bank in banks]

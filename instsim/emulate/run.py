@@ -20,6 +20,7 @@ from instsim.emulate.serial import RegionMark, SerialHost, SerialScript
 from instsim.emulate.spec import BlockCycles, MachineSpec, MemoryTiming
 from instsim.emulate.spinning import SpinWatch
 from instsim.emulate.stack import StackPaint
+from instsim.emulate.usb_host import UsbHost
 from instsim.errors import RunError
 from instsim.image import FirmwareImage
 from instsim.isa import Instruction, decode
@@ -59,6 +60,8 @@ class RunOptions:
         ``on_progress(cycles, machine)`` every few million cycles.
     serial : SerialScript or None
         A host at the other end of the serial wire.
+    usb_host : bool
+        Whether a host is at the other end of the USB cable.
     expect : tuple of str
         Regular expressions that what the firmware prints must hold.
     entry : int or None
@@ -84,6 +87,7 @@ class RunOptions:
     memory_timing: MemoryTiming | None = None
     on_progress: Callable[[int], None] | None = None
     serial: SerialScript | None = None
+    usb_host: bool = True
     expect: tuple[str, ...] = ()
     entry: int | None = None
     stubs: Mapping[str, int] = field(default_factory=dict)
@@ -142,6 +146,7 @@ def _profile(machine: Machine, options: RunOptions) -> BlockProfile:
     top = machine.stack_top()
     paint = None if top is None else StackPaint(machine.memory, image, top)
     host = None
+    usb = UsbHost(machine.devices.around) if options.usb_host else None
     machine.spin = spin = SpinWatch(machine, lambda: observer.region_is_open)
     if options.serial is not None:
         host = _connect(machine, observer, options.serial, ends=options.region.rule is RegionRule.SERIAL)
@@ -153,16 +158,18 @@ def _profile(machine: Machine, options: RunOptions) -> BlockProfile:
         machine.memory_trace.keep()
     ledger = observer.finish()
     access.after()
+    trouble = [usb.trouble] if usb is not None and usb.trouble else []
     if host is not None and stop.reason is StopReason.EXIT:
         host.firmware_ended()
     if host is not None and host.problem and not observer.is_done:
-        raise RunError(f"{image.name}: {host.problem}", hint="is this the right --board, and the dialogue the firmware's?", details=host.details)
-    _check(machine, observer, options, replace(stop, message=missing.explain(stop)), overflow)
+        details = (*host.details, *trouble)
+        raise RunError(f"{image.name}: {host.problem}", hint="is this the right --board, and the dialogue the firmware's?", details=details)
+    _check(machine, observer, options, replace(stop, message=missing.explain(stop)), overflow=overflow, trouble=trouble)
     await_output(machine, options.expect, stop)
     if options.on_peek is not None:
         for peek, data in access.found.items():
             options.on_peek(peek, data)
-    warnings = [overflow] if overflow else []
+    warnings = [overflow, *trouble] if overflow else trouble
     if stop.reason is StopReason.WAITING:
         place = _names(machine.boot_rom.named_image, (stop.pc,))[0]
         warnings.append(f"the run ended where the firmware waits for something that never comes, at {place}: {stop.message}")
@@ -211,7 +218,7 @@ def _describe(request: RegionRequest, rule: RegionRule) -> str:
             return f"call {request.call} of {request.name}"
 
 
-def _check(machine: Machine, observer: Observer, options: RunOptions, stop: Stop, overflow: str) -> None:
+def _check(machine: Machine, observer: Observer, options: RunOptions, stop: Stop, *, overflow: str, trouble: list[str]) -> None:
     """Refuse to answer for a region that was not measured from its start to its end."""
     request = options.region
     if observer.is_done:
@@ -246,6 +253,7 @@ def _check(machine: Machine, observer: Observer, options: RunOptions, stop: Stop
         details[0] += f": {instruction.mnemonic} {instruction.operands}".rstrip()
     if output:
         details.append(f"it printed: {output[-200:]!r}")
+    details += trouble
     hint = (
         _STACK_HINT
         if overflow

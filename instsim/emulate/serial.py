@@ -238,6 +238,8 @@ class SerialHost:
         wanted = f"the firmware did not take {left:,} of {len(step.send):,} bytes" if left else f"{step.expect!r} did not come"
         self.problem = f"serial dialogue {self._script.name}, step {self._place + 1}: {wanted} {when}"
         self.details = self.received_text()
+        # Else a core that sleeps meanwhile would be kept from ending by the next try to send.
+        self._around.events.cancel(self._delivery)
 
     def received_text(self) -> tuple[str, ...]:
         """Return, for messages, what every port has sent, its end if it is long."""

@@ -129,6 +129,8 @@ class MemorySpec:
         Further addresses at which the same bytes appear.
     contents : str
         Stand-in for a boot ROM that it holds, a name that `instsim.emulate.boot_rom` knows; '' for none.
+    ignores_stores : bool
+        Whether a store to a memory of kind `FLASH` has no effect, instead of being an error.
     """
 
     name: str
@@ -137,6 +139,7 @@ class MemorySpec:
     size: int
     aliases: tuple[int, ...] = ()
     contents: str = ""
+    ignores_stores: bool = False
 
 
 @dataclass(frozen=True, slots=True)

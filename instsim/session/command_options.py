@@ -22,6 +22,7 @@ _OPTIONS: Mapping[str, str] = MappingProxyType(
         "kernels": "--kernels",
         "serial": "--serial",
         "input_file": "--input",
+        "unplugged": "--unplugged",
         "expect": "--expect",
         "entry": "--entry",
         "stubs": "--stub",
@@ -41,6 +42,9 @@ def command_options(request: Request) -> list[str]:
     for field, option in _OPTIONS.items():
         value = getattr(request, field)
         if value == getattr(usual, field):
+            continue
+        if value is True:
+            words.append(option)
             continue
         for item in value if isinstance(value, tuple) else (value,):
             words += [option, f"{item:.10g}" if isinstance(item, float) else str(item)]

@@ -107,6 +107,7 @@ def _run(image: FirmwareImage, target: Target, request: Request, variants: Seque
     options = RunOptions(
         region=find_region(image, request, script),
         serial=script,
+        usb_host=not request.unplugged,
         expect=checked_patterns(request.expect),
         entry=find_entry(image, request),
         stubs=find_stubs(request),

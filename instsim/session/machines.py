@@ -34,7 +34,7 @@ def machine_spec(board: Board, core: CoreTable, clock_hz: float) -> MachineSpec:
         Device windows without the memories that lie in them.
     """
     memories = tuple(
-        MemorySpec(m.name, MemoryKind.RAM if m.writable else MemoryKind.FLASH, m.address, m.size_bytes, m.aliases, m.contents)
+        MemorySpec(m.name, MemoryKind.RAM if m.writable else MemoryKind.FLASH, m.address, m.size_bytes, m.aliases, m.contents, m.ignores_stores)
         for m in board.memories
         if m.kind != "device"
     )

@@ -52,6 +52,8 @@ class Request:
         Dialogue on the serial wire: ``eembc``, or the path of a script.
     input_file : str or None
         Input that the built-in dialogue loads, or that `model` gets: a NumPy file (``.npy``, ``.npz``), or raw bytes of all inputs in order.
+    unplugged : bool
+        Nobody is at the other end of the USB cable; else a host is, which opens the firmware's serial port.
     expect : tuple of str
         Regular expressions that what the firmware prints must hold.
     entry : str or None
@@ -109,6 +111,7 @@ class Request:
     on_progress: Callable[[int], None] | None = None
     serial: str | None = None
     input_file: str | None = None
+    unplugged: bool = False
     expect: tuple[str, ...] = ()
     entry: str | None = None
     stubs: tuple[str, ...] = ()

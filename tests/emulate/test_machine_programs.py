@@ -42,7 +42,7 @@ FAULTS = {
     "flash-write": "write to 0x.* in flash",
 }
 
-_FOR_BOARDS = ("exceptions", "devices", "dma", "flash")
+_FOR_BOARDS = ("exceptions", "devices", "dma", "flash", "usb")
 """Programs that need more than a plain chip; each has tests of its own."""
 
 

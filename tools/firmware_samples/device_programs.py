@@ -146,6 +146,21 @@ def device_recipes() -> tuple[Recipe, ...]:
             expected_stdout="quotient 991 remainder 84\n",
             runs_in_qemu=False,
         ),
+        *(
+            Recipe(
+                name=f"usb-{chip}",
+                purpose="a USB serial port that sends back in capitals what comes",
+                cores=(core,),
+                sources=("devices/usb_serial.c", "devices/usb_rp.c", "exceptions/cortex_m.c"),
+                include=("devices", "exceptions"),
+                defines=(f"LINE={line}",),
+                link_flags=("-Wl,--defsym=__flash_origin=0x10000000", "-Wl,--defsym=__ram_origin=0x20000000"),
+                region="greet",
+                expected_stdout="4 packets, 1 refused\n",
+                runs_in_qemu=False,
+            )
+            for chip, core, line in (("rp2040", "cortex-m0plus", 5), ("rp2350", "cortex-m33", 14))
+        ),
         Recipe(
             name="devices-nrf52840",
             purpose="nRF52840's clock, UARTE, random numbers, timer and pins",

@@ -99,7 +99,9 @@ class Devices:
         before = self.unmodelled.stored(word) if device is None else device.registers.get(offset, 0)
         placed = value << shift & mask
         merged = before & ~mask | placed
-        if operation:
+        if operation == _CLEAR and device is not None and offset in device.one_clears:
+            merged = placed
+        elif operation:
             merged = {_XOR: before ^ placed, _SET: before | placed, _CLEAR: before & ~placed}[operation]
         merged &= _WORD
         if word in self.watched:

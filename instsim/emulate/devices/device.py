@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.devices.edges import Edge, EdgeLog
+from instsim.emulate.devices.usb_cable import UsbCable
 from instsim.emulate.devices.wire import SerialWire
 from instsim.emulate.events import EventQueue, ScheduledEvent
 from instsim.emulate.flash_programming import FlashProgramming
@@ -38,6 +39,8 @@ class Surroundings:
         The core's interrupt lines.
     wire : SerialWire
         Where serial ports lead.
+    usb : UsbCable
+        Where the chip's USB controller leads.
     edges : EdgeLog
         Changes of output pins.
     read_memory, write_memory : callable
@@ -71,6 +74,7 @@ class Surroundings:
     clock_hz: float
     interrupts: InterruptController = field(default_factory=NoInterrupts)
     wire: SerialWire = field(default_factory=SerialWire)
+    usb: UsbCable = field(default_factory=UsbCable)
     edges: EdgeLog = field(default_factory=EdgeLog)
     read_memory: Callable[[int, int], bytes | None] = lambda _address, _size: None
     write_memory: Callable[[int, bytes], bool] = lambda _address, _data: False
@@ -135,6 +139,9 @@ class Device:
 
     parameters: ClassVar[frozenset[str]] = frozenset()
     """Names of the parameters that the model takes, beside address, size and interrupts."""
+
+    one_clears: ClassVar[frozenset[int]] = frozenset()
+    """Offsets of registers where a one that is written clears a bit: what is stored through an atomic alias that clears means the same."""
 
     def __init__(self, spec: DeviceSpec, around: Surroundings) -> None:
         self.spec = spec

@@ -23,6 +23,7 @@ from instsim.emulate.devices.random_numbers import NrfRng, RandomWord, Stm32Rng
 from instsim.emulate.devices.registers import Constant, ReadyBits, RegisterFile
 from instsim.emulate.devices.rp_dma import RpDma
 from instsim.emulate.devices.rp_ssi import RpQspiPins, RpSsi
+from instsim.emulate.devices.rp_usb import RpUsb
 from instsim.emulate.devices.stm32_clocks import Stm32Power, Stm32Rcc
 from instsim.emulate.devices.stm32_dma import Stm32DmaV1, Stm32DmaV2, Stm32Gpdma
 from instsim.emulate.devices.stm32_timer import Stm32Timer
@@ -60,6 +61,7 @@ _MODELS: Mapping[str, type[Device]] = MappingProxyType(
         "rp-dma": RpDma,
         "rp-ssi": RpSsi,
         "rp-io-qspi": RpQspiPins,
+        "rp-usb": RpUsb,
         "nrf-uarte": NrfUarte,
         "nrf-ppi": NrfPpi,
         "nrf-dppi": NrfDppi,
