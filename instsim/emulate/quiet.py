@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.machine import Machine
 from instsim.emulate.spinning import SpinWatch
@@ -27,11 +29,14 @@ class QuietWatch:
         Watched whenever its core wakes up, or an event ends the time that it waits in a loop.
     spin : SpinWatch
         What is known of its loops.
+    may_rest : callable
+        Whether nobody at the other end of a wire has anything left to say.
     """
 
-    def __init__(self, machine: Machine, spin: SpinWatch) -> None:
+    def __init__(self, machine: Machine, spin: SpinWatch, may_rest: Callable[[], bool] = lambda: True) -> None:
         self._machine = machine
         self._spin = spin
+        self._may_rest = may_rest
         self._stretch_ticks = round(_STRETCH_S * machine.spec.clock_hz * TICKS_PER_CYCLE)
         self._quiet = 0
         self._last = self._state()
@@ -49,9 +54,10 @@ class QuietWatch:
         if passed < self._stretch_ticks:
             return
         self._last = _, idle_now, *now = self._state()
-        is_quiet = then == now and idle_now - idle_then >= _LEAST_IDLE * passed
+        is_quiet = self._may_rest() and then == now and idle_now - idle_then >= _LEAST_IDLE * passed
         # A single long sleep counts for as many stretches as it holds.
-        self._quiet = self._quiet + passed // self._stretch_ticks if is_quiet else slept_ticks // self._stretch_ticks
+        slept = slept_ticks // self._stretch_ticks if self._may_rest() else 0
+        self._quiet = self._quiet + passed // self._stretch_ticks if is_quiet else slept
         if self._quiet >= _STRETCHES:
             waits = "slept or waited in loops" if self._spin.waited_at else "slept"
             message = f"for {_STRETCHES * _STRETCH_S:.0f} s of its time it has {waits}, run no new code between, and printed nothing"

@@ -190,7 +190,7 @@ class InterruptMatrix:
         ready = self.pending & self._word(self._ENABLE)
         best = (0, 0)
         for number in _places(ready):
-            priority = self._word(self._PRIORITY + 4 * (number - 1)) & 15
+            priority = self._word(self._PRIORITY + 4 * number) & 15
             if priority > best[0] and priority >= self._word(self._THRESHOLD):
                 best = (priority, number)
         return best[1] or None

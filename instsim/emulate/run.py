@@ -150,8 +150,7 @@ def _profile(machine: Machine, options: RunOptions) -> BlockProfile:
     machine.spin = spin = SpinWatch(machine, lambda: observer.region_is_open)
     if options.serial is not None:
         host = _connect(machine, observer, options.serial, ends=options.region.rule is RegionRule.SERIAL)
-    else:
-        QuietWatch(machine, spin)
+    QuietWatch(machine, spin, lambda: host is None or host.is_done)
     stop = machine.run(options.budget_cycles, options.on_progress)
     overflow = "" if paint is None else paint.overflow
     if machine.memory_trace is not None:

@@ -181,8 +181,8 @@ def test_esp32c3_matrix_maps_sources_and_holds_back_below_the_threshold() -> Non
     matrix.write(4 * 37, 4, 5)  # a source to interrupt 5 of the core
     matrix.write(4 * 38, 4, 6)
     matrix.write(0x104, 4, 1 << 5 | 1 << 6)
-    matrix.write(0x114 + 4 * 4, 4, 2)
-    matrix.write(0x114 + 4 * 5, 4, 3)
+    matrix.write(0x114 + 4 * 5, 4, 2)
+    matrix.write(0x114 + 4 * 6, 4, 3)
     matrix.set_line(37, True)
     matrix.set_line(38, True)
     assert matrix.first(0) == 6

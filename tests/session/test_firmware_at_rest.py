@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from instsim.emulate.region import RegionRequest, RegionRule
+from instsim.emulate.run import RunOptions, profile_image
+from instsim.emulate.serial import SerialScript
 from instsim.errors import RunError, SwapError
+from instsim.image import load_image
 from instsim.resources import firmware_elf
 from instsim.session.facade import profile
 from instsim.session.request import Request
+from tests.emulate.bundled import chip
 
 _TICK_HANDLER = 0x0800_004F
 _CODE = bytes.fromhex("0348044941600721016030bffde7704710e000e07f4f120070470000")
@@ -53,3 +58,15 @@ def test_a_single_sleep_of_many_seconds_counts_as_well(tmp_path: Path) -> None:
     ran = profile(path, Request(board="nucleo-l4r5zi", base=0x0800_0000, clock_hz=1e6, use_cache=False))
     assert ran.run.stop_reason == "idle"
     assert sum(use.entries for use in ran.run.exceptions) <= 1, "one interval is 16.8 s"
+
+
+def test_firmware_rests_once_the_host_on_its_wire_has_nothing_left_to_say(resting: Path) -> None:
+    options = RunOptions(RegionRequest(RegionRule.WHOLE_RUN), budget_cycles=10**10, serial=SerialScript("nothing", ()))
+    assert profile_image(load_image(resting, base=0x0800_0000), chip("cortex-m4"), options).run.stop_reason == "idle"
+
+
+def test_firmware_that_a_host_still_waits_for_does_not_rest(resting: Path) -> None:
+    script = resting.with_suffix(".toml")
+    script.write_text('[[step]]\nexpect = "ready"\ntimeout_ms = 15000\n')
+    with pytest.raises(RunError, match="did not come within 15000 ms"):
+        profile(resting, Request(board="nucleo-l4r5zi", base=0x0800_0000, use_cache=False, serial=str(script)))

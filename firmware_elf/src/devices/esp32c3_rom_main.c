@@ -9,6 +9,11 @@ unsigned rom_crc32_le(unsigned crc, const unsigned char *data, unsigned size);
 unsigned short rom_crc16_be(unsigned short crc, const unsigned char *data, unsigned size);
 unsigned char rom_esp_crc8(const unsigned char *data, unsigned size);
 int rom_md5_vector(size_t count, const unsigned char *const *parts, const size_t *sizes, unsigned char *result);
+char *rom_strtok_r(char *text, const char *set, char **rest);
+char *rom_strupr(char *text);
+char *rom_strncat(char *to, const char *from, size_t most);
+char *rom_strcasestr(const char *text, const char *part);
+int rom_ispunct(int c);
 int rom_strcasecmp(const char *left, const char *right);
 int rom_setjmp(void *buffer);
 void rom_longjmp(void *buffer, int value);
@@ -36,6 +41,12 @@ int main(void) {
     sizes[0] = sizes[1] = sizeof DIGITS - 1;
     rom_md5_vector(2, parts, sizes, (unsigned char *)digest);
     print_hexadecimal(digest[3]);
+    char words[] = "; one;two;;three;", *rest;
+    text[0] = 0;
+    for (char *word = rom_strtok_r(words, "; ", &rest); word; word = rom_strtok_r(0, "; ", &rest))
+        rom_strncat(text, word, 3);
+    print_text(rom_strcasestr(rom_strupr(text), "tw"));
+    print_text(rom_ispunct(';') && !rom_ispunct('a') ? "." : "?");
     print_text(rom_strcasecmp("eSp", "EsP") ? " differs\n" : " same\n");
     return 0;
 }

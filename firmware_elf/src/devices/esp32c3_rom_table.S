@@ -89,19 +89,24 @@ lack_\name:
     lack sbrk
     have isalnum, rom_isalnum
     have isalpha, rom_isalpha
-    lack isascii, isblank, iscntrl
+    have isascii, rom_isascii
+    have isblank, rom_isblank
+    have iscntrl, rom_iscntrl
     have isdigit, rom_isdigit
     have islower, rom_islower
-    lack isgraph, isprint, ispunct
+    have isgraph, rom_isgraph
+    have isprint, rom_isprint
+    have ispunct, rom_ispunct
     have isspace, rom_isspace
     have isupper, rom_isupper
     have toupper, rom_toupper
     have tolower, rom_tolower
-    lack toascii, memccpy
+    have toascii, rom_toascii
+    have memccpy, rom_memccpy
     have memchr, rom_memchr
-    lack memrchr
+    have memrchr, rom_memrchr
     have strcasecmp, rom_strcasecmp
-    lack strcasestr
+    have strcasestr, rom_strcasestr
     have strcat, rom_strcat
     lack strdup
     have strchr, rom_strchr
@@ -109,20 +114,22 @@ lack_\name:
     have strcoll, rom_strcmp_of_ours
     have strlcat, rom_strlcat
     have strlcpy, rom_strlcpy
-    lack strlwr
+    have strlwr, rom_strlwr
     have strncasecmp, rom_strncasecmp
-    lack strncat, strndup
+    have strncat, rom_strncat
+    lack strndup
     have strnlen, rom_strnlen
     have strrchr, rom_strrchr
-    lack strsep
+    have strsep, rom_strsep
     have strspn, rom_strspn
-    lack strtok_r, strupr
+    have strtok_r, rom_strtok_r
+    have strupr, rom_strupr
     have longjmp, rom_longjmp
     have setjmp, rom_setjmp
     have abs, rom_abs
-    lack div
+    have div, rom_div
     have labs, rom_abs
-    lack ldiv
+    have ldiv, rom_div
     have qsort, rom_qsort
     lack rand_r, rand, srand
     have utoa, rom_utoa
