@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from instsim.dynamics.address_computation import combine, compute
+from instsim.dynamics.address_computation import combine
 from instsim.dynamics.address_operations import FIRST_TEMPORARY, Operation
 from instsim.dynamics.cache_accesses import arrival, bring_line, find_line, path_of
 from instsim.dynamics.memory_layout import (
@@ -40,7 +40,7 @@ from instsim.dynamics.memory_system import Replacement
 from instsim.dynamics.native_words import in_line, octets, out_of_line, words, words32
 from instsim.dynamics.repeat_code import call_checks, write_checks
 
-__all__ = ["count_executions", "learn", "repeats", "settle"]
+__all__ = ["count_executions", "count_steps", "home", "lay_step", "learn", "repeats", "settle", "take_steps"]
 
 _MASK = 0xFFFFFFFF
 _OPERATION_BYTES, _QUICK_BYTES, _PATH_BYTES, _SITE_BYTES = 8 * OPERATION_WORDS, 8 * QuickWord.WORDS, 8 * PathWord.WORDS, 8 * SiteWord.WORDS
@@ -106,7 +106,7 @@ def _go_along(at: Any, use_address: Any, system: Any, state: Any, filling: Any) 
         if use[UseWord.LOOKS] == 0:
             write_checks(use_address, system, state)
     if at < use[UseWord.ACCESSES]:
-        _take_steps(use, state)
+        take_steps(use[UseWord.QUICK], use[UseWord.ACCESSES], state)
         at = use[UseWord.ACCESSES]
     missing = _look(at, use_address, system, filling)
     if missing == _OTHERWISE:
@@ -117,9 +117,8 @@ def _go_along(at: Any, use_address: Any, system: Any, state: Any, filling: Any) 
     return True
 
 
-def _take_steps(use: Any, state: Any) -> None:
-    """Carry out the steps to the addresses of a block's accesses."""
-    at, end = use[UseWord.QUICK], use[UseWord.ACCESSES]
+def take_steps(at: Any, end: Any, state: Any) -> None:
+    """Carry out the steps to the addresses of a block's accesses, whose records lie from `at` to `end`."""
     while at < end:
         quick = words(at)
         kind = quick[QuickWord.KIND]
@@ -290,7 +289,7 @@ def _forget(use_address: Any, system: Any) -> None:
     use[UseWord.WAIT] = _WAIT_AGAIN
 
 
-def _count_steps(at: Any, end: Any) -> Any:
+def count_steps(at: Any, end: Any) -> Any:
     """Return how many operations are steps to an address."""
     steps = 0
     while at < end:
@@ -302,7 +301,7 @@ def _count_steps(at: Any, end: Any) -> Any:
 
 
 @out_of_line
-def _home(number: Any, records: Any, behind: Any, state: Any) -> Any:
+def home(number: Any, records: Any, behind: Any, state: Any) -> Any:
     """Return where the value of a register is, or that of the last step that made it, of those whose records end at `behind`."""
     if number < FIRST_TEMPORARY:
         return state[TraceWord.REGISTERS] + 4 * number
@@ -312,6 +311,23 @@ def _home(number: Any, records: Any, behind: Any, state: Any) -> Any:
         if words(at)[QuickWord.FIRST] >> 8 & 255 == number:
             return at + 8 * QuickWord.RESULT
     return state[TraceWord.SCRATCH] + 4 * number
+
+
+def _lay(quick_address: Any, operation: Any, records: Any, behind: Any, state: Any) -> None:
+    """Lay down the record of an operation behind steps whose records lie from `records` to `behind`."""
+    quick = words(quick_address)
+    first = operation[0]
+    quick[QuickWord.KIND], quick[QuickWord.FIRST], quick[QuickWord.CONSTANT] = first & 255, first, operation[1] & _MASK
+    quick[QuickWord.BASE] = home(first >> 16 & 255, records, behind, state)
+    quick[QuickWord.INDEX] = home(first >> 24 & 255, records, behind, state)
+    quick[QuickWord.SHIFT] = first >> 32 & 63
+
+
+def lay_step(quick_address: Any, operation: Any, records: Any, state: Any) -> None:
+    """Lay down the record of a step behind those from `records` on, and carry it out."""
+    _lay(quick_address, operation, records, quick_address, state)
+    words(quick_address)[QuickWord.BYTES] = operation[0] >> 40 & 255
+    take_steps(quick_address, quick_address + _QUICK_BYTES, state)
 
 
 @out_of_line
@@ -330,35 +346,28 @@ def learn(program: Any, use_address: Any, system: Any, state: Any) -> None:
             return
         use[UseWord.RECORDS] = records
         state[TraceWord.ROOM] = behind
-    registers, scratch = state[TraceWord.REGISTERS], state[TraceWord.SCRATCH]
     stalls, last_read = 0, 0
     step = records
-    accesses = records + _count_steps(at, end) * _QUICK_BYTES
+    accesses = records + count_steps(at, end) * _QUICK_BYTES
     quick_address = accesses
     while at < end:
         operation = words(at)
         first, constant = operation[0], operation[1] & _MASK
         kind, size, count = first & 255, first >> 40 & 255, first >> 48 & 255
         if kind != StepKind.FETCH:
-            quick_at = step if kind > Operation.WRITE else quick_address
-            quick = words(quick_at)
-            quick[QuickWord.KIND], quick[QuickWord.FIRST], quick[QuickWord.CONSTANT] = kind, first, constant
-            quick[QuickWord.BASE] = _home(first >> 16 & 255, records, step, state)
-            quick[QuickWord.INDEX] = _home(first >> 24 & 255, records, step, state)
-            quick[QuickWord.SHIFT] = first >> 32 & 63
             if kind > Operation.WRITE:
-                quick[QuickWord.BYTES] = size
-                compute(kind, first, constant, registers, scratch, state[TraceWord.PAGES])
-                quick[QuickWord.RESULT] = words32(scratch)[first >> 8 & 255]
+                lay_step(step, operation, records, state)
                 step += _QUICK_BYTES
             else:
+                _lay(quick_address, operation, records, step, state)
+                quick = words(quick_address)
                 address = (constant + words32(quick[QuickWord.BASE])[0] + (words32(quick[QuickWord.INDEX])[0] << quick[QuickWord.SHIFT])) & _MASK
                 found = path_of(system, address, kind)
-                quick[QuickWord.STAMP], quick[QuickWord.POSITION] = quick_at + 8 * QuickWord.UNUSED, (at - program) << FINER_BITS
+                quick[QuickWord.STAMP], quick[QuickWord.POSITION] = quick_address + 8 * QuickWord.UNUSED, (at - program) << FINER_BITS
                 quick[QuickWord.WHEN] = (operation[2] & _MASK) + stalls
                 quick[QuickWord.FOUND], quick[QuickWord.ALIGN], quick[QuickWord.BYTES] = found, min(size, 4) - 1, size * count
                 quick[QuickWord.COUNT], quick[QuickWord.SITE] = count, operation[1] >> 32
-                if size > 4 or not _put(quick_at, address, system):
+                if size > 4 or not _put(quick_address, address, system):
                     use[UseWord.WAIT] = _WAIT_AGAIN
                     return
                 stall = 0 if found == 0 else count * words(system[SystemWord.PATHS] + (found - 1) * _PATH_BYTES)[PathWord.ACCESS]

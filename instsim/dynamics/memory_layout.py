@@ -167,7 +167,9 @@ class UseWord(IntEnum):
     """How many more executions look at the records before the block gets some."""
     CODE = 21
     """Room for it, 0 if there is none yet."""
-    WORDS = 22
+    WAYS = 22
+    """First of the ways that are known of the block (`instsim.dynamics.passage_layout.WayWord`), 0 if there is none."""
+    WORDS = 23
 
 
 class QuickWord(IntEnum):
@@ -294,7 +296,31 @@ class SystemWord(IntEnum):
     """Address of an empty `CacheWord`, for blocks that fetch nothing."""
     STREAMS = 23
     """Ports over which lines arrive word by word."""
-    WORDS = 24
+    SITUATION = 24
+    """The situation that the system is in (`instsim.dynamics.passage_layout.SituationWord`); 0: it is as its caches and ports say."""
+    SITUATIONS = 25
+    """Room for situations and passages, 0 if the system is not small enough to have them; first the buckets of situations; ..."""
+    SITUATIONS_FREE = 26
+    """... from here on it is free, ..."""
+    SITUATIONS_END = 27
+    """... and here it ends."""
+    SITUATION_WORDS = 28
+    """Words that tell one situation from another."""
+    CACHES = 29
+    """Pointer to the addresses of the caches ..."""
+    CACHES_LENGTH = 30
+    PORTS = 31
+    """... and to those of the ports."""
+    PORTS_LENGTH = 32
+    TALLIES_LENGTH = 33
+    """Words of all tallies."""
+    PASSED = 34
+    """First of the passages that are not in tallies and sites yet, `END_OF_LIST` if there is none."""
+    WAYS = 35
+    """First of all ways that are known, 0 if there is none."""
+    NOTES = 36
+    """Where the next note of a passage that is being learned goes; 0: there is none."""
+    WORDS = 37
 
 
 class SiteWord(IntEnum):

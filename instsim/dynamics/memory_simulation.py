@@ -1,7 +1,7 @@
 """The memory simulation in machine code: what the accesses of one block cost on a memory system.
 
 It gives `instsim.dynamics.memory_system` its meaning; the tests hold a slow reference against it. Here a block's accesses are followed one by one;
-`instsim.dynamics.block_repeats` spares that most executions.
+`instsim.dynamics.block_repeats` and, on small systems, `instsim.dynamics.passages` spare that most executions.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from instsim.dynamics.memory_layout import (
 )
 from instsim.dynamics.memory_system import Replacement
 from instsim.dynamics.native_words import ForeignFunction, in_line, out_of_line, words
+from instsim.dynamics.passages import begin_passage, end_passage, note, passes, settle_passages
 
 __all__ = ["change_phase", "settle_all", "simulate_block"]
 
@@ -78,10 +79,13 @@ def _fetch(operation: Any, slot: Any, system: Any) -> None:
 
 def _charge(system: Any, site: Any, stall: Any, missed: Any) -> None:
     """Charge a site, and let the time pass."""
+    system[SystemWord.NOW] += stall
+    if system[SystemWord.NOTES] != 0:
+        note(site, stall, missed, system)
+        return
     counts = words(system[SystemWord.SITES] + site * _SITE_BYTES)
     counts[SiteWord.STALL] += stall
     counts[SiteWord.MISSES] += missed
-    system[SystemWord.NOW] += stall
 
 
 def _access_data(operation: Any, system: Any, registers: Any, scratch: Any) -> None:
@@ -143,8 +147,7 @@ def _introduce(program: Any, use_address: Any, system: Any, number: Any) -> None
         use[UseWord.CACHE] = system[SystemWord.NO_CACHE]
 
 
-@out_of_line
-def _follow_block(program: Any, use_address: Any, system: Any, state: Any, number: Any) -> None:
+def _follow_accesses(program: Any, use_address: Any, system: Any, state: Any, number: Any) -> None:
     """Let the accesses of one execution of a block happen on one system, one by one."""
     head, use = words(program), words(use_address)
     if use[UseWord.CACHE] == 0:
@@ -166,12 +169,30 @@ def _follow_block(program: Any, use_address: Any, system: Any, state: Any, numbe
             _access_data(operation, system, registers, scratch)
         at += _OPERATION_BYTES
     system[SystemWord.NOW] += head[ProgramWord.TICKS]
+
+
+@out_of_line
+def _follow_block(program: Any, use_address: Any, system: Any, state: Any, number: Any) -> None:
+    """Follow one execution of a block; learn what can repeat."""
+    _follow_accesses(program, use_address, system, state, number)
+    use = words(use_address)
     count_executions(use, system, 1)
     if use[UseWord.QUICK] == 0 and use[UseWord.CAN_REPEAT] != 0:
         if use[UseWord.WAIT] != 0:
             use[UseWord.WAIT] -= 1
         else:
             learn(program, use_address, system, state)
+
+
+@out_of_line
+def _follow_passage(program: Any, use_address: Any, system: Any, state: Any, number: Any) -> None:
+    """Follow one execution of a block on a small system; learn the passage."""
+    passage = begin_passage(program, use_address, system, state)
+    _follow_accesses(program, use_address, system, state, number)
+    if passage != 0:
+        end_passage(passage, system)
+    else:
+        count_executions(words(use_address), system, 1)
 
 
 @in_line
@@ -210,7 +231,10 @@ def _simulate(program: Any, number: Any, system_address: Any, state: Any, jumped
     use = program + 8 * ProgramWord.WORDS + number * _USE_BYTES
     if jumped:
         system[SystemWord.REDIRECTED_AT] = system[SystemWord.NOW]
-    if not repeats(use, system, state):
+    if system[SystemWord.SITUATIONS] != 0:
+        if not passes(program, system, state):
+            _follow_passage(program, use, system, state, number)
+    elif not repeats(use, system, state):
         _follow_block(program, use, system, state, number)
 
 
@@ -226,7 +250,9 @@ def settle_all(trace: Any) -> None:
     state = words(trace)
     systems = words(state[TraceWord.SYSTEMS])
     for number in range(state[TraceWord.SYSTEMS_LENGTH]):
-        settle(words(systems[number]))
+        system = words(systems[number])
+        settle(system)
+        settle_passages(system)
 
 
 @out_of_line

@@ -20,6 +20,7 @@ from instsim.dynamics.memory_layout import (
     Tally,
 )
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path, Replacement
+from instsim.dynamics.passage_layout import BUCKETS
 
 __all__ = ["SystemState"]
 
@@ -28,6 +29,10 @@ _SEED = 0x9E3779B97F4A7C15
 _FIRST_CLOCK = 1 << 32
 """Later than anything behind a use at 0, which is what blocks begin with."""
 _NO_CACHE = Cache("", 1, 1, 1, Replacement.FIFO)
+_SITUATION_ROOM_WORDS = 1 << 21
+"""For some 60,000 passages."""
+_MOST_LINES = 8
+"""In all caches of a system whose situations are learned: with more, hardly one would come again."""
 
 Words = npt.NDArray[np.uint64]
 
@@ -41,9 +46,11 @@ class SystemState:
         What to simulate.
     sites : int
         Places of code that can be charged.
+    situation_room_words : int
+        Room for what is learned of a small system (`instsim.dynamics.passages`), in words of 64 bits; when it is full, it is learned anew.
     """
 
-    def __init__(self, system: MemorySystem, sites: int) -> None:
+    def __init__(self, system: MemorySystem, sites: int, situation_room_words: int = _SITUATION_ROOM_WORDS) -> None:
         self.system = system
         self._caches = {cache.name: self._cache_words(cache) for cache in system.caches}
         self._no_cache = self._cache_words(_NO_CACHE)
@@ -66,6 +73,8 @@ class SystemState:
         head[SystemWord.FETCH_LEAD], head[SystemWord.CROSSING] = _ticks(system.fetch_lead_cycles), _ticks(system.crossing_cycles)
         head[SystemWord.CLOCK], head[SystemWord.REPEATED], head[SystemWord.NO_CACHE] = _FIRST_CLOCK, END_OF_LIST, self._no_cache.ctypes.data
         head[SystemWord.STREAMS] = len({path.port for path in system.paths if path.cache is not None and path.further_word_cycles})
+        if _has_situations(system):
+            self._make_room(situation_room_words)
         self.count(on=True)
 
     @property
@@ -124,6 +133,20 @@ class SystemState:
         words[PathWord.PREFETCH], words[PathWord.PREFETCHED] = path.prefetch * (1 + path.prefetch_behind_misses), _ticks(path.prefetched_cycles)
         words[PathWord.ABORTS], words[PathWord.ACCESS] = int(path.aborts_prefetch), _ticks(path.access_cycles)
 
+    def _make_room(self, room_words: int) -> None:
+        """Make room for situations and passages."""
+        self._situations = np.zeros(room_words, np.uint64)
+        self._cache_addresses = np.array([words.ctypes.data for words in self._caches.values()], np.uint64)
+        self._port_addresses = np.array([words.ctypes.data for words in self._ports.values()], np.uint64)
+        head, room = self._head, self._situations.ctypes.data
+        head[SystemWord.SITUATIONS], head[SystemWord.SITUATIONS_FREE] = room, room + 8 * BUCKETS
+        head[SystemWord.SITUATIONS_END] = room + self._situations.nbytes
+        head[SystemWord.CACHES], head[SystemWord.CACHES_LENGTH] = self._cache_addresses.ctypes.data, self._cache_addresses.size
+        head[SystemWord.PORTS], head[SystemWord.PORTS_LENGTH] = self._port_addresses.ctypes.data, self._port_addresses.size
+        lines = sum(cache.sets * cache.ways for cache in self.system.caches)
+        head[SystemWord.SITUATION_WORDS] = lines + 3 * self._cache_addresses.size + 2 * self._port_addresses.size
+        head[SystemWord.TALLIES_LENGTH], head[SystemWord.PASSED] = self.tallies.size, END_OF_LIST
+
     def _range_words(self) -> Words:
         rows = []
         for index, path in enumerate(self.system.paths):
@@ -138,6 +161,17 @@ class SystemState:
         words = np.zeros((len(rows), RangeWord.WORDS), np.uint64)
         words[:, [RangeWord.START, RangeWord.STOP, RangeWord.ACCESS, RangeWord.PATH]] = np.array(rows, np.uint64).reshape(-1, 4)
         return words
+
+
+def _has_situations(system: MemorySystem) -> bool:
+    """Tell whether what a block does depends on little enough to be learned: a few lines of code, and the path of each data access."""
+    return (
+        sum(cache.sets * cache.ways for cache in system.caches) <= _MOST_LINES
+        and all(cache.replacement is not Replacement.RANDOM for cache in system.caches)
+        and not any(path.further_word_cycles or (path.cache is not None and path.access is not Access.FETCH) for path in system.paths)
+        and bool(system.paths)
+        and not system.fetch_lead_cycles
+    )
 
 
 def _ticks(cycles: float) -> int:

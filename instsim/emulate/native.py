@@ -44,6 +44,9 @@ _SOURCES = (
     "../dynamics/cache_accesses.py",
     "../dynamics/block_repeats.py",
     "../dynamics/repeat_code.py",
+    "../dynamics/passage_layout.py",
+    "../dynamics/passages.py",
+    "../dynamics/situations.py",
 )
 
 

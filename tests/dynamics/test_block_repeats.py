@@ -10,13 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instsim.dynamics.address_operations import FIRST_TEMPORARY, NO_REGISTER, Operation
-from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, ProgramWord, SiteWord, StepKind, TraceWord, UseWord
-from instsim.dynamics.memory_programs import Operations, program_words
-from instsim.dynamics.memory_simulation import settle_all, simulate_block
-from instsim.dynamics.memory_state import SystemState
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, UseWord
 from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path
-from instsim.emulate.sparse import code_room
-from tests.dynamics.compiled import compile_function
+from tests.dynamics.block_traces import SingleBlock, fetch, operation
 from tests.dynamics.memory_reference import Reference
 
 CODE, TABLE, RAM = 0x1000, 0x8000, 0x2000_0000
@@ -31,54 +27,19 @@ SYSTEM = MemorySystem(
 )
 
 
-class Block:
-    """A block of operations on one system, and the memory that its loads see; it gets code of its own after so many looks, 0 for never."""
-
-    def __init__(self, operations: list[tuple[int, int, int]], ticks: int, looks: int = 0) -> None:
-        self.state = SystemState(SYSTEM, 16)
-        self.address = np.array([self.state.address], np.uint64)
-        self.scratch = np.zeros(NO_REGISTER + 1, np.uint32)
-        self.registers = self.scratch[:FIRST_TEMPORARY]
-        self.memory = np.zeros(1024, np.uint32)
-        self.pages = np.zeros(1 << 20, np.uint64)
-        self.pages[RAM >> 12] = self.memory.ctypes.data
-        self.room = np.zeros(1 << 12, np.uint64)
-        self.trace = np.zeros(TraceWord.WORDS, np.uint64)
-        self.trace[TraceWord.SYSTEM], self.trace[TraceWord.SYSTEMS], self.trace[TraceWord.SYSTEMS_LENGTH] = (
-            self.address[0],
-            self.address.ctypes.data,
-            1,
-        )
-        self.trace[TraceWord.REGISTERS], self.trace[TraceWord.SCRATCH] = self.registers.ctypes.data, self.scratch.ctypes.data
-        self.trace[TraceWord.PAGES] = self.pages.ctypes.data
-        self.trace[TraceWord.ROOM], self.trace[TraceWord.ROOM_END] = self.room.ctypes.data, self.room.ctypes.data + self.room.nbytes
-        self.code = code_room(1 << 16)
-        self.trace[TraceWord.CODE], self.trace[TraceWord.CODE_END] = self.code.ctypes.data, self.code.ctypes.data + self.code.size
-        self.trace[TraceWord.LOOKS] = looks if self.code.size else 0
-        paths = [[self.state.fetch_path(second & 0xFFFFFFFF) if first == StepKind.FETCH else 0] for first, second, _ in operations]
-        self.program = np.array(program_words(Operations(operations, paths, ticks), 1, 4), np.uint64)
-
-    def run(self) -> None:
-        compile_function(simulate_block, (64, 64, 64))(self.program.ctypes.data, self.trace.ctypes.data, 0)
-
-    def use(self, word: UseWord) -> int:
-        return int(self.program[ProgramWord.WORDS + word])
-
-    def stalls(self) -> list[float]:
-        compile_function(settle_all, (64,), 0)(self.trace.ctypes.data)
-        return [float(ticks) / TICKS_PER_CYCLE for ticks in self.state.sites[:, SiteWord.STALL]]
-
-
-def _operation(kind: int, target: int = 0, base: int = NO_REGISTER, index: int = NO_REGISTER, shift: int = 0, size: int = 4, signed: int = 0) -> int:
-    return int.from_bytes(bytes((kind, target, base, index, shift, size, 1, signed)), "little")
-
-
-def _fetch(address: int, site: int) -> tuple[int, int, int]:
-    return (int(StepKind.FETCH), address | site << 32, 0)
+SMALL_SYSTEM = MemorySystem(
+    "s",
+    (Cache("code", 16, 1, 4),),
+    (
+        Path("flash", Access.FETCH, ((CODE, CODE + 0x1000),), "code", "flash", 5.0, prefetch=True),
+        Path("flash", Access.READ, ((TABLE, TABLE + 0x1000),), None, "flash", 5.0, aborts_prefetch=True),
+    ),
+)
+"""Its passages are learned (`instsim.dynamics.passages`)."""
 
 
 def test_an_execution_that_finds_what_an_earlier_one_found_is_only_counted() -> None:
-    block = Block([_fetch(CODE, 0), (_operation(Operation.READ, base=0), 1 << 32, TICKS_PER_CYCLE)], 4 * TICKS_PER_CYCLE)
+    block = SingleBlock(SYSTEM, [fetch(CODE, 0), (operation(Operation.READ, base=0), 1 << 32, TICKS_PER_CYCLE)], 4 * TICKS_PER_CYCLE)
     block.registers[0] = TABLE
     for _ in range(10):
         block.run()
@@ -90,7 +51,7 @@ def test_an_execution_that_finds_what_an_earlier_one_found_is_only_counted() -> 
 
 
 def test_a_line_that_is_missing_is_brought_while_the_block_repeats() -> None:
-    block = Block([_fetch(CODE, 0), (_operation(Operation.READ, base=0), 1 << 32, TICKS_PER_CYCLE)], 40 * TICKS_PER_CYCLE)
+    block = SingleBlock(SYSTEM, [fetch(CODE, 0), (operation(Operation.READ, base=0), 1 << 32, TICKS_PER_CYCLE)], 40 * TICKS_PER_CYCLE)
     for execution in range(10):
         block.registers[0] = TABLE + 16 * execution
         block.run()
@@ -99,7 +60,7 @@ def test_a_line_that_is_missing_is_brought_while_the_block_repeats() -> None:
 
 
 def test_an_access_that_goes_another_way_is_followed_and_learned_anew() -> None:
-    block = Block([_fetch(CODE, 0), (_operation(Operation.READ, base=0), 1 << 32, TICKS_PER_CYCLE)], 40 * TICKS_PER_CYCLE)
+    block = SingleBlock(SYSTEM, [fetch(CODE, 0), (operation(Operation.READ, base=0), 1 << 32, TICKS_PER_CYCLE)], 40 * TICKS_PER_CYCLE)
     for execution in range(20):
         block.registers[0] = TABLE if execution < 5 else RAM
         block.run()
@@ -111,9 +72,9 @@ def test_an_access_that_goes_another_way_is_followed_and_learned_anew() -> None:
 
 @pytest.mark.parametrize(("kind", "has_code"), [(Operation.ADD, True), (Operation.SHIFT_RIGHT, False)])
 def test_a_block_gets_code_of_its_own_if_all_its_steps_are_frequent_ones(kind: Operation, has_code: bool) -> None:
-    step = (_operation(kind, target=FIRST_TEMPORARY, base=0), 0, 0)
-    read = (_operation(Operation.READ, base=FIRST_TEMPORARY), TABLE | 1 << 32, TICKS_PER_CYCLE)
-    block = Block([_fetch(CODE, 0), step, read], 4 * TICKS_PER_CYCLE, looks=3)
+    step = (operation(kind, target=FIRST_TEMPORARY, base=0), 0, 0)
+    read = (operation(Operation.READ, base=FIRST_TEMPORARY), TABLE | 1 << 32, TICKS_PER_CYCLE)
+    block = SingleBlock(SYSTEM, [fetch(CODE, 0), step, read], 4 * TICKS_PER_CYCLE, looks=3)
     if not block.code.size:
         pytest.skip("no code can be written on this host")
     for execution in range(10):
@@ -124,7 +85,9 @@ def test_a_block_gets_code_of_its_own_if_all_its_steps_are_frequent_ones(kind: O
 
 
 def test_code_follows_an_access_to_another_line_and_to_one_that_is_missing() -> None:
-    block = Block([_fetch(CODE, 0), (_operation(Operation.READ, base=0), TABLE | 1 << 32, TICKS_PER_CYCLE)], 40 * TICKS_PER_CYCLE, looks=1)
+    block = SingleBlock(
+        SYSTEM, [fetch(CODE, 0), (operation(Operation.READ, base=0), TABLE | 1 << 32, TICKS_PER_CYCLE)], 40 * TICKS_PER_CYCLE, looks=1
+    )
     for execution in range(64):
         block.registers[0] = 4 * execution
         block.run()
@@ -184,20 +147,26 @@ def _result(step: tuple[int, ...], values: dict[int, int], memory: Any) -> int:
 
 
 @settings(max_examples=300, deadline=None)
-@given(STEPS, st.lists(st.integers(0, 8), min_size=1, max_size=3), st.lists(VALUES, min_size=6, max_size=16), st.sampled_from([0, 1, 3]))
+@given(
+    st.sampled_from([SYSTEM, SMALL_SYSTEM]),
+    STEPS,
+    st.lists(st.integers(0, 8), min_size=1, max_size=3),
+    st.lists(VALUES, min_size=6, max_size=16),
+    st.sampled_from([0, 1, 3]),
+)
 def test_steps_lead_to_the_same_addresses_whether_a_block_repeats_or_not(
-    steps: list[tuple[int, ...]], places: list[int], executions: list[list[int]], looks: int
+    system: MemorySystem, steps: list[tuple[int, ...]], places: list[int], executions: list[list[int]], looks: int
 ) -> None:
-    operations: list[tuple[int, int, int]] = [_fetch(CODE, 0)]
+    operations: list[tuple[int, int, int]] = [fetch(CODE, 0)]
     for place in range(len(steps) + 1):
         for site, at in enumerate(places, 1):
             if min(at, len(steps)) == place:
-                read = _operation(Operation.READ, base=FIRST_TEMPORARY + site - 1, size=1)
+                read = operation(Operation.READ, base=FIRST_TEMPORARY + site - 1, size=1)
                 operations.append((read, TABLE | site << 32, site * TICKS_PER_CYCLE))
         if place < len(steps):
             kind, target, base, index, shift, size, signed, constant = steps[place]
-            operations.append((_operation(kind, target, base, index, shift, size, signed), constant, 0))
-    block, reference = Block(operations, 20 * TICKS_PER_CYCLE, looks), Reference(SYSTEM)
+            operations.append((operation(kind, target, base, index, shift, size, 1, signed), constant, 0))
+    block, reference = SingleBlock(system, operations, 20 * TICKS_PER_CYCLE, looks), Reference(system)
     block.memory[:] = np.arange(1024) % 251
     for registers in executions:
         block.registers[:3] = registers[0], registers[1], RAM + 4 * registers[2]
