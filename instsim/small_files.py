@@ -37,8 +37,8 @@ def read_bytes(path: Path, failure: type[InstsimError], *, what: str = "", hint:
     try:
         with path.open("rb") as stream:
             contents = stream.read(most_bytes + 1)
-    except OSError as error:
-        raise failure(f"{what}: cannot be read: {error.strerror or error}", hint=hint) from error
+    except (OSError, ValueError) as error:  # a path with a null byte is a ValueError
+        raise failure(f"{what}: cannot be read: {getattr(error, 'strerror', None) or error}", hint=hint) from error
     if len(contents) > most_bytes:
         raise failure(f"{what}: larger than {most_bytes:,} bytes", hint="is this the right file?")
     return contents

@@ -29,6 +29,11 @@ def _quantity(value: float, unit: str) -> str:
     return format_quantity(value, unit) if math.isfinite(value) else "?"
 
 
+def _own_error(network: PredictedNetwork) -> str:
+    known = math.isfinite(network.predictor_error)
+    return f"predictor's own error {network.predictor_error:.2%} ({network.latency.level:.0%})" if known else ""
+
+
 def prediction_parts(predictor: Predictor, predictions: Predictions) -> tuple[Part, ...]:
     """Return the parts of a report: one network in full, several as a table."""
     target = predictor.target
@@ -59,6 +64,7 @@ def _basis(predictor: Predictor, networks: Sequence[PredictedNetwork]) -> tuple[
         ("core table", f"{predictor.target.core.name} ({predictor.target.core.digest[:12]})"),
         ("memory", predictor.memory_text),
         ("latency", networks[0].latency.source if networks else ""),
+        ("energy", f"{networks[0].energy.basis}: {networks[0].energy.source}" if networks else ""),
     )
 
 
@@ -66,7 +72,7 @@ def _one(network: PredictedNetwork) -> list[Part]:
     rows = [
         Row(("latency", _quantity(network.latency.value, "s"), interval_text(network.latency), network.latency.basis), "strong"),
         Row(("energy", _quantity(network.energy.value, "J"), interval_text(network.energy), network.energy.basis)),
-        Row(("cycles", _count(network.cycles), f"predictor's own error {network.predictor_error:.2%} ({network.latency.level:.0%})", "")),
+        Row(("cycles", _count(network.cycles), _own_error(network), "")),
         Row(("MACs", format_count(network.macs), "", "")),
         Row(("arena", format_bytes(network.arena_bytes), "", "")),
         Row(
@@ -100,6 +106,7 @@ def _operators(network: PredictedNetwork) -> Table:
         Column("operator", numeric=False, least_width=17, most_width=40),
         Column("shapes", numeric=False, least_width=20, most_width=44, importance=5),
         Column("MACs", importance=4),
+        Column("weights B", importance=3),
         Column("cycles"),
         Column("share"),
         Column("latency", importance=2),
@@ -115,6 +122,7 @@ def _operators(network: PredictedNetwork) -> Table:
             layer.kind,
             _dims(operator),
             format_count(layer.macs) if layer.macs else "",
+            format_count(layer.weight_bytes) if layer.weight_bytes else "",
             _count(operator.cycles),
             percent(share) if math.isfinite(share) else "?",
             _quantity(operator.latency_s, "s"),
@@ -122,12 +130,13 @@ def _operators(network: PredictedNetwork) -> Table:
             _FLAGS[operator.flag],
         )
         rows.append(Row(cells))
-    rows.append(Row(("", "(dispatch)", "", "", _count(network.dispatch_cycles), "", "", "", ""), "muted"))
+    rows.append(Row(("", "(dispatch)", "", "", "", _count(network.dispatch_cycles), "", "", "", ""), "muted"))
     total = (
         "",
         "total",
         "",
         format_count(network.macs),
+        format_count(sum(operator.layer.weight_bytes for operator in network.operators)),
         _count(network.cycles),
         "",
         _quantity(network.latency.value, "s"),
@@ -144,7 +153,9 @@ def _several(networks: Sequence[PredictedNetwork]) -> Table:
         Column("cycles"),
         Column("error", importance=2),
         Column("latency"),
+        Column("", numeric=False, importance=1),
         Column("energy"),
+        Column("", numeric=False, importance=1),
         Column("arena"),
         Column("constants"),
         Column("", numeric=False),
@@ -157,7 +168,9 @@ def _several(networks: Sequence[PredictedNetwork]) -> Table:
                 _count(network.cycles),
                 f"{network.predictor_error:.2%}" if math.isfinite(network.predictor_error) else "?",
                 _quantity(network.latency.value, "s"),
+                interval_text(network.latency),
                 _quantity(network.energy.value, "J"),
+                interval_text(network.energy),
                 format_bytes(network.arena_bytes),
                 format_bytes(network.constant_bytes),
                 _FLAGS[network.flag],
@@ -229,6 +242,7 @@ def _network(network: PredictedNetwork) -> dict[str, Any]:
                 "latency_s": _number(operator.latency_s),
                 "energy_j": _number(operator.energy_j),
                 "macs": operator.layer.macs,
+                "weight_bytes": operator.layer.weight_bytes,
                 "domain": operator.flag.name.lower(),
                 "reason": operator.reason,
             }

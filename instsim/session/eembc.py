@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from instsim.emulate.serial import RegionMark, SerialScript, SerialStep
 
-__all__ = ["Benchmark", "eembc_script", "random_input"]
+__all__ = ["Benchmark", "eembc_script", "input_bytes", "random_input"]
 
 _READY = r"m-ready"
 _CHUNK_BYTES = 31
@@ -32,6 +32,11 @@ class Benchmark(StrEnum):
 
 
 _INPUT_BYTES = {Benchmark.KEYWORDS: 490, Benchmark.IMAGES: 3072, Benchmark.WAKE_WORDS: 27648, Benchmark.ANOMALY: 2560}
+
+
+def input_bytes(benchmark: Benchmark) -> int:
+    """Return the size of an input of a benchmark, as its runner's files hold it."""
+    return _INPUT_BYTES[benchmark]
 
 
 def random_input(benchmark: Benchmark, seed: int = 1) -> bytes:

@@ -6,10 +6,13 @@ from pathlib import Path
 
 from instsim.errors import ModelError, UsageError
 from instsim.session.request import Request
+from instsim.small_files import read_bytes
 
 __all__ = ["check_model_options", "model_name", "read_model_file"]
 
-_LARGEST_FILE_BYTES = 1 << 31
+_LARGEST_FILE_BYTES = 1 << 28
+"""More than the flash of any microcontroller."""
+
 _ONLY_WITH_MODEL = (("save_outputs", "--save-outputs"), ("verify", "--verify"), ("allow_float", "--allow-float"))
 _NEVER_WITH_MODEL = ("region", "start", "end", "dispatchers", "kernels", "serial", "expect", "entry", "stubs", "pokes", "peeks", "call_stacks")
 _OPTION_NAMES = {"start": "--from", "end": "--to", "dispatchers": "--dispatcher", "stubs": "--stub", "pokes": "--poke", "peeks": "--peek"}
@@ -51,10 +54,4 @@ def read_model_file(model: str | bytes) -> bytes:
     """
     if isinstance(model, bytes):
         return model
-    path = Path(model)
-    try:
-        if path.stat().st_size > _LARGEST_FILE_BYTES:
-            raise ModelError(f"{path}: too large for a model")
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"cannot read the model {path}: {error.strerror or error}") from error
+    return read_bytes(Path(model), ModelError, what=f"the model {model}", most_bytes=_LARGEST_FILE_BYTES)

@@ -293,9 +293,13 @@ class Predictor:
 
         Raises
         ------
+        UsageError
+            If no sequence is given, but one model.
         ModelError
             If a file is not a model, is damaged, or leaves a shape open.
         """
+        if isinstance(models, (str, bytes, Path, LayerNetwork)) or not hasattr(models, "__iter__"):
+            raise UsageError("models are given as a sequence, even a single one", hint="as in predict([model])")
         networks = tuple(_network(model) for model in models)
         costs = cost_networks(self.taught, self._priced, networks, self.memory)
         latency, energy, warnings = self._figures(costs)
@@ -407,7 +411,7 @@ def _network(model: Model) -> LayerNetwork:
         return read_layers(model)
     if isinstance(model, (str, Path)):
         return read_layers(read_model_file(str(model)), Path(model).name)
-    layers = tuple(model)
+    layers = tuple(model) if hasattr(model, "__iter__") else (model,)
     if not all(isinstance(layer, Layer) for layer in layers):
         raise ModelError("a network is given as a path, as bytes, or as layers", hint="instsim.Layer describes one")
     return chain(layers)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from instsim.emulate.serial import RegionMark, SerialScript, SerialStep
 from instsim.errors import UsageError
 from instsim.image import FirmwareImage
-from instsim.session.eembc import Benchmark, eembc_script, random_input
+from instsim.session.eembc import Benchmark, eembc_script, input_bytes, random_input
 from instsim.small_files import read_bytes
 
 __all__ = ["find_script"]
@@ -61,12 +61,20 @@ def find_script(image: FirmwareImage, serial: str, data: bytes | None, ports: tu
     Raises
     ------
     UsageError
-        If there is no such dialogue, the file is not valid, the input's size is not known, or the input is empty.
+        If there is no such dialogue, the file is not valid, the input's size is not known, or the input is empty or of another size.
     """
     if serial == _BUILT_IN:
         if data == b"":
             raise UsageError("the file of --input is empty", hint="give the input as the benchmark's runner has it, or leave --input out")
-        return eembc_script(random_input(_benchmark(image)) if data is None else data)
+        if data is None:
+            return eembc_script(random_input(_benchmark(image)))
+        named = _benchmarks(image)
+        if len(named) == 1 and len(data) != input_bytes(named[0]):
+            raise UsageError(
+                f"the file of --input has {len(data):,} bytes, an input of this benchmark ({named[0]}) has {input_bytes(named[0]):,}",
+                hint="give the input as the benchmark's runner has it, or leave --input out",
+            )
+        return eembc_script(data)
     if not serial.endswith(".toml") and not Path(serial).exists():
         hint = f"`--serial {_BUILT_IN}`, or the path of a .toml file"
         raise UsageError(f"no serial dialogue named {serial!r}", hint=hint)
@@ -75,8 +83,13 @@ def find_script(image: FirmwareImage, serial: str, data: bytes | None, ports: tu
     return _read(Path(serial), ports)
 
 
+def _benchmarks(image: FirmwareImage) -> list[Benchmark]:
+    """Return the benchmarks that are named in an image."""
+    return [b for b in Benchmark if any(re.search(rb"\b%s\d\d\b" % b.value.encode(), segment.data) for segment in image.segments)]
+
+
 def _benchmark(image: FirmwareImage) -> Benchmark:
-    found = [b for b in Benchmark if any(re.search(rb"\b%s\d\d\b" % b.value.encode(), segment.data) for segment in image.segments)]
+    found = _benchmarks(image)
     if len(found) != 1:
         names = ", ".join(found) or "none"
         raise UsageError(

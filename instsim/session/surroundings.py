@@ -14,8 +14,12 @@ from instsim.errors import UsageError
 from instsim.image import FirmwareImage
 from instsim.session.regions import place_address
 from instsim.session.request import Request
+from instsim.small_files import read_bytes
 
 __all__ = ["PeekFiles", "checked_patterns", "find_entry", "find_peeks", "find_pokes", "find_register_resets", "find_serial", "find_stubs"]
+
+_LARGEST_FILE_BYTES = 1 << 28
+"""More than the memory of any microcontroller."""
 
 
 def find_serial(image: FirmwareImage, request: Request, board: Board) -> SerialScript | None:
@@ -58,12 +62,7 @@ def read_file(path: str | None, option: str) -> bytes | None:
     UsageError
         If it cannot be read.
     """
-    if path is None:
-        return None
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise UsageError(f"{option} {path}: {error.strerror or error}") from error
+    return None if path is None else read_bytes(Path(path), UsageError, what=f"{option} {path}", most_bytes=_LARGEST_FILE_BYTES)
 
 
 def checked_patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:

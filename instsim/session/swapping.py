@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -24,7 +26,8 @@ from instsim.session.remembered import run_key
 from instsim.session.request import Request
 from instsim.session.surroundings import find_register_resets
 from instsim.session.verification import verify_outputs
-from instsim.swap.checks import tensor_bytes
+from instsim.small_files import read_bytes
+from instsim.swap.checks import ARENA_ROOM_BYTES, tensor_bytes
 from instsim.swap.facts import RunnerFacts
 from instsim.swap.facts_file import keep_facts, kept_facts
 from instsim.swap.fitting import fit_warnings
@@ -135,16 +138,16 @@ def swapped_profile(image: FirmwareImage, target: Target, request: Request) -> B
 
 def _read_inputs(path: Path, description: ModelDescription) -> list[Any]:
     """Return one value for each input: arrays of a NumPy file, or parts of the bytes of another."""
+    hint = "give a .npy or .npz file of NumPy, or raw bytes"
+    data = read_bytes(path, InputError, what=f"the input {path}", hint=hint, most_bytes=ARENA_ROOM_BYTES)
     try:
         if path.suffix == ".npy":
-            return [np.load(path, allow_pickle=False)]
+            return [np.load(BytesIO(data), allow_pickle=False)]
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
+            with np.load(BytesIO(data), allow_pickle=False) as arrays:
                 return [arrays[name] for name in arrays.files]
-        data = path.read_bytes()
-    except (OSError, ValueError, EOFError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot read the input {path}: {why}", hint="give a .npy or .npz file of NumPy, or raw bytes") from error
+    except (OSError, ValueError, EOFError, BadZipFile, KeyError) as error:
+        raise InputError(f"the input {path}: cannot be read as a NumPy file: {error}", hint=hint) from error
     sizes = [tensor_bytes(tensor) for tensor in description.inputs]
     if len(data) != sum(sizes):
         raise InputError(

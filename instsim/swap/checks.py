@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from instsim.errors import SwapError
+from instsim.errors import ModelError, SwapError
 from instsim.model import ModelDescription, Tensor, read_model
+from instsim.model.layer_reading import foreign_format
 from instsim.model.macs import element_count
 
 __all__ = ["ARENA_ROOM_BYTES", "ELEMENT_BYTES", "LARGEST_MODEL_BYTES", "check_model", "tensor_bytes"]
@@ -51,6 +52,9 @@ def check_model(model: bytes, operators: frozenset[str], runner: str, *, allow_f
             f"the model has {len(model):,} bytes: more than the {LARGEST_MODEL_BYTES:,} that are mapped for one",
             hint="no microcontroller has a flash of that size",
         )
+    other = foreign_format(model)
+    if other is not None:
+        raise ModelError(f"this is {other[0]}, and instsim reads .tflite files", hint=other[1])
     description = read_model(model)
     missing = sorted({operator.kind for operator in description.operators} - operators) if operators else []
     if missing:

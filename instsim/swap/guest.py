@@ -9,10 +9,12 @@ from instsim.emulate.stops import Stop, StopReason
 from instsim.errors import SwapError
 from instsim.isa import Isa
 
-__all__ = ["Guest"]
+__all__ = ["STACK_GAP_BYTES", "Guest"]
 
 _ENDLESS_LOOPS = {Isa.THUMB: bytes.fromhex("fee7fee7"), Isa.RV32: bytes.fromhex("6f000000")}
-_STACK_GAP = 256
+STACK_GAP_BYTES = 256
+"""Left free below what the firmware has on its stack."""
+
 _STACK_ALIGNMENT = 16
 _CALL_BUDGET_CYCLES = 10_000_000
 
@@ -48,7 +50,7 @@ class Guest:
     def prepare(self, entry: int, arguments: tuple[int, ...], sp: int | None = None) -> None:
         """Let the machine go on at a function, which returns to the landing."""
         machine, engine = self._machine, self._machine.engine
-        stack = (engine.sp if sp is None else sp) - _STACK_GAP
+        stack = (engine.sp if sp is None else sp) - STACK_GAP_BYTES
         engine.write_register(engine.registers.sp, stack // _STACK_ALIGNMENT * _STACK_ALIGNMENT)
         engine.write_register(engine.registers.link, self.landing | (machine.isa is Isa.THUMB))
         for register, value in zip(engine.registers.arguments, arguments, strict=False):

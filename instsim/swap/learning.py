@@ -218,8 +218,10 @@ def _second_run(image: FirmwareImage, machine: Machine, first: _FirstRun, budget
     if not drivers:
         raise SwapError(
             "runner",
-            f"{image.name}: no function was found that runs an inference: the compiler has inlined Invoke into its caller",
-            hint="build the runner without link-time optimization, or declare the function that calls Invoke noinline",
+            f"{image.name}: no function was found that runs an inference: it has no TensorFlow Lite Micro interpreter, or the compiler has inlined "
+            "Invoke into its caller",
+            hint="a runner has that interpreter (the bundled sample has none); build it without link-time optimization, or declare the function that "
+            "calls Invoke noinline",
         )
     common = RunnerFacts(
         image_sha256=image.sha256,

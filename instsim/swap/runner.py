@@ -23,6 +23,7 @@ from instsim.profile import BlockProfile, RunFacts, SwapFacts
 from instsim.swap.arena_move import used_bytes
 from instsim.swap.checks import check_model, tensor_bytes
 from instsim.swap.facts import Drive, RunnerFacts
+from instsim.swap.guest import STACK_GAP_BYTES
 from instsim.swap.learning import learn_runner
 from instsim.swap.result import SwapResult
 from instsim.swap.spare import Spare, add_spare
@@ -173,7 +174,7 @@ class ModelRunner:
         allow_float : bool
             Let operators compute with floating-point numbers.
         find_arena_need : bool
-            Find the smallest arena as well, by a dozen more set-ups.
+            Find the smallest arena as well, by a dozen more set-ups, and how deep the stack went.
 
         Raises
         ------
@@ -196,6 +197,7 @@ class ModelRunner:
         set_up = self._stage.set_up(description, self._budget_cycles, need if timed else None)
         set_up_instructions = self._issued.total()
         self._refuse_failure(set_up, description)
+        set_up_stack = self._stage.stack_high_water_bytes if find_arena_need else None
         data = seeded_inputs(description.inputs, seed) if given is None else given
         for tensor, contents in zip(description.inputs, data, strict=True):
             memory.write(self._data_of(tensor), contents)
@@ -213,7 +215,10 @@ class ModelRunner:
             inputs="given" if given is not None else f"random, seed {seed}",
             outputs_sha256=tuple(sha256(output).hexdigest() for output in outputs),
         )
-        profile = replace(profile, run=replace(profile.run, swap=swap))
+        inference_stack = None if set_up_stack is None else self._stage.stack_high_water_bytes
+        # A build with that model has no such gap above its inference.
+        stack = None if set_up_stack is None or inference_stack is None else max(set_up_stack, inference_stack - STACK_GAP_BYTES)
+        profile = replace(profile, run=replace(profile.run, swap=swap, stack_high_water_bytes=stack))
         return SwapResult(profile, description, data, outputs, need, set_up_instructions, text)
 
     # -- the inference -----------------------------------------------------------------------------------------------------------

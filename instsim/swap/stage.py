@@ -9,6 +9,7 @@ from instsim.emulate.checkpoint import Checkpoint
 from instsim.emulate.instruction_hooks import InstructionHooks
 from instsim.emulate.kernels import KernelFinder
 from instsim.emulate.machine import Machine
+from instsim.emulate.stack import StackPaint
 from instsim.emulate.stops import Stop, StopReason
 from instsim.isa import IndirectCall
 from instsim.model import FoundModel, ModelDescription
@@ -74,6 +75,9 @@ class Stage:
         self._registers: list[int] | None = None
         if not facts.is_in_ram:
             machine.memory.write(facts.model_address, blank_model(facts))
+        top = machine.stack_top()
+        # Part of the checkpoint: every set-up begins with it.
+        self._paint = None if top is None else StackPaint(machine.memory, machine.image, top)
         if facts.boot_cycles > _LONG_BOOT_CYCLES:
             machine.run(facts.boot_cycles - _MARGIN_CYCLES)
         self._checkpoint = Checkpoint(machine)
@@ -118,6 +122,11 @@ class Stage:
             outcome.is_done = True
         self.hooks.clear()
         return outcome
+
+    @property
+    def stack_high_water_bytes(self) -> int | None:
+        """How deep the stack went since the last `set_up` began; None if that does not show."""
+        return None if self._paint is None else self._paint.high_water_bytes
 
     def finder(self, description: ModelDescription) -> KernelFinder:
         """Return what tells the model's operators when they run."""

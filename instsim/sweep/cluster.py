@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -236,8 +237,12 @@ def _capacity(client: Any, place: str) -> int:
         versions = client.run(_version)
     except TimeoutError as error:
         raise InputError(f"the scheduler of {place} has no workers", hint="start some: `dask worker tcp://host:port --nthreads 1`") from error
-    except ModuleNotFoundError as error:
-        raise UsageError(f"a worker of {place} lacks {error.name}", hint="install instsim where the workers run") from error
+    except Exception as error:
+        # What a worker could not load arrives as the text of its error, in an exception of no particular class.
+        lacking = re.search(r"No module named '?([\w.]+)", str(error))
+        if lacking is None:
+            raise
+        raise UsageError(f"a worker of {place} lacks {lacking[1]}", hint="install instsim where the workers run") from error
     others = sorted({version for version in versions.values() if version != __version__})
     if others:
         raise UsageError(f"a worker of {place} has instsim {others[0]}, this is {__version__}", hint="install the same version everywhere")

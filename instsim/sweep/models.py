@@ -11,11 +11,15 @@ from typing import cast
 
 from instsim.errors import InputError, InstsimError, UsageError
 from instsim.model.layer import Layer, LayerNetwork, chain
+from instsim.model.layer_reading import foreign_format
 from instsim.session.model_file import read_model_file
+from instsim.small_files import read_bytes
 
 __all__ = ["Given", "SweepModel", "find_models", "read_models"]
 
 SUFFIX = ".tflite"
+_LARGEST_LIST_BYTES = 1 << 27
+_LIST_HINT = "a list is text, one path on each line"
 
 Given = str | os.PathLike[str] | bytes | LayerNetwork | Sequence[Layer]
 """A file, its bytes, or layers."""
@@ -68,10 +72,16 @@ def find_models(place: str | os.PathLike[str]) -> list[Path]:
         raise UsageError(f"there is no {path}", hint="give a folder of .tflite files, one .tflite file, or a text file that lists them")
     if path.suffix == SUFFIX:
         return [path]
+    contents = read_bytes(path, InputError, what=f"the list of models {path}", most_bytes=_LARGEST_LIST_BYTES)
+    other = foreign_format(contents)
+    if other is not None:
+        raise UsageError(f"{path} is {other[0]}, and instsim reads {SUFFIX} files", hint=other[1])
+    if b"\0" in contents:
+        raise InputError(f"{path} is neither a {SUFFIX} file nor a list", hint=_LIST_HINT)
     try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the list of models {path}: {error}", hint="a list is text, one path on each line") from error
+        lines = contents.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"cannot read the list of models {path}: {error}", hint=_LIST_HINT) from error
     found = [path.parent / line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not found:
         raise UsageError(f"the list {path} names no model")

@@ -41,6 +41,7 @@ def test_json_and_csv_say_the_same(instsim, tmp_path):
     network = document["networks"][0]
     assert sum(operator["cycles"] for operator in network["operators"]) + network["dispatch_cycles"] == __import__("pytest").approx(network["cycles"])
     assert network["macs"] == 8 * 8 * 4 * 27 + 2560
+    assert [operator["weight_bytes"] for operator in network["operators"]] == [4 * 27 + 4 * 4, 0, 2560 + 4 * 10, 0]
 
 
 def test_a_keras_file_is_refused_with_the_way_to_convert_it(instsim, tmp_path):
@@ -59,6 +60,7 @@ def test_an_unknown_operator_leaves_the_answer_incomplete(instsim, tmp_path):
     ran = instsim("predict", path, *REFERENCE)
     assert ran.code == 3
     assert "the predictor has no" in ran.err
+    assert "nan" not in ran.out
 
 
 def test_predictors_are_listed_and_shown(instsim):

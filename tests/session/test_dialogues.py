@@ -14,10 +14,12 @@ from instsim.emulate.missing_code import MissingCode
 from instsim.emulate.serial import SerialHost, SerialScript, SerialStep
 from instsim.emulate.spec import MachineSpec
 from instsim.errors import ImageError, InputError, RunError, UsageError
+from instsim.image.firmware import Segment
 from instsim.session.eembc import Benchmark, eembc_script, random_input
 from instsim.session.facade import estimate, profile
 from instsim.session.machines import machine_spec
 from instsim.session.request import Request
+from instsim.session.surroundings import find_serial
 from instsim.session.svd import register_resets
 from tests.emulate.bundled import chip, image_of, path_of
 
@@ -239,6 +241,16 @@ def test_an_empty_input_of_the_built_in_dialogue_is_refused(tmp_path: Path) -> N
     request = Request(board="nucleo-l4r5zi", serial="eembc", input_file=str(tmp_path / "empty.bin"))
     with pytest.raises(UsageError, match="the file of --input is empty"):
         profile(path_of("kws", "cortex-m4"), request)
+
+
+def test_an_input_of_another_size_than_the_benchmarks_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "few.bin").write_bytes(b"abc")
+    named = replace(image_of("kws", "cortex-m4"), segments=(Segment(0x0800_0000, 0x0800_0000, b"m-model-[ad01]", 14),))
+    request = Request(board="nucleo-l4r5zi", serial="eembc", input_file=str(tmp_path / "few.bin"))
+    with pytest.raises(UsageError, match=r"3 bytes, an input of this benchmark \(ad\) has 2,560"):
+        find_serial(named, request, load_board("nucleo-l4r5zi"))
+    (tmp_path / "few.bin").write_bytes(random_input(Benchmark.ANOMALY))
+    assert find_serial(named, request, load_board("nucleo-l4r5zi")) == eembc_script(random_input(Benchmark.ANOMALY))
 
 
 def test_the_built_in_dialogue_loads_the_whole_input() -> None:

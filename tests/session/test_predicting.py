@@ -190,6 +190,11 @@ def test_no_board_and_no_model_are_said():
         Predictor("unheard-of", BOARD)
     with pytest.raises(ModelError, match="as layers"):
         Predictor("tflm-reference-cortex-m4", BOARD).predict([[1, 2]])
+    with pytest.raises(ModelError, match="as layers"):
+        Predictor("tflm-reference-cortex-m4", BOARD).predict([5])
+    for alone in ("model.tflite", b"TFL3", 5):
+        with pytest.raises(UsageError, match="as a sequence"):
+            Predictor("tflm-reference-cortex-m4", BOARD).predict(alone)
 
 
 @pytest.mark.parametrize(

@@ -94,8 +94,8 @@ def test_inputs_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "float.npy", np.zeros((1, 49, 10, 1), np.float32))
     for name, message in (
         ("in.bin", "has 3 bytes, the inputs of the model have 490"),
-        ("in.npy", "cannot read the input"),
-        (".", "cannot read the input [^:]*: Is a directory"),
+        ("in.npy", "cannot be read as a NumPy file"),
+        (".", "the input [^:]*: cannot be read: Is a directory"),
         ("float.npy", "float32"),
     ):
         with pytest.raises(InputError, match=message):
@@ -151,7 +151,13 @@ def test_the_command_line_has_the_model_in_json(capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize(
     ("contents", "message"),
-    [(b"not a model at all", "lies outside"), (b"", "too few"), (MODEL.read_bytes()[:20_000], "outside"), (None, "cannot read the model")],
+    [
+        (b"not a model at all", "lies outside"),
+        (b"", "too few"),
+        (MODEL.read_bytes()[:20_000], "outside"),
+        (None, "cannot be read"),
+        (b"PK\x03\x04" + bytes(100), "TFLiteConverter"),
+    ],
 )
 def test_bad_models_end_with_a_message(contents: bytes | None, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "bad.tflite"
@@ -161,6 +167,13 @@ def test_bad_models_end_with_a_message(contents: bytes | None, message: str, tmp
     told = capsys.readouterr().err
     assert message in told
     assert "bad.tflite" in told
+
+
+@pytest.mark.parametrize("option", ["--model", "--input"])
+def test_a_file_without_end_is_not_read_to_its_end(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = {"--model": str(MODEL), option: "/dev/zero"}
+    assert main(["estimate", str(RUNNER), "--board", BOARD, *(word for pair in arguments.items() for word in pair)]) == 1
+    assert "/dev/zero: larger than" in capsys.readouterr().err
 
 
 def test_firmware_without_an_interpreter_ends_with_a_message(capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,6 +35,14 @@ def test_a_firmwares_own_model_runs_as_it_does_by_itself(name: str, core: str) -
     assert [k.name for k in found.profile.kernels] == [k.name for k in own.kernels]
 
 
+def test_the_stack_is_as_deep_as_in_a_build_with_that_model() -> None:
+    """But for the alignment of where an inference begins."""
+    found = runner("dispatch-s28", "cortex-m4").run(model("small"), [noise(_SMALL_SEED, 192)], find_arena_need=True)
+    own = own_run("dispatch-s28", "cortex-m4").run.stack_high_water_bytes
+    assert own is not None
+    assert found.profile.run.stack_high_water_bytes == pytest.approx(own, abs=8)
+
+
 @pytest.mark.parametrize("core", CORES)
 @pytest.mark.parametrize("name", RUNNERS)
 def test_what_was_learned_is_read_as_it_was_kept(name: str, core: str) -> None:

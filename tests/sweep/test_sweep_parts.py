@@ -36,7 +36,14 @@ def test_a_place_without_models_is_refused(tmp_path):
         find_models(tmp_path)
     with pytest.raises(UsageError, match="there is no"):
         find_models(tmp_path / "nowhere")
-    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "model.onnx").write_bytes(b"\x08\x07\x12\x07pytorch")
+    with pytest.raises(UsageError, match="ONNX") as refused:
+        find_models(tmp_path / "model.onnx")
+    assert "onnx2tf" in refused.value.hint
+    (tmp_path / "text").write_bytes(b"net\0work")
+    with pytest.raises(InputError, match="neither"):
+        find_models(tmp_path / "text")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x80")
     with pytest.raises(InputError, match="list"):
         find_models(tmp_path / "binary")
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,22 @@ def test_a_scheduler_that_does_not_answer_is_told(tmp_path, plan, monkeypatch):
         with pytest.raises(InputError, match="did not answer"):
             list(sweep([model(1)], plan, SweepOptions(tmp_path / "r.csv", scheduler=address)))
     assert not (tmp_path / "r.csv").exists()
+
+
+def test_workers_without_instsim_are_told(plan, monkeypatch):
+    """What a worker could not load arrives as an exception of no class, with the text of its own (distributed 2026.8)."""
+    pytest.importorskip("distributed")
+
+    class Client:
+        def wait_for_workers(self, *_, **__):
+            pass
+
+        def run(self, _function):
+            raise Exception("ModuleNotFoundError(\"No module named 'instsim'\")")  # noqa: TRY002 -- as distributed does
+
+    monkeypatch.setattr(cluster, "_connected", lambda *_: nullcontext(Client()))
+    with pytest.raises(UsageError, match=r"a worker of tcp://somewhere:1 lacks instsim"):
+        list(sweep([model(1)], plan, SweepOptions(scheduler="tcp://somewhere:1")))
 
 
 @pytest.mark.parametrize("address", ["nowhere", "tcp://nowhere", "carrier-pigeon://host:1"])
