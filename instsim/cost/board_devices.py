@@ -85,6 +85,7 @@ DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
         "rp-io-qspi": _model(0x1000, "resets"),
         "rp-usb": _model(0x11000),
         "nrf-uarte": _model(0x1000),
+        "nrf-usbd": _model(0x1000),
         "nrf-ppi": _model(0x1000),
         "nrf-dppi": _model(0x1000),
         "nrf-timer": _model(0x1000),

@@ -162,6 +162,17 @@ def device_recipes() -> tuple[Recipe, ...]:
             for chip, core, line in (("rp2040", "cortex-m0plus", 5), ("rp2350", "cortex-m33", 14))
         ),
         Recipe(
+            name="usb-nrf52840",
+            purpose="a USB serial port that sends back in capitals what comes",
+            cores=("cortex-m4",),
+            sources=("devices/usb_serial.c", "devices/usb_nrf.c"),
+            include=("devices", "exceptions"),
+            link_flags=("-Wl,--defsym=__flash_origin=0",),
+            region="greet",
+            expected_stdout="4 packets, 1 refused\n",
+            runs_in_qemu=False,
+        ),
+        Recipe(
             name="devices-nrf52840",
             purpose="nRF52840's clock, UARTE, random numbers, timer and pins",
             cores=("cortex-m4",),

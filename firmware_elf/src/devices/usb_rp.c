@@ -149,6 +149,11 @@ static void on_interrupt(void) {
     }
 }
 
+void usb_poll(void) {
+    enable_interrupts();
+    disable_interrupts();
+}
+
 void usb_attach(void) {
     set_handler(EXCEPTION_IRQ0 + LINE, on_interrupt);
     NVIC_ISER = 1u << LINE;

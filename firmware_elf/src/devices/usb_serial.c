@@ -69,11 +69,9 @@ void usb_came(const uint8_t *data, uint32_t bytes) {
     usb_listen();
 }
 
-/* Interrupts are off while a condition is looked at, else one could come between the look and the sleep. */
 static void wait(void) {
     __asm volatile("wfi");
-    enable_interrupts();
-    disable_interrupts();
+    usb_poll();
 }
 
 __attribute__((noinline)) void greet(void) {

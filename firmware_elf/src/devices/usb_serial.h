@@ -6,6 +6,8 @@ enum { SERIAL_IN = 1, SERIAL_OUT = 2, PACKET = 64 };
 
 /* The controller's. */
 void usb_attach(void);
+/* Do what an interrupt that has come asks for. Interrupts are off otherwise, else one could come between a look at a condition and the sleep. */
+void usb_poll(void);
 void usb_open_endpoints(void);
 void usb_set_address(uint32_t address);
 /* The three ways to answer a request: data and the status behind it, its status alone, a stall. */

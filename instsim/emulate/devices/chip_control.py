@@ -38,7 +38,10 @@ class CacheController(Device):
 
 
 class NrfClock(Device):
-    """nRF's CLOCK and POWER, which share their addresses. ``chip`` is 52 or 53."""
+    """nRF's CLOCK and POWER, which share their addresses. ``chip`` is 52 or 53.
+
+    On a chip 52 with a USB controller, POWER has told of the cable since power came on, if it is plugged in.
+    """
 
     default_size: ClassVar[int] = 0x1000
     parameters: ClassVar[frozenset[str]] = frozenset({"chip"})
@@ -56,15 +59,23 @@ class NrfClock(Device):
         0x518,
     )
     _INTENSET, _INTENCLR, _RUNNING, _CRYSTAL = 0x304, 0x308, 1 << 16, 1
+    _USB_EVENTS: ClassVar[dict[int, int]] = {0x11C: 7, 0x124: 9}
+    """Voltage detected, and supply ready: the event's bit in the mask by its offset."""
+    _USB_STATUS, _USB_READY = 0x438, 3
 
     def __init__(self, spec: DeviceSpec, around: Surroundings) -> None:
         self._enabled = 0
         self._high = self._low = False
-        self._tasks = self._TASKS_52 if int(spec.value("chip", 52)) == 52 else self._TASKS_53
+        is_52 = int(spec.value("chip", 52)) == 52
+        self._tasks = self._TASKS_52 if is_52 else self._TASKS_53
+        self._usb_untold = set(self._USB_EVENTS) if is_52 else set[int]()
         super().__init__(spec, around)
 
     def read(self, offset: int) -> int | None:
         """Return a clock's state, an event or the mask."""
+        if self._has_usb and offset in (*self._USB_EVENTS, self._USB_STATUS):
+            value = self._USB_READY if offset == self._USB_STATUS else int(offset in self._usb_untold)
+            return value if self.around.usb.is_plugged else 0
         source = self.registers.get(self._LOW_SOURCE, 0) & 3
         states = {
             self._HIGH_RUN: int(self._high),
@@ -90,13 +101,21 @@ class NrfClock(Device):
             self._high = False
         elif offset == self._STOP_LOW:
             self._low = False
+        elif self._has_usb and offset in self._USB_EVENTS:
+            self._usb_untold.discard(offset)
         elif offset == self._INTENSET:
             self._enabled |= value
         elif offset == self._INTENCLR:
             self._enabled &= ~value
         else:
             super().write(offset, value)
-        self.set_irq(any(self._enabled >> bit & 1 and self.registers.get(event, 0) for event, bit in self._tasks.values()))
+        told = [bit for event, bit in self._tasks.values() if self.registers.get(event, 0)]
+        told += [self._USB_EVENTS[event] for event in self._usb_untold if self._has_usb and self.around.usb.is_plugged]
+        self.set_irq(any(self._enabled >> bit & 1 for bit in told))
+
+    @property
+    def _has_usb(self) -> bool:
+        return self._tasks is self._TASKS_52 and self.around.usb.controller is not None
 
 
 class RpResets(Device):

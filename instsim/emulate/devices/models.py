@@ -16,6 +16,7 @@ from instsim.emulate.devices.microsecond_timers import Esp32c3SysTimer, RpTimer
 from instsim.emulate.devices.nrf_ppi import NrfDppi, NrfPpi
 from instsim.emulate.devices.nrf_timers import NrfRtc, NrfTimer
 from instsim.emulate.devices.nrf_uart import NrfUarte
+from instsim.emulate.devices.nrf_usbd import NrfUsbd
 from instsim.emulate.devices.pl011 import Pl011
 from instsim.emulate.devices.pl022 import Pl022
 from instsim.emulate.devices.psoc6 import Psoc6Ipc, Psoc6Peri, Psoc6Scb, Psoc6Tcpwm
@@ -63,6 +64,7 @@ _MODELS: Mapping[str, type[Device]] = MappingProxyType(
         "rp-io-qspi": RpQspiPins,
         "rp-usb": RpUsb,
         "nrf-uarte": NrfUarte,
+        "nrf-usbd": NrfUsbd,
         "nrf-ppi": NrfPpi,
         "nrf-dppi": NrfDppi,
         "nrf-timer": NrfTimer,

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from instsim.emulate.devices.device import Device, Surroundings
 from instsim.emulate.devices.usb_cable import STALL
-from instsim.emulate.events import ScheduledEvent
+from instsim.emulate.devices.usb_frames import UsbFrames
 from instsim.emulate.spec import DeviceSpec
 
 __all__ = ["RpUsb"]
@@ -50,7 +50,6 @@ _I_ABORTED, _I_FRAME, _I_SETUP, _I_CONNECTION, _I_RESET, _I_POWER, _I_BUFFER, _I
     1 << 4,
     1 << 3,
 )
-_FRAMES_PER_SECOND, _FRAME_MASK = 1000, 0x7FF
 
 
 class RpUsb(Device):
@@ -63,9 +62,8 @@ class RpUsb(Device):
         self._done: dict[int, deque[int]] = {}
         self._selected: dict[int, int] = {}
         self._status = 0
-        self._connection_changed = self._is_reset = self._has_frames = False
-        self._frame_read = -1
-        self._next_frame: ScheduledEvent | None = None
+        self._connection_changed = self._is_reset = False
+        self._frames = UsbFrames(around, self._update)
         super().__init__(spec, around)
         around.usb.controller = self
 
@@ -81,9 +79,9 @@ class RpUsb(Device):
         if offset < _MEMORY_BYTES:
             return self.registers.get(offset, 0)
         if offset == _SOF_READ:
-            self._frame_read = self._frame(self.around.now_cycles())
+            self._frames.see()
             self._update()
-            return self._frame_read & _FRAME_MASK if self._has_frames else 0
+            return self._frames.number
         if offset == _SIE_STATUS:
             state = _LINE_IDLE if self.is_attached and not self._is_reset else _LINE_RESET
             return self._status | state << _LINE_STATE | (_POWERED if self._is_powered else 0)
@@ -147,7 +145,7 @@ class RpUsb(Device):
         raised |= _I_BUFFER if self._buffers_done() else 0
         raised |= _I_POWER if self._is_powered else 0
         raised |= _I_ABORTED if self.registers.get(_ABORTED, 0) else 0
-        return raised | (_I_FRAME if self._frame_waits() else 0)
+        return raised | (_I_FRAME if self._frames.waits else 0)
 
     def _asserted(self) -> int:
         return (self._raised() | self.registers.get(_FORCED_INTERRUPTS, 0)) & self.registers.get(_ENABLED_INTERRUPTS, 0)
@@ -155,29 +153,7 @@ class RpUsb(Device):
     def _update(self) -> None:
         """Bring the interrupt line in step, and have the next frame told if the firmware wants to know."""
         self.set_irq(self._asserted())
-        wants = self._has_frames and self.registers.get(_ENABLED_INTERRUPTS, 0) & _I_FRAME and not self._frame_waits()
-        if wants and self._next_frame is None:
-            cycle = (self._frame(self._now()) + 1) * self.around.clock_hz / _FRAMES_PER_SECOND
-            self._next_frame = self.around.at(cycle + 1, self._frame_began)
-        elif not wants:
-            self.around.events.cancel(self._next_frame)
-            self._next_frame = None
-
-    # -- frames ------------------------------------------------------------------------------------------------------------------
-
-    def _now(self) -> int:
-        return (self.around.note_cycles or self.around.now_cycles)()
-
-    def _frame(self, cycles: int) -> int:
-        return int(cycles * _FRAMES_PER_SECOND // self.around.clock_hz)
-
-    def _frame_waits(self) -> bool:
-        """Whether a frame has begun since the firmware read the last one's number."""
-        return self._has_frames and self._frame(self._now()) != self._frame_read
-
-    def _frame_began(self) -> None:
-        self._next_frame = None
-        self._update()
+        self._frames.tell(wanted=bool(self.registers.get(_ENABLED_INTERRUPTS, 0) & _I_FRAME))
 
     # -- the bus -----------------------------------------------------------------------------------------------------------------
 
@@ -189,7 +165,7 @@ class RpUsb(Device):
 
     def reset_bus(self, *, ends: bool) -> None:
         """Drive the reset state, which the firmware is told of; frames begin behind it."""
-        self._is_reset, self._has_frames = not ends, ends
+        self._is_reset, self._frames.are_running = not ends, ends
         if not ends:
             self._status |= _BUS_RESET
         self._connection_changed |= not self._status & _CONNECTED
