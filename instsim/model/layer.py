@@ -29,6 +29,9 @@ PARAMETRIC_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 PAIRED_KINDS = ("ADD", "SUB", "MUL")
 """Element-wise operators of two operands."""
 
+_WITH_ARGUMENT = ("RESHAPE", "PAD", "MEAN")
+"""Operators that take a shape, paddings or axes as a constant."""
+
 _RECTIFYING = (1, 3)
 """Activations whose outputs are never negative."""
 
@@ -112,6 +115,13 @@ class Layer(NamedTuple):
         return self.output_elements * self.channels if self.kind == "FULLY_CONNECTED" else 0
 
     @property
+    def constant_count(self) -> int:
+        """How many of its inputs are constants: weights, bias, a shape, an operand."""
+        if self.kind in PARAMETRIC_KINDS:
+            return 1 + self.has_bias
+        return 2 - self.operands if self.kind in PAIRED_KINDS and self.operands < 2 else int(self.kind in _WITH_ARGUMENT)
+
+    @property
     def output_elements(self) -> int:
         """Elements of the output."""
         return self.batch * self.out_height * self.out_width * self.out_channels
@@ -166,6 +176,8 @@ class LayerNetwork:
         Where it came from.
     remarks : tuple of str
         What of the file the layers do not show.
+    tensor_count : int or None
+        Tensors of the file, constants included; None: those that the layers are known to have.
     """
 
     layers: tuple[Layer, ...]
@@ -174,6 +186,7 @@ class LayerNetwork:
     file_bytes: int | None = None
     name: str = ""
     remarks: tuple[str, ...] = ()
+    tensor_count: int | None = None
 
 
 def output_bytes(layer: Layer) -> int:

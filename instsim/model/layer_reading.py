@@ -237,6 +237,7 @@ class _Reader:
             len(self._data),
             self._name,
             (f"{self._subgraphs - 1} further subgraphs are not predicted",) if self._subgraphs > 1 else (),
+            len(self._operands),
         )
 
     def _at(self, indices: tuple[int, ...], place: int) -> _Operand | None:

@@ -15,9 +15,13 @@ import numpy.typing as npt
 
 from instsim.model.layer import ArenaTensor
 
-__all__ = ["ALIGNMENT_BYTES", "buffers_of", "planned_bytes"]
+__all__ = ["ALIGNMENT_BYTES", "buffers_of", "planned_bytes", "planning_bytes"]
 
 ALIGNMENT_BYTES = 16
+_TENSOR_RECORD_BYTES = 24
+"""``AllocationInfo`` of each tensor and scratch buffer, constants included (``micro_allocation_info.h``, 32-bit processors)."""
+_BUFFER_RECORD_BYTES = 40
+"""``GreedyMemoryPlanner::per_buffer_size()`` for each buffer that is planned."""
 _MOST_PAIRS = 4_000_000
 """Pairs of buffers looked at together, for the sake of memory."""
 
@@ -51,6 +55,19 @@ def planned_bytes(buffers: Integers, counts: Integers) -> Integers:
             sizes, first, last = buffers[starts[places, None] + np.arange(count)].transpose(2, 0, 1)
             planned[places] = _planned(first, last, -(-sizes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES)
     return planned
+
+
+def planning_bytes(tensors: Integers, buffers: Integers) -> Integers:
+    """Return the room that making the plan takes where the buffers will lie: small networks of many tensors need it, and no more once it is made.
+
+    Parameters
+    ----------
+    tensors : ndarray of int64, shape (networks,)
+        Tensors of each network, constants and scratch buffers included.
+    buffers : ndarray of int64, shape (networks,)
+        Those that are planned.
+    """
+    return tensors * _TENSOR_RECORD_BYTES + buffers * _BUFFER_RECORD_BYTES + ALIGNMENT_BYTES
 
 
 def _planned(first: Integers, last: Integers, sizes: Integers) -> Integers:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from instsim.model.layer import Layer, LayerNetwork
-from instsim.predict.arena import buffers_of, planned_bytes
+from instsim.predict.arena import buffers_of, planned_bytes, planning_bytes
 from instsim.predict.formula import evaluate
 from instsim.predict.predictor import DISPATCH, KindModel, TaughtPredictor
 from instsim.predict.pricing import PricedKind
@@ -264,16 +264,20 @@ def domain_reason(taught: TaughtPredictor, layer: Layer) -> str:
 def _arena(taught: TaughtPredictor, costs: LayerCosts, networks: Sequence[LayerNetwork], of: Integers, offsets: Integers) -> Integers:
     owner = np.repeat(np.arange(len(networks)), np.diff(offsets))
     tensors, counts = buffers_of([network.tensors for network in networks])
+    own = 1 + np.diff(offsets) + np.bincount(owner, np.array([layer.constant_count for layer in costs.layers], np.int64)[of], len(networks))
+    all_tensors = np.array([network.tensor_count or count for network, count in zip(networks, own.astype(np.int64).tolist(), strict=True)], np.int64)
     scratch = np.rint(costs.scratch_bytes[of]).astype(np.int64)
     places = np.flatnonzero(scratch > 0)
     during = places - offsets[owner[places]] + 1
     buffers = np.concatenate([tensors, np.stack([scratch[places], during, during], axis=1)])
     # Scratch buffers are added behind a network's tensors.
     order = np.argsort(np.concatenate([np.repeat(np.arange(counts.size), counts), owner[places]]), kind="stable")
-    counts += np.bincount(owner[places], minlength=counts.size)
+    scratch_counts = np.bincount(owner[places], minlength=counts.size)
+    counts += scratch_counts
     dispatch = taught.kinds.get(DISPATCH)
     base = evaluate(dispatch.persistent_bytes.pieces, Quantities([Layer(DISPATCH, height=0)]))[0] if dispatch is not None else 0.0
     # What a model with one layer keeps holds what every model keeps.
     kept = base + np.bincount(owner, costs.persistent_bytes[of] - base, len(networks))
-    arena: Integers = planned_bytes(buffers[order], counts) + np.rint(np.maximum(kept, 0.0)).astype(np.int64)
+    planned = np.maximum(planned_bytes(buffers[order], counts), planning_bytes(all_tensors + scratch_counts, counts))
+    arena: Integers = planned + np.rint(np.maximum(kept, 0.0)).astype(np.int64)
     return arena

@@ -411,8 +411,8 @@ def _network(model: Model) -> LayerNetwork:
         return read_layers(model)
     if isinstance(model, (str, Path)):
         return read_layers(read_model_file(str(model)), Path(model).name)
-    layers = tuple(model) if hasattr(model, "__iter__") else (model,)
-    if not all(isinstance(layer, Layer) for layer in layers):
+    layers: tuple[Layer, ...] = tuple(model) if hasattr(model, "__iter__") else ()
+    if not hasattr(model, "__iter__") or not all(isinstance(layer, Layer) for layer in layers):
         raise ModelError("a network is given as a path, as bytes, or as layers", hint="instsim.Layer describes one")
     return chain(layers)
 

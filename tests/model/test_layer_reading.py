@@ -176,3 +176,8 @@ def test_a_dynamic_shape_is_refused():
     place = data.index(shape)
     with pytest.raises(ModelError, match="open"):
         read_layers(data[:place] + b"\xff\xff\xff\xff" + data[place + 4 :])
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.kind)
+def test_layers_know_how_many_constants_they_take(layer):
+    assert read_layers(layers_tflite([layer])).tensor_count == layer.operands + 1 + layer.constant_count

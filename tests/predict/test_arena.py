@@ -3,7 +3,7 @@
 import numpy as np
 
 from instsim.model.layer import ArenaTensor
-from instsim.predict.arena import buffers_of, planned_bytes
+from instsim.predict.arena import buffers_of, planned_bytes, planning_bytes
 
 
 def _by_the_rule(tensors):
@@ -44,3 +44,12 @@ def test_plans_are_those_of_the_rule():
 def test_one_after_the_other_share_their_place():
     assert planned_bytes(*buffers_of([[ArenaTensor(100, 0, 1), ArenaTensor(50, 1, 2), ArenaTensor(100, 2, 3)]])).tolist() == [112 + 64]
     assert planned_bytes(*buffers_of([[]])).tolist() == [0]
+
+
+def test_planning_takes_a_record_of_every_tensor_and_one_of_every_buffer():
+    """TensorFlow Lite Micro's hello_world (10 tensors, 4 of them planned) and an autoencoder of ten dense layers (31, 11).
+
+    Measured on a build of tflite-micro 90b983c: 428 and 1,212 bytes beside what is kept, found in steps of 16.
+    """
+    room = planning_bytes(np.array([10, 31]), np.array([4, 11]))
+    assert room.tolist() == [416, 1200]
