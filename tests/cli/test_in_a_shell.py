@@ -42,6 +42,20 @@ def test_a_full_disk_is_told_in_a_sentence(python, images, arguments):
     assert err == b"instsim: error: cannot write to standard output: No space left on device\n"
 
 
+def test_streams_that_are_closed_from_the_start_change_nothing_else(images, tmp_path):
+    def run(redirection: str, image: Path) -> subprocess.CompletedProcess[bytes]:
+        command = ["sh", "-c", f'exec "$0" "$@" {redirection}', sys.executable, *INSTSIM, *ESTIMATE, image]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+        return subprocess.run(command, capture_output=True, check=False, cwd=tmp_path, env=environment)
+
+    image = images / "kws-cortex-m4.elf"
+    open_ones, no_output, no_messages = (run(redirection, image) for redirection in ("", ">&-", "2>&-"))
+    assert (open_ones.returncode, open_ones.stdout, open_ones.stderr) == (0, no_messages.stdout, no_messages.stderr)
+    assert (no_output.returncode, no_output.stdout, no_output.stderr) == (0, b"", b"")
+    missing = run("2>&-", tmp_path / "none.elf")
+    assert (missing.returncode, missing.stdout, missing.stderr) == (1, b"", b"")
+
+
 def until_it_emulates(process):
     """Wait until a process has loaded the emulator, however slow the machine is."""
     maps = Path(f"/proc/{process.pid}/maps")
