@@ -46,10 +46,9 @@ def console() -> NoReturn:
     """Run the command line of this process, and leave it with the exit code of `main`."""
     # Not in `main`: a process that goes on afterwards, with machines of hundreds of megabytes in reference cycles, needs its collections.
     gc.set_threshold(*_COLLECTED)
-    for stream in ("stdout", "stderr"):
-        if getattr(sys, stream) is None:
-            # Closed by whoever started the command. The lowest free descriptor is its own, which no other file may get.
-            setattr(sys, stream, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 -- for as long as the process lives
+    for closed in [name for name in ("stdout", "stderr") if getattr(sys, name) is None]:
+        # By whoever started the command. The lowest free descriptor is the stream's own, which no other file may get.
+        setattr(sys, closed, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 -- for as long as the process lives
     for name, value in ONE_THREAD.items():
         os.environ.setdefault(name, value)
     code = main()

@@ -11,12 +11,13 @@ from typing import Any
 
 from instsim.errors import BudgetFileError, UsageError
 from instsim.gate.budgets import Budget, BudgetPlan, ImageTask
+from instsim.session.settings import OWN_FILE, SHARED_FILE, settings_files
 from instsim.small_files import read_text
 
 __all__ = ["find_plan", "images_from", "load_plan"]
 
-_MOST_FOLDERS = 64
-_SETTINGS = (("instsim.toml", ("check",)), ("pyproject.toml", ("tool", "instsim", "check")))
+_SETTINGS = {OWN_FILE: ("check",), SHARED_FILE: ("tool", "instsim", "check")}
+"""The tables that hold budgets, by the name of the file."""
 _HEADING = re.compile(r"\s*\[\[\s*(?:[\w.]+\.)?budget\s*\]\]")
 _EXAMPLE = 'write [[image]] with file = "build/firmware.elf" and [[budget]] with latency_ms = "<= 50"; docs/ci.md has more'
 
@@ -39,14 +40,11 @@ def load_plan(path: Path, *, images: Sequence[ImageTask] | None = None, boards: 
         If the file cannot be read or is not valid, with all that is wrong.
     """
     text = read_text(path, BudgetFileError, hint=_EXAMPLE)
-    try:
-        table: Any = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BudgetFileError(f"{path}: not TOML: {error}") from error
-    keys = next((keys for name, keys in _SETTINGS if name == path.name), ())
+    table = _document(text, path)
+    keys = _SETTINGS.get(path.name, ())
     if keys and (inner := _inner(table, keys)) is not None:
         table = inner
-    elif path.name == "pyproject.toml":
+    elif path.name == SHARED_FILE:
         raise BudgetFileError(f"{path}: has no table [{'.'.join(keys)}]", hint=_EXAMPLE)
     return _plan(table, text, path, images, boards)
 
@@ -61,18 +59,9 @@ def find_plan(folder: Path, *, images: Sequence[ImageTask] | None = None, boards
     BudgetFileError
         As for `load_plan`.
     """
-    start = folder.resolve()
-    for place in [start, *start.parents][:_MOST_FOLDERS]:
-        for name, keys in _SETTINGS:
-            path = place / name
-            if not path.is_file():
-                continue
-            try:
-                found = _inner(tomllib.loads(read_text(path, BudgetFileError, hint=_EXAMPLE)), keys)
-            except tomllib.TOMLDecodeError as error:
-                raise BudgetFileError(f"{path}: not TOML: {error}") from error
-            if found is not None:
-                return load_plan(path, images=images, boards=boards)
+    for path in settings_files(folder):
+        if _inner(_document(read_text(path, BudgetFileError, hint=_EXAMPLE), path), _SETTINGS[path.name]) is not None:
+            return load_plan(path, images=images, boards=boards)
     raise UsageError("no budgets: neither --budget nor a table [check] in instsim.toml or [tool.instsim.check] in pyproject.toml", hint=_EXAMPLE)
 
 
@@ -85,6 +74,13 @@ def images_from(patterns: Sequence[str], *, options: tuple[tuple[str, object], .
         If two files have the same name.
     """
     return _named([(None, pattern, (), options) for pattern in patterns], "the command line")
+
+
+def _document(text: str, path: Path) -> Any:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BudgetFileError(f"{path}: not TOML: {error}") from error
 
 
 def _inner(table: Any, keys: Sequence[str]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from pathlib import Path
@@ -55,29 +56,31 @@ def load_image(path: Path | str, *, base: int | None = None) -> FirmwareImage:
     """
     path = Path(path)
     data = _read(path)
+    # A name is any bytes to the system; those that are no text would stop whoever writes it down.
+    name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
     if data.startswith(b"\x7fELF"):
-        _check_no_base(path.name, "ELF", base)
+        _check_no_base(name, "ELF", base)
         from instsim.image.elf_image import load_elf  # noqa: PLC0415 -- each format loads what it needs
 
-        return as_booted_directly(load_elf(data, path.name))
+        return as_booted_directly(load_elf(data, name))
     for offset, magic, problem, hint in _OTHER_FORMATS:
         if data[offset : offset + len(magic)] == magic:
-            raise ImageError(f"{path.name}: {problem}", hint=hint)
+            raise ImageError(f"{name}: {problem}", hint=hint)
     if _HEX_RECORD.match(data):
-        _check_no_base(path.name, "Intel HEX", base)
+        _check_no_base(name, "Intel HEX", base)
         from instsim.image.intel_hex import load_intel_hex  # noqa: PLC0415
 
-        return load_intel_hex(data, path.name)
+        return load_intel_hex(data, name)
     if data.startswith(UF2_MAGIC):
-        _check_no_base(path.name, "UF2", base)
-        return load_uf2(data, path.name)
+        _check_no_base(name, "UF2", base)
+        return load_uf2(data, name)
     if base is None and is_esp_image(data):
-        return load_esp_image(data, path.name)
+        return load_esp_image(data, name)
     if base is None and is_direct_boot(data):
-        return load_direct_boot(data, path.name)
+        return load_direct_boot(data, name)
     from instsim.image.raw_binary import load_raw_binary  # noqa: PLC0415
 
-    return load_raw_binary(data, path.name, base)
+    return load_raw_binary(data, name, base)
 
 
 def _check_no_base(name: str, file_format: str, base: int | None) -> None:

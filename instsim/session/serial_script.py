@@ -14,7 +14,7 @@ from instsim.emulate.serial import RegionMark, SerialScript, SerialStep
 from instsim.errors import UsageError
 from instsim.image import FirmwareImage
 from instsim.session.eembc import Benchmark, eembc_script, input_bytes, random_input
-from instsim.small_files import read_bytes
+from instsim.small_files import read_bytes, read_text
 
 __all__ = ["find_script"]
 
@@ -99,11 +99,11 @@ def _benchmark(image: FirmwareImage) -> Benchmark:
 
 
 def _read(path: Path, ports: tuple[str, ...]) -> SerialScript:
-    contents = _file(path, "serial script")
+    what, hint = f"serial script {path}", "it is a TOML file of [[step]] tables"
     try:
-        document = tomllib.loads(contents.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"serial script {path}: {error}", hint="it is a TOML file of [[step]] tables") from error
+        document = tomllib.loads(read_text(path, UsageError, what=what, text_hint=hint))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"{what}: {error}", hint=hint) from error
     problems: list[str] = []
     steps: list[SerialStep] = []
     script: _Script | None = None
@@ -154,12 +154,9 @@ def _step(step: _Step, where: str, script: Path, problems: list[str]) -> SerialS
             problems.append(f"{where}.send_hex: {error}")
     elif step.send_file is not None:
         try:
-            data = _file(script.parent / step.send_file, f"{where}.send_file")
+            path = script.parent / step.send_file
+            data = read_bytes(path, UsageError, what=f"{where}.send_file {path}", most_bytes=_LARGEST_FILE)
         except UsageError as error:
             problems.append(str(error).splitlines()[0])
     region = None if step.region is None else RegionMark(step.region)
     return SerialStep(step.expect, data, step.pace_us, step.delay_us, step.timeout_ms, region)
-
-
-def _file(path: Path, what: str) -> bytes:
-    return read_bytes(path, UsageError, what=f"{what} {path}", most_bytes=_LARGEST_FILE)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from instsim.errors import TableError
+from instsim.errors import TableError, UsageError
+from instsim.small_files import read_bytes, read_text
 
-__all__ = ["Settings", "find_settings"]
+__all__ = ["OWN_FILE", "SHARED_FILE", "Settings", "find_settings", "settings_files"]
+
+OWN_FILE, SHARED_FILE = "instsim.toml", "pyproject.toml"
+"""Files that settings stand in: the first one is instsim's alone."""
 
 _KEYS: dict[str, type | tuple[type, ...]] = {"board": str, "core": str, "clock_hz": (int, float), "region": str, "calibration": str, "memory": str}
 _MOST_FOLDERS = 64
@@ -51,43 +56,49 @@ def find_settings(folder: str | Path | None = None) -> Settings:
     Raises
     ------
     TableError
-        If the file is not TOML, or holds a key or a type that is not known.
+        If the file cannot be read, is not TOML, or holds a key or a type that is not known.
+    UsageError
+        As for `settings_files`.
     """
-    start = Path(folder or ".").resolve()
-    for place in [start, *start.parents][:_MOST_FOLDERS]:
-        for name in ("instsim.toml", "pyproject.toml"):
-            path = place / name
-            if not path.is_file():
-                continue
-            table: Any = _read(path) if name == "instsim.toml" else _tool_table(path)
-            if table is not None:
-                return _settings(table, path)
+    for path in settings_files(folder):
+        table: Any = _read(path) if path.name == OWN_FILE else _tool_table(path)
+        if table is not None:
+            return _settings(table, path)
     return Settings()
+
+
+def settings_files(folder: str | Path | None = None) -> Iterator[Path]:
+    """Yield the files that may hold settings, the nearest first: from a folder upward, the current one by default.
+
+    Raises
+    ------
+    UsageError
+        If the current folder was removed.
+    """
+    try:
+        start = Path(folder or ".").resolve()
+    except OSError as error:
+        raise UsageError(f"the current folder cannot be used: {error.strerror}", hint="change to one that exists") from error
+    for place in [start, *start.parents][:_MOST_FOLDERS]:
+        for name in (OWN_FILE, SHARED_FILE):
+            if (place / name).is_file():
+                yield place / name
 
 
 def _tool_table(path: Path) -> Any:
     """Return what a ``pyproject.toml`` says under ``tool.instsim``, None for nothing."""
-    if b"instsim" not in _contents(path):
+    if b"instsim" not in read_bytes(path, TableError):
         return None
     tool = _read(path).get("tool")
     return tool.get("instsim") if isinstance(tool, dict) else None
-
-
-def _contents(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise TableError(f"{path}: cannot be read: {error}") from error
 
 
 def _read(path: Path) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415 -- most runs read no TOML
 
     try:
-        return tomllib.loads(_contents(path).decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise TableError(f"{path}: cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+        return tomllib.loads(read_text(path, TableError))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise TableError(f"{path}: not TOML: {error}") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -54,6 +55,29 @@ def test_streams_that_are_closed_from_the_start_change_nothing_else(images, tmp_
     assert (no_output.returncode, no_output.stdout, no_output.stderr) == (0, b"", b"")
     missing = run("2>&-", tmp_path / "none.elf")
     assert (missing.returncode, missing.stdout, missing.stderr) == (1, b"", b"")
+
+
+def test_a_name_that_is_no_text_is_shown_escaped(python, images, tmp_path):
+    image = os.fsencode(tmp_path) + b"/n\xff.elf"
+    try:
+        Path(os.fsdecode(image)).write_bytes((images / "kws-cortex-m4.elf").read_bytes())
+    except OSError:
+        pytest.skip("names are UTF-8 here")
+    process = python(*INSTSIM, *ESTIMATE, os.fsdecode(image), "--format", "json")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, b"")
+    assert json.loads(out)["firmware"]["name"] == "n\\xff.elf"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a folder in use cannot be removed")
+def test_a_folder_that_is_gone_is_told(images, tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = ["sh", "-c", 'rmdir ../gone && exec "$0" "$@"', sys.executable, *INSTSIM, *ESTIMATE, images / "kws-cortex-m4.elf"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    ran = subprocess.run(command, capture_output=True, check=False, cwd=gone, env=environment)
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert ran.stderr.startswith(b"instsim: error: the current folder cannot be used")
 
 
 def until_it_emulates(process):
