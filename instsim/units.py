@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["format_bytes", "format_count", "format_quantity", "round_figure"]
+__all__ = ["counted", "format_bytes", "format_count", "format_quantity", "round_figure"]
 
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p"))
 
@@ -38,6 +38,11 @@ def format_quantity(value: float, unit: str, digits: int = 4) -> str:
 def format_count(value: float) -> str:
     """Format a count with thousands separators: ``1234567`` is ``"1,234,567"``."""
     return f"{round(value):,}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun, in the plural if it is not one: ``1 run``, ``1,200 runs``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def format_bytes(value: int) -> str:

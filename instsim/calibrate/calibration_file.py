@@ -13,6 +13,7 @@ from instsim.calibrate.toml_fields import FieldReader, parse_versioned, toml_tab
 from instsim.calibrate.weight_reading import WeightReading
 from instsim.errors import TableError
 from instsim.small_files import read_text
+from instsim.units import counted
 
 __all__ = ["SCHEMA_VERSION", "calibration_toml", "load_calibration", "parse_calibration"]
 
@@ -205,8 +206,7 @@ def parse_calibration(text: str, path: str = "") -> Calibration:
         problems.append("neither latency nor energy")
     reader.close()
     if problems:
-        count = len(problems)
-        raise TableError(f"{path}: {count} problem{'s' if count > 1 else ''} in the calibration", hint=hint, details=tuple(problems))
+        raise TableError(f"{path}: {counted(len(problems), 'problem')} in the calibration", hint=hint, details=tuple(problems))
     fingerprints = tuple((pair[0], pair[1]) for pair in pairs)
     return Calibration(
         **texts, **figures, **tables, **models, notes=notes, fingerprints=fingerprints, digest=hashlib.sha256(text.encode()).hexdigest(), path=path

@@ -12,6 +12,7 @@ from instsim.calibrate.microbenchmark_log import MEMORY_PREFIX
 from instsim.calibrate.toml_fields import FieldReader, parse_versioned, toml_table
 from instsim.errors import TableError
 from instsim.small_files import read_text
+from instsim.units import counted
 
 __all__ = ["SCALE_ROW", "DeviceDescriptor", "UnitCost", "core_rows", "descriptor_toml", "distance", "load_descriptor", "parse_descriptor"]
 
@@ -143,7 +144,7 @@ def parse_descriptor(text: str, path: str = "") -> DeviceDescriptor:
     if not problems and costs[SCALE_ROW].cycles <= 0:
         problems.append(f"cost.{SCALE_ROW}.cycles: not positive")
     if problems:
-        raise TableError(f"{path}: {len(problems)} problem{'s' if len(problems) > 1 else ''} in the descriptor", hint=hint, details=tuple(problems))
+        raise TableError(f"{path}: {counted(len(problems), 'problem')} in the descriptor", hint=hint, details=tuple(problems))
     return DeviceDescriptor(**texts, distance=far, costs=MappingProxyType(costs))
 
 

@@ -15,10 +15,13 @@ from types import MappingProxyType
 
 from instsim.errors import InputError
 from instsim.small_files import read_text
+from instsim.units import counted
 
 __all__ = ["COLUMNS", "Run", "RunsFile", "read_runs", "runs_template"]
 
 _LARGEST_FILE = 8 << 20
+_BELOW_ZERO = -1e-300
+"""A figure above it is zero or more."""
 _POWER_AGREES_WITHIN = 0.1
 
 _TIMES = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
@@ -193,8 +196,7 @@ def read_runs(path: Path) -> RunsFile:
         if run is not None:
             runs.append(run)
     if problems:
-        count = len(problems)
-        raise InputError(f"{path}: {count} problem{'s' if count > 1 else ''}", hint="correct the rows named", details=tuple(problems))
+        raise InputError(f"{path}: {counted(len(problems), 'problem')}", hint="correct the rows named", details=tuple(problems))
     if not runs:
         raise InputError(f"{path}: no runs below the header", hint="`instsim calibrate --template` shows what the file looks like")
     if len(runs) == 1 and warnings:
@@ -249,93 +251,118 @@ def _column_problems(columns: Sequence[str], line: int) -> list[str]:
     return problems
 
 
-def _run(row: Mapping[str, str], line: int, folder: Path) -> tuple[Run | None, list[str]]:
-    problems: list[str] = []
+class _Row:
+    """The cells of a row, and what is wrong with them."""
 
-    def number(column: str, *, least: float | None = 0.0) -> float | None:
-        text = row.get(column, "")
+    def __init__(self, cells: Mapping[str, str], line: int) -> None:
+        self._cells, self._line = cells, line
+        self.problems: list[str] = []
+
+    def text(self, column: str) -> str:
+        return self._cells.get(column, "")
+
+    def refuse(self, problem: str) -> None:
+        self.problems.append(f"line {self._line}: {problem}")
+
+    def number(self, column: str, *, least: float | None = 0.0) -> float | None:
+        """Return a number above `least`; None where there is none, or none that can be used."""
+        text = self.text(column)
         if not text:
             return None
         try:
             value = float(text.replace("_", ""))
         except ValueError:
             if re.fullmatch(r"[-+0-9.eE]+\s*[a-zA-Z]+", text):
-                problems.append(f"line {line}: {column}: {text!r} holds a unit; it belongs into the column's name")
+                self.refuse(f"{column}: {text!r} holds a unit; it belongs into the column's name")
             elif re.fullmatch(r"[-+]?\d+,\d+", text):
-                problems.append(f"line {line}: {column}: {text!r} has a decimal comma; write a point")
+                self.refuse(f"{column}: {text!r} has a decimal comma; write a point")
             else:
-                problems.append(f"line {line}: {column}: {text!r} is not a number")
+                self.refuse(f"{column}: {text!r} is not a number")
             return None
         if not math.isfinite(value):
-            problems.append(f"line {line}: {column}: {text} is not finite")
+            self.refuse(f"{column}: {text} is not finite")
             return None
         if least is not None and not value > least:
-            problems.append(f"line {line}: {column}: {text} is not above {least:g}")
+            self.refuse(f"{column}: {text} is not above {least:g}")
             return None
         return value
 
-    def quantity(name: str, *, least: float | None = 0.0) -> float | None:
+    def quantity(self, name: str, *, least: float | None = 0.0) -> float | None:
+        """Return a quantity in its basic unit, from the column of whichever unit the file has."""
         for unit, scale in _QUANTITIES[name].items():
             column = f"{name}_{unit}"
-            if row.get(column, ""):
-                value = number(column, least=least)
+            if self.text(column):
+                value = self.number(column, least=least)
                 return None if value is None else value * scale
         return None
 
-    sources = [source for source in _SOURCES if row.get(source)]
-    if not sources:
-        problems.append(f"line {line}: none of {', '.join(_SOURCES)}")
-    if len(sources) > 1:
-        problems.append(f"line {line}: both {' and '.join(sources)}: one of them says what ran")
-    latency, energy = quantity("latency"), quantity("energy")
-    power, current, voltage = quantity("power"), quantity("current"), quantity("voltage")
-    if current is not None and voltage is not None:
-        power = _agreeing(power, current * voltage, f"line {line}: power and current x voltage", problems)
-    elif current is not None:
-        problems.append(f"line {line}: a current without a voltage says nothing of energy")
-    if power is not None and latency is None:
-        problems.append(f"line {line}: power without latency says nothing of energy")
-    elif power is not None and latency is not None:
-        energy = _agreeing(energy, power * latency, f"line {line}: energy and power x latency", problems)
-    if latency is None and energy is None and not problems:
-        problems.append(f"line {line}: neither latency nor energy")
-    repeats = number("repeats", least=0.0)
+    def agreeing(self, given: float | None, derived: float, what: str) -> float:
+        """Return what was given, or what follows from the other columns; a disagreement is a problem."""
+        if given is None:
+            return derived
+        if abs(given / derived - 1.0) > _POWER_AGREES_WITHIN:
+            self.refuse(f"{what} disagree by {abs(given / derived - 1.0):.0%}: another unit, or another region?")
+        return given
+
+    def measured(self) -> tuple[float | None, float | None]:
+        """Return latency and energy, the latter from power, or current and voltage, as well."""
+        latency, energy = self.quantity("latency"), self.quantity("energy")
+        power, current, voltage = self.quantity("power"), self.quantity("current"), self.quantity("voltage")
+        if current is not None and voltage is not None:
+            power = self.agreeing(power, current * voltage, "power and current x voltage")
+        elif current is not None:
+            self.refuse("a current without a voltage says nothing of energy")
+        if power is not None and latency is None:
+            self.refuse("power without latency says nothing of energy")
+        elif power is not None and latency is not None:
+            energy = self.agreeing(energy, power * latency, "energy and power x latency")
+        if latency is None and energy is None and not self.problems:
+            self.refuse("neither latency nor energy")
+        return latency, energy
+
+    def source(self, folder: Path) -> tuple[str, Path | None]:
+        """Return the column that says what ran, and the file it names, if it names one."""
+        sources = [source for source in _SOURCES if self.text(source)]
+        if not sources:
+            self.refuse(f"none of {', '.join(_SOURCES)}")
+        if len(sources) > 1:
+            self.refuse(f"both {' and '.join(sources)}: one of them says what ran")
+        if not sources or sources[0] == "cycles":
+            return "cycles", None
+        path = folder / self.text(sources[0])
+        if not path.is_file():
+            near = get_close_matches(path.name, [other.name for other in path.parent.glob("*")], 1) if path.parent.is_dir() else []
+            self.refuse(f"{sources[0]}: there is no file {path}" + (f", did you mean {near[0]}?" if near else ""))
+        return sources[0], path
+
+
+def _run(cells: Mapping[str, str], line: int, folder: Path) -> tuple[Run | None, list[str]]:
+    row = _Row(cells, line)
+    source, path = row.source(folder)
+    latency, energy = row.measured()
+    repeats = row.number("repeats")
     if repeats is not None and repeats != int(repeats):
-        problems.append(f"line {line}: repeats: {repeats:g} is not a whole number")
-    source = sources[0] if sources else "cycles"
-    path = folder / row[source] if sources and source != "cycles" else None
-    if path is not None and not path.is_file():
-        near = get_close_matches(path.name, [other.name for other in path.parent.glob("*")], 1) if path.parent.is_dir() else []
-        problems.append(f"line {line}: {source}: there is no file {path}" + (f", did you mean {near[0]}?" if near else ""))
-    cycles = number("cycles")
+        row.refuse(f"repeats: {repeats:g} is not a whole number")
+    cycles = row.number("cycles")
     run = Run(
         line=line,
         source=source,
         path=path,
-        name=row.get("name") or (path.name if path is not None else f"{cycles or 0:.9g} cycles"),
-        region=row.get("region", ""),
-        firmware=row.get("firmware", ""),
-        notes=row.get("notes", ""),
+        name=row.text("name") or (path.name if path is not None else f"{cycles or 0:.9g} cycles"),
+        region=row.text("region"),
+        firmware=row.text("firmware"),
+        notes=row.text("notes"),
         cycles=cycles,
         latency_s=latency,
         energy_j=energy,
-        latency_sd_s=quantity("latency_sd", least=-1e-300),
-        energy_sd_j=quantity("energy_sd", least=-1e-300),
-        clock_hz=quantity("clock"),
-        supply_v=quantity("supply"),
-        temperature_c=quantity("temperature", least=None),
-        flash_reads=number("flash_reads", least=-1e-300),
-        stall_cycles=number("stall_cycles", least=-1e-300),
-        weight_bytes=number("weight_bytes", least=-1e-300),
+        latency_sd_s=row.quantity("latency_sd", least=_BELOW_ZERO),
+        energy_sd_j=row.quantity("energy_sd", least=_BELOW_ZERO),
+        clock_hz=row.quantity("clock"),
+        supply_v=row.quantity("supply"),
+        temperature_c=row.quantity("temperature", least=None),
+        flash_reads=row.number("flash_reads", least=_BELOW_ZERO),
+        stall_cycles=row.number("stall_cycles", least=_BELOW_ZERO),
+        weight_bytes=row.number("weight_bytes", least=_BELOW_ZERO),
         repeats=int(repeats or 1),
     )
-    return (None, problems) if problems else (run, [])
-
-
-def _agreeing(given: float | None, derived: float, what: str, problems: list[str]) -> float:
-    """Return what was given, or what follows from the other columns; a disagreement is a problem."""
-    if given is None:
-        return derived
-    if abs(given / derived - 1.0) > _POWER_AGREES_WITHIN:
-        problems.append(f"{what} disagree by {abs(given / derived - 1.0):.0%}: another unit, or another region?")
-    return given
+    return (None, row.problems) if row.problems else (run, [])

@@ -78,6 +78,7 @@ def _write(plan: Any, target: Path, old: Any, options: dict[str, Any]) -> None:
     from instsim.gate.baseline import baseline_text  # noqa: PLC0415
     from instsim.gate.checking import make_baseline  # noqa: PLC0415
     from instsim.session.request import Request  # noqa: PLC0415
+    from instsim.units import counted  # noqa: PLC0415
 
     request = Request(region=options["region"])
     with matrix_progress() as on_done:
@@ -85,4 +86,4 @@ def _write(plan: Any, target: Path, old: Any, options: dict[str, Any]) -> None:
     before = {(entry.image, entry.side.board): entry for entry in old.entries} if old is not None else {}
     changed = sum(1 for entry in made.entries if before.get((entry.image, entry.side.board)) != entry)
     write_output(baseline_text(made), target)
-    click.echo(f"{target}: {len(made.entries)} estimates, {changed} new or changed", err=True)
+    click.echo(f"{target}: {counted(len(made.entries), 'estimate')}, {changed} new or changed", err=True)

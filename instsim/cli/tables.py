@@ -54,6 +54,7 @@ def check_tables(files: tuple[Path, ...]) -> None:
     from instsim.cli.output import print_text  # noqa: PLC0415
     from instsim.cost.table_files import check_table, shipped_tables  # noqa: PLC0415
     from instsim.report.parts import printable  # noqa: PLC0415
+    from instsim.units import counted  # noqa: PLC0415
 
     checked = files or shipped_tables()
     found = {path: check_table(path) for path in checked}
@@ -61,7 +62,7 @@ def check_tables(files: tuple[Path, ...]) -> None:
     print_text("".join(f"{printable(line)}\n" for line in lines))
     total, bad = sum(map(len, found.values())), sum(1 for problems in found.values() if problems)
     if total:
-        raise TableError(f"{total} problem{'s' if total > 1 else ''} in {bad} of {len(found)} table{'s' if len(found) > 1 else ''}")
+        raise TableError(f"{counted(total, 'problem')} in {bad} of {counted(len(found), 'table')}")
 
 
 @command.command("explain")

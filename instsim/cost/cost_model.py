@@ -26,6 +26,7 @@ from instsim.isa.decode import Decoder, make_decoder
 from instsim.isa.instruction import Flow, Isa
 from instsim.profile.block_profile import BlockProfile, FunctionSpan
 from instsim.profile.memory_use import MemoryUse
+from instsim.units import counted
 
 __all__ = ["CostModel", "charge_executions", "event_cycles"]
 
@@ -403,7 +404,7 @@ def _check_priced(matrix: ChargeMatrix, profile: BlockProfile, core: CoreTable, 
     ordered = sorted(met.items(), key=lambda item: (-item[1][0], item[0]))
     count = sum(times for times, _ in met.values())
     lines = tuple(f"{text}: {times:,} executions, {times / total:.2%} of all" for _, (times, text) in ordered)
-    message = f"core {core.name} has no price for {len(met)} executed instruction{'s' if len(met) != 1 else ''} ({count / total:.2%} of executions)"
+    message = f"core {core.name} has no price for {counted(len(met), 'executed instruction')} ({count / total:.2%} of executions)"
     if allow_unpriced:
         return (f"{message}; one cycle assumed for each: {'; '.join(lines[:_SHOWN])}",)
     raise IncompleteError(

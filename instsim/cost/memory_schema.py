@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 
 from instsim.cost.schema_form import StrictTable, Text, form_problems, suggestion, unknown_sources, with_tuples
 from instsim.cost.sources import load_sources
+from instsim.units import counted
 
 __all__ = ["SCHEMA_VERSION", "MemoryFile", "problems_of"]
 
@@ -161,7 +162,7 @@ def _settings(checked: MemoryFile) -> Iterator[str]:
         if setting.lowest_bit + setting.bits > _REGISTER_BITS:
             yield f"{where}.bits: bit {setting.lowest_bit + setting.bits - 1} of a register of 32"
         elif setting.usual is not None and setting.usual >> setting.bits:
-            yield f"{where}.usual: {setting.usual} does not fit into {setting.bits} bit{'s' if setting.bits > 1 else ''}"
+            yield f"{where}.usual: {setting.usual} does not fit into {counted(setting.bits, 'bit')}"
         if setting.usual is None and name != waits:
             yield f"{where}.usual: missing"
         elif setting.usual is not None and name == waits:

@@ -13,6 +13,7 @@ from instsim import __version__, artifacts
 from instsim.errors import MOST_DETAILS, TableError, UsageError
 from instsim.resources import cost_tables
 from instsim.small_files import read_bytes
+from instsim.units import counted
 
 __all__ = ["TableFile", "TableKind", "read_table", "refuse", "table_names", "table_path", "validate_once"]
 
@@ -107,7 +108,7 @@ def read_table(path: Path, kind: TableKind) -> TableFile:
 
 def refuse(path: Path, kind: TableKind, problems: Sequence[str]) -> TableError:
     """Return the error that tells all problems of a file at once."""
-    count = f"{len(problems)} error{'s' if len(problems) != 1 else ''}"
+    count = counted(len(problems), "error")
     listing = f"; `instsim tables check {path}` lists them all" if len(problems) > MOST_DETAILS else ""
     return TableError(f"{kind.noun} {path} is not valid: {count}", hint=f"{kind.invalid_hint}{listing}", details=tuple(problems))
 

@@ -13,6 +13,7 @@ from instsim.errors import BudgetFileError, UsageError
 from instsim.gate.budgets import Budget, BudgetPlan, ImageTask
 from instsim.session.settings import OWN_FILE, SHARED_FILE, settings_files
 from instsim.small_files import read_text
+from instsim.units import counted
 
 __all__ = ["find_plan", "images_from", "load_plan"]
 
@@ -98,7 +99,7 @@ def _plan(table: Any, text: str, path: Path, images: Sequence[ImageTask] | None,
         parsed = BudgetFile.model_validate(table)
     except ValidationError as error:
         problems = budget_problems(error)
-        raise BudgetFileError(f"{path}: {len(problems)} problem{'s' if len(problems) > 1 else ''} in the budgets", details=problems) from error
+        raise BudgetFileError(f"{path}: {counted(len(problems), 'problem')} in the budgets", details=problems) from error
     folder = path.parent
     tasks = _given(images, _tasks(parsed, folder, path, strict=False), _boards(parsed.boards, folder)) if images else _tasks(parsed, folder, path)
     if not tasks:

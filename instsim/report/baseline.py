@@ -6,6 +6,7 @@ from instsim.gate.baseline import Baseline
 from instsim.gate.metrics import METRICS
 from instsim.report.parts import Column, Facts, Heading, Part, Row, Table
 from instsim.report.provenance import clock_text
+from instsim.units import counted
 
 __all__ = ["baseline_parts"]
 
@@ -21,7 +22,7 @@ def baseline_parts(baseline: Baseline) -> tuple[Part, ...]:
     for entry in baseline.entries:
         cells = (metric.text(entry.figures[name]) if name in entry.figures else "" for name, metric in METRICS.items())
         rows.append(Row((entry.image, entry.side.board, *cells)))
-    parts: list[Part] = [Heading(f"Baseline of {len(baseline.entries)} estimates", baseline.file), Table("Figures", columns, tuple(rows))]
+    parts: list[Part] = [Heading(f"Baseline of {counted(len(baseline.entries), 'estimate')}", baseline.file), Table("Figures", columns, tuple(rows))]
     for entry in baseline.entries:
         side = entry.side
         pairs = (

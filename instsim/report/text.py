@@ -13,7 +13,7 @@ from instsim.report.provenance import clock_text, provenance_parts
 from instsim.report.swapped import subject_text, swap_parts
 from instsim.report.tables import render, show
 from instsim.session.estimate import BoardChoice, Estimate, EstimatedEvent, EstimatedFunction, EstimatedOperator, Figure
-from instsim.units import format_bytes, format_count, format_quantity
+from instsim.units import counted, format_bytes, format_count, format_quantity
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -304,7 +304,7 @@ def estimate_parts(estimate: Estimate, *, top: int = 15, verbose: bool = False) 
     )
     parts: list[Part] = [*guess_parts(board), heading, _answer(estimate)]
     if warnings:
-        parts.append(Lines((f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}, at the end.",), style="warning"))
+        parts.append(Lines((f"{counted(len(warnings), 'warning')}, at the end.",), style="warning"))
     parts += [_operators(estimate), *_functions(estimate, top), *stall_parts(estimate.memory), *_classes(estimate, top)]
     if verbose:
         parts += event_parts(estimate.events)

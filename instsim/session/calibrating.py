@@ -15,6 +15,7 @@ from instsim.calibrate.spreads_file import load_spreads
 from instsim.cost import Board, load_board, load_core
 from instsim.errors import InputError, UsageError
 from instsim.session.calibrated import NO_CALIBRATION
+from instsim.session.choose import named_board
 from instsim.session.command_options import command_options
 from instsim.session.covariates import memory_covariates, weight_bytes_of
 from instsim.session.estimate import Estimate
@@ -81,9 +82,7 @@ def calibrate(
     """
     request = wanted.request
     settings = find_settings(request.settings_folder)
-    named = request.board or settings.board
-    if named is None:
-        raise UsageError("a calibration belongs to a board", hint="--board NAME, or the path of your board file")
+    named = named_board(request, settings, "a calibration")
     board = load_board(named)
     request = replace(request, board=named, calibration=NO_CALIBRATION)
     wanted = replace(wanted, request=request)

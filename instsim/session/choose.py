@@ -16,7 +16,7 @@ from instsim.session.guess import guess_board
 from instsim.session.request import Request
 from instsim.session.settings import Settings
 
-__all__ = ["Target", "choose_target"]
+__all__ = ["Target", "choose_target", "named_board"]
 
 _CLOCK_RANGE_HZ = (1e3, 1e10)
 _OTHER_CORE_SPREAD = 0.6
@@ -146,6 +146,20 @@ def _is_other_core(core: CoreTable, own: CoreTable, board: Board) -> bool:
         raise UsageError(f"{board.name} has a {own.isa} core ({own.name}), the core table {core.name} is for {core.isa}", hint=hint)
     comes_along = core.path.parent == cost_tables() / "cores"
     return not board.generic and (comes_along or (core.pipeline, core.emulated_cpu) != (own.pipeline, own.emulated_cpu))
+
+
+def named_board(request: Request, settings: Settings, what: str) -> str:
+    """Return the board that the request or the settings name, for what cannot be had of a guess.
+
+    Raises
+    ------
+    UsageError
+        If neither names one.
+    """
+    named = request.board or settings.board
+    if named is None:
+        raise UsageError(f"{what} belongs to a board", hint="--board NAME, or the path of your board file")
+    return named
 
 
 def _as_booted(board: Board, image: FirmwareImage) -> tuple[Board, tuple[str, ...]]:

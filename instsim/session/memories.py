@@ -23,6 +23,7 @@ __all__ = [
     "MemorySimulation",
     "Variant",
     "estimated_memory",
+    "is_same_clock",
     "memory_simulation",
     "memory_table_text",
     "memory_use_of",
@@ -197,10 +198,15 @@ def _has_system(board: Board) -> bool:
     return bool(board.memory_system)
 
 
+def is_same_clock(one_hz: float, other_hz: float) -> bool:
+    """Whether two clocks differ by no more than rounding."""
+    return abs(one_hz / other_hz - 1.0) < _SAME_CLOCK
+
+
 def memory_use_of(profile: BlockProfile, target: Target) -> MemoryUse | None:
     """Return the account of a profile that holds for a board at a clock, None if there is none."""
     for use in profile.memory:
-        if use.board == target.board.name and abs(use.clock_hz / target.clock_hz - 1.0) < _SAME_CLOCK:
+        if use.board == target.board.name and is_same_clock(use.clock_hz, target.clock_hz):
             return use
     return None
 

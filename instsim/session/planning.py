@@ -9,9 +9,9 @@ from pathlib import Path
 from instsim.calibrate.planning import MixedImage, PlannedRun, expected_spread, plan_runs
 from instsim.calibrate.runs_file import read_runs
 from instsim.calibrate.spreads_file import load_spreads
-from instsim.errors import UsageError
 from instsim.profile import is_profile
 from instsim.session.calibrated import NO_CALIBRATION
+from instsim.session.choose import named_board
 from instsim.session.estimate import Estimate
 from instsim.session.measured_images import estimates_of
 from instsim.session.request import Request
@@ -77,9 +77,7 @@ def plan(
     InstsimError
         If an image does not run, or there are too few.
     """
-    named = request.board or find_settings(request.settings_folder).board
-    if named is None:
-        raise UsageError("a plan belongs to a board", hint="--board NAME, or the path of your board file")
+    named = named_board(request, find_settings(request.settings_folder), "a plan")
     request = replace(request, board=named, calibration=NO_CALIBRATION)
     known = [run.path for run in read_runs(measured).runs if run.path is not None and run.is_firmware] if measured is not None else []
     paths = list(dict.fromkeys((*candidates, *targets, *known)))

@@ -15,6 +15,7 @@ from instsim.errors import UsageError
 from instsim.image import FirmwareImage
 from instsim.session.eembc import Benchmark, eembc_script, input_bytes, random_input
 from instsim.small_files import read_bytes, read_text
+from instsim.units import counted
 
 __all__ = ["find_script"]
 
@@ -126,7 +127,7 @@ def _read(path: Path, ports: tuple[str, ...]) -> SerialScript:
         if marks not in ([], ["start", "stop"]):
             problems.append("region: one step starts it and a later one stops it")
     if problems or script is None:
-        count = f"{len(problems)} error{'s' if len(problems) != 1 else ''}"
+        count = counted(len(problems), "error")
         raise UsageError(
             f"serial script {path} is not valid: {count}", hint="keys of a [[step]]: " + ", ".join(_Step.model_fields), details=tuple(problems)
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 from instsim.errors import TableError, UsageError
 from instsim.small_files import read_bytes, read_text
+from instsim.units import counted
 
 __all__ = ["OWN_FILE", "SHARED_FILE", "Settings", "find_settings", "settings_files"]
 
@@ -118,7 +119,7 @@ def _settings(table: Any, path: Path) -> Settings:
         else:
             values[key] = value
     if problems:
-        raise TableError(f"{path}: {len(problems)} problem{'s' if len(problems) > 1 else ''} in the settings", details=tuple(problems))
+        raise TableError(f"{path}: {counted(len(problems), 'problem')} in the settings", details=tuple(problems))
     for key in ("board", "core", "calibration"):
         if values.get(key, "").endswith(".toml"):
             values[key] = str(path.parent / values[key])

@@ -15,10 +15,12 @@ from instsim.cost import CoreTable, load_board, load_core
 from instsim.cost.charge_matrix import CLASS_PREFIX
 from instsim.errors import InputError, UsageError
 from instsim.session.calibrated import NO_CALIBRATION
+from instsim.session.choose import named_board
 from instsim.session.estimate import Estimate
 from instsim.session.measured_images import estimates_of, request_of_run
 from instsim.session.request import Request
 from instsim.session.settings import find_settings
+from instsim.units import counted
 
 __all__ = ["TableRefit", "refit_table", "refitted_toml", "table_with_weights"]
 
@@ -71,9 +73,7 @@ def refit_table(
         If the runs cannot be used, or an event is not one of the table's.
     """
     settings = find_settings(request.settings_folder)
-    named = request.board or settings.board
-    if named is None:
-        raise UsageError("a core table belongs to a board here", hint="--board NAME, or the path of your board file")
+    named = named_board(request, settings, "a core table")
     board = load_board(named)
     core = load_core(request.core or settings.core or board.core)
     runs = [run for run in read_runs(path).runs if run.is_firmware and run.latency_s is not None]
@@ -83,9 +83,9 @@ def refit_table(
     asked = [(run.path, request_of_run(run, request)) for run in runs if run.path is not None]
     estimates = estimates_of(asked, [f"line {run.line}: {run.name}" for run in runs], processes, on_done)
     clock_hz = float(request.clock_hz or settings.clock_hz or board.clock_hz)
-    counted = [_counted(run, found, clock_hz) for run, found in zip(runs, estimates, strict=True)]
-    weights = _weights(core, events, {name for run in counted for name, count in run.counts.items() if count})
-    return TableRefit(core, refit_weights(counted, weights), f"own-runs {path.name}, {len(runs)} run{'s' if len(runs) > 1 else ''}")
+    programs = [_counted(run, found, clock_hz) for run, found in zip(runs, estimates, strict=True)]
+    weights = _weights(core, events, {name for run in programs for name, count in run.counts.items() if count})
+    return TableRefit(core, refit_weights(programs, weights), f"own-runs {path.name}, {counted(len(runs), 'run')}")
 
 
 def _counted(run: Run, found: Estimate, clock_hz: float) -> CountedRun:

@@ -18,7 +18,7 @@ from instsim.session.choose import Target, choose_target
 from instsim.session.estimate import BoardChoice, EstimatedMemory, Provenance
 from instsim.session.estimating import estimate_profile
 from instsim.session.facade import load_firmware, profile_for, with_settings
-from instsim.session.memories import Variant, estimated_memory
+from instsim.session.memories import Variant, estimated_memory, is_same_clock
 from instsim.session.placing import Move, find_moves
 from instsim.session.request import Request
 from instsim.session.settings import find_settings
@@ -27,7 +27,6 @@ __all__ = ["AS_BUILT", "PlacedBytes", "WhatIf", "WhatIfRow", "whatif"]
 
 AS_BUILT = "as built"
 _MOST_ROWS = 64
-_SAME_CLOCK = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +201,10 @@ def _variants(
     placements = list({move.text: (move.text, move.placement) for move in moves}.values())
     variants, names = [], []
     for clock, count, (name, placement) in product(clocks, waits, [(AS_BUILT, ()), *placements]):
-        same_clock = abs(clock / target.clock_hz - 1.0) < _SAME_CLOCK
+        same_clock = is_same_clock(clock, target.clock_hz)
         if same_clock and count is None and not placement:
             continue  # the board's own
-        overridden = abs(clock / target.board.clock_hz - 1.0) >= _SAME_CLOCK
+        overridden = not is_same_clock(clock, target.board.clock_hz)
         variants.append(Variant(target.clock_hz if same_clock else clock, overridden, count, placement))
         names.append(name)
     if len(variants) >= _MOST_ROWS:
