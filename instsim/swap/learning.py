@@ -173,55 +173,71 @@ def _arena_of(image: FirmwareImage, machine: Machine, node: int) -> Arena:
     return holding[0]
 
 
+class _SecondRun:
+    """What is seen while the firmware runs again, now that its model is known: who reads the model, and who sets up and runs an inference.
+
+    Attributes
+    ----------
+    offset_readers, movers : dict
+        Program counters that read the model's first word, and those that read it while the arena is ready; in order, without repeats.
+    first_read_cycles : int or None
+        When the model was read first.
+    preparing, running : tuple of OpenCall or None
+        Calls that were open when an operator was prepared first, and run; None if none was.
+    """
+
+    def __init__(self, machine: Machine, first: _FirstRun, budget_cycles: int) -> None:
+        self._machine, self._first = machine, first
+        self._start = first.model.address
+        self._trace: CallTrace | None = None
+        self.offset_readers: dict[int, None] = {}
+        self.movers: dict[int, None] = {}
+        self.first_read_cycles: int | None = None
+        self.preparing: tuple[OpenCall, ...] | None = None
+        self.running: tuple[OpenCall, ...] | None = None
+        machine.engine.on_read(self._start, self._start + first.model.description.size, self._on_read)
+        _SiteWatch(machine, KernelFinder(machine.memory, (first.model,)), self._on_call)
+        untraced_cycles = first.prepared_at_cycles - _TRACED_CYCLES
+        if untraced_cycles > 0:
+            machine.run(untraced_cycles)
+        self._trace = CallTrace(machine)
+        machine.run(budget_cycles)
+
+    def _on_read(self, address: int, pc: int) -> None:
+        if self.first_read_cycles is None:
+            self.first_read_cycles = _cycles(self._machine)
+        if address < self._start + 4:
+            self.offset_readers.setdefault(pc)
+        if len(self.movers) < _MOST_MOVERS and is_arena_ready(self._machine.memory, self._first.arena):
+            self.movers.setdefault(pc)
+
+    def _on_call(self, call: KernelCall, _site: IndirectCall) -> None:
+        engine = self._machine.engine
+        if engine.read_register(engine.registers.arguments[0]) != self._first.context or self.running is not None or self._trace is None:
+            return
+        if not call.is_prepare:
+            self.running = self._trace.frames()
+            self._machine.stop(Stop(StopReason.REGION_DONE, engine.pc))
+        elif self.preparing is None:
+            self.preparing = self._trace.frames()
+
+
 def _second_run(image: FirmwareImage, machine: Machine, first: _FirstRun, budget_cycles: int) -> tuple[RunnerFacts, ...]:
-    memory, engine = machine.memory, machine.engine
-    start = first.model.address
+    memory, start = machine.memory, first.model.address
     root_offset = memory.word(start) or 0
     bank = memory.find(start)
     is_in_ram = bank is not None and bank[0].spec.kind is MemoryKind.RAM
-    offset_readers: dict[int, None] = {}
-    movers: dict[int, None] = {}
-    trace: CallTrace | None = None
-    first_read: list[int] = []
-    preparing: list[tuple[OpenCall, ...]] = []
-    running: list[tuple[OpenCall, ...]] = []
-
-    def on_read(address: int, pc: int) -> None:
-        if not first_read:
-            first_read.append(_cycles(machine))
-        if address < start + 4:
-            offset_readers.setdefault(pc)
-        if len(movers) < _MOST_MOVERS and is_arena_ready(memory, first.arena):
-            movers.setdefault(pc)
-
-    def on_call(call: KernelCall, _site: IndirectCall) -> None:
-        if engine.read_register(engine.registers.arguments[0]) != first.context or running or trace is None:
-            return
-        if not call.is_prepare:
-            running.append(trace.frames())
-            machine.stop(Stop(StopReason.REGION_DONE, engine.pc))
-        elif not preparing:
-            preparing.append(trace.frames())
-
-    engine.on_read(start, start + first.model.description.size, on_read)
-    _SiteWatch(machine, KernelFinder(memory, (first.model,)), on_call)
-    untraced_cycles = first.prepared_at_cycles - _TRACED_CYCLES
-    if untraced_cycles > 0:
-        machine.run(untraced_cycles)
-    trace = CallTrace(machine)
-    machine.run(budget_cycles)
-    if not running:
+    seen = _SecondRun(machine, first, budget_cycles)
+    if seen.running is None:
         raise SwapError("runner", f"{image.name} did not come to its first operator again", hint="does it depend on something outside the chip?")
     root = memory.word(start)
     models = (start, start + (root if root is not None else root_offset))
-    drivers = list(dict.fromkeys(_drivers(machine, preparing[0] if preparing else (), running[0], models)))
+    drivers = list(dict.fromkeys(_drivers(machine, seen.preparing or (), seen.running, models)))
     if not drivers:
         raise SwapError(
             "runner",
-            f"{image.name}: no function was found that runs an inference: it has no TensorFlow Lite Micro interpreter, or the compiler has inlined "
-            "Invoke into its caller",
-            hint="a runner has that interpreter (the bundled sample has none); build it without link-time optimization, or declare the function that "
-            "calls Invoke noinline",
+            f"{image.name}: no function was found that runs an inference: the compiler has inlined Invoke into its caller",
+            hint="build the runner without link-time optimization, or declare the function that calls Invoke noinline",
         )
     common = RunnerFacts(
         image_sha256=image.sha256,
@@ -229,11 +245,11 @@ def _second_run(image: FirmwareImage, machine: Machine, first: _FirstRun, budget
         own_model=first.own_model,
         own_model_sha256=first.model.description.sha256,
         root_offset=models[1] - start,
-        is_folded=not offset_readers,
+        is_folded=not seen.offset_readers,
         is_in_ram=is_in_ram,
-        offset_readers=tuple(offset_readers),
+        offset_readers=tuple(seen.offset_readers),
         arena=first.arena,
-        arena_movers=tuple(movers),
+        arena_movers=tuple(seen.movers),
         context=first.context,
         sites=tuple(first.sites.values()),
         operators=first.operators,
@@ -241,7 +257,7 @@ def _second_run(image: FirmwareImage, machine: Machine, first: _FirstRun, budget
         entry=0,
         this=0,
         set_up=None,
-        boot_cycles=first_read[0] if first_read else 0,
+        boot_cycles=seen.first_read_cycles or 0,
     )
     return tuple(
         replace(

@@ -338,4 +338,4 @@ def _refusal(error: InstsimError) -> Outcome:
         reason = "unpriced"
     else:
         reason = "run"
-    return Outcome.failure(reason, " ".join((error.message, *error.details)))
+    return Outcome.failure(reason, f"{error.message} {'; '.join(error.details)}".rstrip())
