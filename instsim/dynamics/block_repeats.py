@@ -38,9 +38,9 @@ from instsim.dynamics.memory_layout import (
 )
 from instsim.dynamics.memory_system import Replacement
 from instsim.dynamics.native_words import in_line, octets, out_of_line, words, words32
-from instsim.dynamics.repeat_code import call_checks, write_checks
+from instsim.dynamics.repeat_code import write_code
 
-__all__ = ["count_executions", "count_steps", "home", "lay_step", "learn", "repeats", "settle", "take_steps"]
+__all__ = ["count_executions", "count_steps", "home", "lay_step", "learn", "repeats", "repeats_from", "settle", "take_steps"]
 
 _MASK = 0xFFFFFFFF
 _OPERATION_BYTES, _QUICK_BYTES, _PATH_BYTES, _SITE_BYTES = 8 * OPERATION_WORDS, 8 * QuickWord.WORDS, 8 * PathWord.WORDS, 8 * SiteWord.WORDS
@@ -65,13 +65,28 @@ def repeats(use_address: Any, system: Any, state: Any) -> Any:
             return False
     if use[UseWord.EVICTIONS] != words(use[UseWord.CACHE])[CacheWord.EVICTIONS] and not _all_in_place(use):
         return False
-    if records != end:
-        at = records
-        if use[UseWord.CHECKS] != 0:
-            began = system[SystemWord.CLOCK] + 1
-            at = call_checks(use[UseWord.CHECKS], state[TraceWord.REGISTERS], records, filling, state[TraceWord.PAGES], began)
-        if at != 0 and not _go_along(at, use_address, system, state, filling):
-            return False
+    if records != end and not _go_along(records, use_address, system, state, filling):
+        return False
+    _count_repeat(use_address, system)
+    if use[UseWord.LOOKS] != 0:
+        use[UseWord.LOOKS] -= 1
+        if use[UseWord.LOOKS] == 0:
+            write_code(use_address, system, state)
+    return True
+
+
+def repeats_from(record: Any, use_address: Any, system: Any, state: Any) -> Any:
+    """Tell what `repeats` does of an execution whose steps and accesses were looked at up to a record, and whose fetches find their lines."""
+    filling = system[SystemWord.FILLING_PLACE] if system[SystemWord.NOW] < system[SystemWord.QUIET_FROM] else 0
+    if not _go_along(record, use_address, system, state, filling):
+        return False
+    _count_repeat(use_address, system)
+    return True
+
+
+def _count_repeat(use_address: Any, system: Any) -> None:
+    """Count an execution that repeats."""
+    use = words(use_address)
     if use[UseWord.REPEATS] == 0:
         use[UseWord.NEXT_REPEATED] = system[SystemWord.REPEATED]
         system[SystemWord.REPEATED] = use_address
@@ -82,7 +97,6 @@ def repeats(use_address: Any, system: Any, state: Any) -> Any:
     system[SystemWord.CLOCK] = began + use[UseWord.LENGTH]
     if use[UseWord.NEXT] == 0:
         _list(use_address)
-    return True
 
 
 @out_of_line
@@ -101,10 +115,6 @@ def _list(use_address: Any) -> None:
 def _go_along(at: Any, use_address: Any, system: Any, state: Any, filling: Any) -> Any:
     """Look at the steps and accesses of a block from the record `at` on; tell whether all find their lines, or those were brought."""
     use = words(use_address)
-    if use[UseWord.LOOKS] != 0:
-        use[UseWord.LOOKS] -= 1
-        if use[UseWord.LOOKS] == 0:
-            write_checks(use_address, system, state)
     if at < use[UseWord.ACCESSES]:
         take_steps(use[UseWord.QUICK], use[UseWord.ACCESSES], state)
         at = use[UseWord.ACCESSES]
@@ -285,7 +295,7 @@ def _forget(use_address: Any, system: Any) -> None:
     """Follow a block access by access for a while."""
     settle(system)
     use = words(use_address)
-    use[UseWord.QUICK] = 0
+    use[UseWord.QUICK], use[UseWord.CODE] = 0, 0
     use[UseWord.WAIT] = _WAIT_AGAIN
 
 
@@ -385,7 +395,7 @@ def learn(program: Any, use_address: Any, system: Any, state: Any) -> None:
         return
     use[UseWord.QUICK], use[UseWord.ACCESSES], use[UseWord.QUICK_END] = records, accesses, quick_address
     use[UseWord.TICKS] = words(program)[ProgramWord.TICKS] + stalls
-    use[UseWord.CHECKS], use[UseWord.LOOKS] = 0, state[TraceWord.LOOKS]
+    use[UseWord.LOOKS] = state[TraceWord.LOOKS]
 
 
 def count_executions(use: Any, system: Any, times: Any) -> None:

@@ -103,7 +103,9 @@ class TraceWord(IntEnum):
     CODE_END = 26
     """... and where that ends; both 0 if it cannot be on this host."""
     LOOKS = 27
-    """Executions that look at a block's records before it gets code of its own."""
+    """Executions that look at a block's records before it gets code of its own; 0: none does."""
+    GO_ON_FUNCTION = 28
+    """Address of `instsim.dynamics.memory_simulation.go_on`."""
     WORDS = 32
 
 
@@ -161,12 +163,12 @@ class UseWord(IntEnum):
     """Room for its records, 0 if there is none yet."""
     COUNTED = 18
     """Executions whose stalls were counted."""
-    CHECKS = 19
-    """Address of the machine code that looks at the block's accesses (`instsim.dynamics.repeat_code`), 0 if there is none (yet)."""
-    LOOKS = 20
-    """How many more executions look at the records before the block gets some."""
-    CODE = 21
+    CODE = 19
+    """Address of machine code that lets an execution happen (`instsim.dynamics.repeat_code`), 0 if there is none (yet)."""
+    CODE_ROOM = 20
     """Room for it, 0 if there is none yet."""
+    LOOKS = 21
+    """How many more executions look at the records before the block gets some."""
     WAYS = 22
     """First of the ways that are known of the block (`instsim.dynamics.passage_layout.WayWord`), 0 if there is none."""
     WORDS = 23

@@ -10,7 +10,7 @@ from typing import Any
 
 from instsim.dynamics.address_computation import compute, register
 from instsim.dynamics.address_operations import Operation
-from instsim.dynamics.block_repeats import count_executions, learn, repeats, settle
+from instsim.dynamics.block_repeats import count_executions, learn, repeats, repeats_from, settle
 from instsim.dynamics.cache_accesses import access, find_line, next_random, path_of
 from instsim.dynamics.memory_layout import (
     FINER_BITS,
@@ -33,7 +33,7 @@ from instsim.dynamics.memory_system import Replacement
 from instsim.dynamics.native_words import ForeignFunction, in_line, out_of_line, words
 from instsim.dynamics.passages import begin_passage, end_passage, note, passes, settle_passages
 
-__all__ = ["change_phase", "settle_all", "simulate_block"]
+__all__ = ["call_own_code", "change_phase", "go_on", "own_code", "settle_all", "simulate_block"]
 
 _MASK = 0xFFFFFFFF
 _CYCLE = TICKS_PER_CYCLE
@@ -41,6 +41,9 @@ _PATH_BYTES, _SITE_BYTES, _OPERATION_BYTES = 8 * PathWord.WORDS, 8 * SiteWord.WO
 _USE_BYTES, _SLOT_BYTES = 8 * UseWord.WORDS, 8 * FetchWord.WORDS
 
 _call_first_over = ForeignFunction(0, ())
+
+call_own_code = ForeignFunction(0, (64, 64))
+"""``code(time, sequential)``: a block's own code (`instsim.dynamics.repeat_code`) instead of `simulate_block`; it adds the stall to the time itself."""
 
 
 def _is_at_hand(slot: Any, at: Any, system: Any) -> Any:
@@ -222,6 +225,36 @@ def simulate_block(program: Any, trace: Any, jumped: Any) -> Any:
     stall = system[SystemWord.NOW] - before - words(program)[ProgramWord.TICKS]
     state[TraceWord.STALLED] += stall
     return stall
+
+
+def own_code(program: Any) -> Any:
+    """Return the address of a block's own code, 0 if it has none."""
+    return words(program)[ProgramWord.WORDS + UseWord.CODE]
+
+
+def go_on(program: Any, trace: Any, record: Any, time: Any) -> None:
+    """Let the rest of an execution happen that a block's own code (`instsim.dynamics.repeat_code`) does not see to.
+
+    Parameters
+    ----------
+    program, trace : uint64
+        As those of `simulate_block`.
+    record : uint64
+        Address of the record that is to be looked at next, 0 for all of the execution.
+    time : uint64
+        Address of the machine's time, to which the stall is added.
+    """
+    state = words(trace)
+    system = words(state[TraceWord.SYSTEM])
+    before = system[SystemWord.NOW]
+    use = program + 8 * ProgramWord.WORDS
+    if record == 0:
+        _simulate(program, 0, state[TraceWord.SYSTEM], state, False)
+    elif not repeats_from(record, use, system, state):
+        _follow_block(program, use, system, state, 0)
+    stall = system[SystemWord.NOW] - before - words(program)[ProgramWord.TICKS]
+    state[TraceWord.STALLED] += stall
+    words(time)[0] += stall
 
 
 @in_line

@@ -21,7 +21,7 @@ from instsim.emulate.events import EventQueue
 from instsim.emulate.first_runs import FirstRuns
 from instsim.emulate.flash_programming import FlashProgramming
 from instsim.emulate.memory import PAGE, Memory
-from instsim.emulate.native import load_block_hook, load_hooks
+from instsim.emulate.native import BlockHook, load_block_hook, load_hooks
 from instsim.emulate.semihosting import Semihosting
 from instsim.emulate.spec import BlockCycles, MachineSpec, MemoryKind, MemoryTiming
 from instsim.emulate.stops import Stop, StopReason
@@ -118,7 +118,7 @@ class Chip:
         around.read_memory, around.write_memory = self.memory.read, self.memory.write_ram
         timing_resets = {} if memory_timing is None else dict(memory_timing.registers)
         self.devices = Devices(spec, vector_table, around, {**timing_resets, **(register_resets or {})})
-        self.memory_trace = None if memory_timing is None else _memory_trace(self, memory_timing, block_hook.settle)
+        self.memory_trace = None if memory_timing is None else _memory_trace(self, memory_timing, block_hook)
         if self.memory_trace is not None:
             self.devices.watched, self.devices.on_watched = self.memory_trace.watched, self.memory_trace.register_written
         self.semihosting = Semihosting(self.memory, self.now_cycles, spec.clock_hz)
@@ -273,9 +273,9 @@ def _call_stacks(counters: BlockCounters, image: FirmwareImage) -> CallStacks:
     return CallStacks(counters, image)
 
 
-def _memory_trace(chip: Chip, timing: MemoryTiming, settle: int) -> MemoryTrace:
+def _memory_trace(chip: Chip, timing: MemoryTiming, hook: BlockHook) -> MemoryTrace:
     from instsim.emulate.memory_trace import MemoryTrace  # noqa: PLC0415 -- on request only
 
-    trace = MemoryTrace(chip.engine, chip.memory, chip.counters, timing, chip.image.sha256, settle)
+    trace = MemoryTrace(chip.engine, chip.memory, chip.counters, timing, chip.image.sha256, hook)
     chip.watch_code_pages(trace.start_page)
     return trace

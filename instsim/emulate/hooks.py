@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from instsim.dynamics.memory_layout import ProgramWord, TraceWord
-from instsim.dynamics.memory_simulation import change_phase, settle_all, simulate_block
+from instsim.dynamics.memory_simulation import call_own_code, change_phase, go_on, own_code, settle_all, simulate_block
 from instsim.dynamics.native_compiler import EntryPoint
 from instsim.dynamics.native_words import ForeignFunction, bit_length, half_words, out_of_line, seldom, words, words32
 from instsim.emulate.call_hooks import follow_call, riscv_end, thumb_end
@@ -198,6 +198,18 @@ def _seldom_ask(engine: Any, trace: Any) -> None:
 
 @out_of_line
 def _trace_memory(engine: Any, address: Any, at: Any, sequential: Any, state: Any) -> None:
+    """Let the accesses of the block whose record lies at `at` happen, by its own code if it has some: a way without a frame on the stack."""
+    program = words(state[_PROGRAMS] + (at >> 2))[0]
+    if program > _NOTHING_TO_DO and state[_TICKS] < words(state[_TRACE])[_PHASE_END]:
+        code = own_code(program)
+        if code != 0:
+            call_own_code(code, state + 8 * _TICKS, sequential)
+            return
+    _trace_anything(engine, address, at, sequential, state)
+
+
+@out_of_line
+def _trace_anything(engine: Any, address: Any, at: Any, sequential: Any, state: Any) -> None:
     """Let the accesses of the block whose record lies at `at` happen, and add their stalls to the machine's time."""
     trace = words(state[_TRACE])
     place = words(state[_PROGRAMS] + (at >> 2))
@@ -340,8 +352,11 @@ def _make_block_hook(*, rv32: bool, branches: bool, stacks: bool, memory: bool) 
         if rv32 and record[_SIZE] != 0:
             state[_PREVIOUS_END] = address + (record[_SIZE] & _SIZE_MASK)
         state[_TICKS] += record[_COST]
-        if memory and (state[_TICKS] >= state[_TRACED_FROM] or count == 0):
-            _trace_memory(engine, address, at, sequential, state)
+        if memory:
+            if state[_TICKS] >= state[_TRACED_FROM]:
+                _trace_memory(engine, address, at, sequential, state)
+            elif count == 0:
+                _trace_anything(engine, address, at, sequential, state)
 
     return on_block
 
@@ -437,4 +452,4 @@ def block_hook_entries(isa: Isa, *, branches: bool, stacks: bool, memory: bool) 
     """Return the hook on blocks; see `instsim.emulate.native.load_block_hook`."""
     rv32 = isa is Isa.RV32
     hook = _make_block_hook(rv32=rv32, branches=branches and rv32, stacks=stacks, memory=memory)
-    return {"block": EntryPoint(hook, _PARAMETERS), "settle": EntryPoint(settle_all, (64,))}
+    return {"block": EntryPoint(hook, _PARAMETERS), "settle": EntryPoint(settle_all, (64,)), "go_on": EntryPoint(go_on, (64, 64, 64, 64))}

@@ -17,6 +17,7 @@ from instsim.emulate.engine import Engine
 from instsim.emulate.layout import NOT_PREPARED, NOTHING_TO_DO
 from instsim.emulate.memory import PAGE, Memory
 from instsim.emulate.memory_accounts import Account, MemoryAccounts
+from instsim.emulate.native import BlockHook
 from instsim.emulate.sampled_programs import SampledPrograms
 from instsim.emulate.sparse import code_room, sparse_zeros
 from instsim.emulate.spec import MemoryTiming, Sampling
@@ -52,12 +53,12 @@ class MemoryTrace:
         What to simulate.
     image_digest : str
         Of the image, for what is kept of its blocks between runs.
-    settle : int
-        Address of `instsim.emulate.native.BlockHook.settle`.
+    hook : BlockHook
+        The machine's hook on blocks, and what goes with it.
     """
 
     def __init__(  # noqa: PLR0917 -- one caller
-        self, engine: Engine, memory: Memory, counters: BlockCounters, timing: MemoryTiming, image_digest: str, settle: int
+        self, engine: Engine, memory: Memory, counters: BlockCounters, timing: MemoryTiming, image_digest: str, hook: BlockHook
     ) -> None:
         self._engine, self._memory, self._counters = engine, memory, counters
         self._timing = timing
@@ -71,7 +72,7 @@ class MemoryTrace:
         self._failure: Exception | None = None
         self._accounts = MemoryAccounts(self._sampled)
         self._callback = _PREPARE(self._prepare)
-        self._settle = _SETTLE(settle)
+        self._settle = _SETTLE(hook.settle)
         self._first_over_callback = _FIRST_OVER(self._first_over)
         self._room = np.zeros(0, np.uint64)
         self._code = code_room(_CODE_BYTES)
@@ -89,6 +90,7 @@ class MemoryTrace:
         state[TraceWord.REGISTERS] = engine.registers_address or self._scratch.ctypes.data
         state[TraceWord.ASKS] = engine.registers_address == 0
         state[TraceWord.PHASE_END], state[TraceWord.RANDOM] = (1 << 64) - 1, 1
+        state[TraceWord.GO_ON_FUNCTION] = hook.go_on
         self._systems: list[SystemState] = []
         self._configure()
         if timing.sampling is not None:
@@ -129,7 +131,8 @@ class MemoryTrace:
         self._state[TraceWord.ROOM], self._state[TraceWord.ROOM_END] = self._room.ctypes.data, self._room.ctypes.data + self._room.nbytes
         if self._code.size:
             self._state[TraceWord.CODE], self._state[TraceWord.CODE_END] = self._code.ctypes.data, self._code.ctypes.data + self._code.size
-            self._state[TraceWord.LOOKS] = _LOOKS_BEFORE_CODE
+            is_plain = len(fresh) == 1 and not self._state[TraceWord.ASKS]
+            self._state[TraceWord.LOOKS] = _LOOKS_BEFORE_CODE if is_plain else 0
         self._programs[self._prepared] = NOT_PREPARED
         self._prepared.clear()
         for page in self._code_pages:

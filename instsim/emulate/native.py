@@ -96,13 +96,21 @@ class ExtensionHooks:
 
 @dataclass(frozen=True)
 class BlockHook:
-    """Addresses of the hook to be called at every translation block, with a `BlockState`, and of ``settle(trace)``.
+    """Addresses of the hook to be called at every translation block, with a `BlockState`, and of what goes with it.
 
-    The latter brings up to date what the simulation of memories counted; `trace` is an `instsim.dynamics.memory_layout.TraceWord` state.
+    Attributes
+    ----------
+    block : int
+        The hook.
+    settle : int
+        ``settle(trace)`` brings up to date what the simulation of memories counted; `trace` is an `instsim.dynamics.memory_layout.TraceWord` state.
+    go_on : int
+        `instsim.dynamics.memory_simulation.go_on`.
     """
 
     block: int
     settle: int
+    go_on: int
     _engine: Any = field(repr=False, default=None)
 
 

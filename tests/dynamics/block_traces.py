@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from instsim.dynamics.address_operations import FIRST_TEMPORARY, NO_REGISTER, Operation
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, ProgramWord, SiteWord, StepKind, Tally, TraceWord, UseWord
 from instsim.dynamics.memory_programs import Operations, program_words
-from instsim.dynamics.memory_simulation import settle_all, simulate_block
+from instsim.dynamics.memory_simulation import settle_all
 from instsim.dynamics.memory_state import SystemState
 from instsim.dynamics.memory_system import Access, MemorySystem
-from instsim.emulate.sparse import code_room
-from tests.dynamics.compiled import compile_function
+from tests.dynamics.compiled import Simulation, compile_function
 from tests.dynamics.memory_reference import Reference
 
 __all__ = [
@@ -61,7 +60,6 @@ class Native:
     """
 
     def __init__(self, *systems: MemorySystem, looks: int = 0, **room_words: int) -> None:
-        self.simulate = compile_function(simulate_block, (64, 64, 64))
         self.states = [SystemState(system, _SITES, **room_words) for system in systems]
         self.addresses = np.array([state.address for state in self.states], np.uint64)
         self.scratch = np.zeros(NO_REGISTER + 1, np.uint32)
@@ -73,9 +71,7 @@ class Native:
         self.trace[TraceWord.PAGES] = self.pages.ctypes.data
         self.room = np.zeros(1 << 16, np.uint64)
         self.trace[TraceWord.ROOM], self.trace[TraceWord.ROOM_END] = self.room.ctypes.data, self.room.ctypes.data + self.room.nbytes
-        self.code = code_room(1 << 18)
-        self.trace[TraceWord.CODE], self.trace[TraceWord.CODE_END] = self.code.ctypes.data, self.code.ctypes.data + self.code.size
-        self.trace[TraceWord.LOOKS] = looks if self.code.size else 0
+        self.simulation = Simulation(self.trace, looks)
         self.programs: dict[object, Any] = {}
 
     def run_block(self, accesses: list[Step], cycles: float, *, jumped: bool) -> int:
@@ -84,7 +80,7 @@ class Native:
             self.programs[key] = self._program(accesses, cycles)
         for register, step in enumerate(accesses):
             self.scratch[register] = step.address
-        return int(self.simulate(self.programs[key].ctypes.data, self.trace.ctypes.data, jumped))
+        return self.simulation.run(self.programs[key], jumped=jumped)
 
     def settle(self) -> None:
         compile_function(settle_all, (64,), 0)(self.trace.ctypes.data)
@@ -145,14 +141,12 @@ class SingleBlock:
         self.trace[TraceWord.REGISTERS], self.trace[TraceWord.SCRATCH] = self.registers.ctypes.data, self.scratch.ctypes.data
         self.trace[TraceWord.PAGES] = self.pages.ctypes.data
         self.trace[TraceWord.ROOM], self.trace[TraceWord.ROOM_END] = self.room.ctypes.data, self.room.ctypes.data + self.room.nbytes
-        self.code = code_room(1 << 16)
-        self.trace[TraceWord.CODE], self.trace[TraceWord.CODE_END] = self.code.ctypes.data, self.code.ctypes.data + self.code.size
-        self.trace[TraceWord.LOOKS] = looks if self.code.size else 0
+        self.simulation = Simulation(self.trace, looks)
         paths = [[self.state.fetch_path(second & 0xFFFFFFFF) if first == StepKind.FETCH else 0] for first, second, _ in operations]
         self.program = np.array(program_words(Operations(operations, paths, ticks), 1, 4), np.uint64)
 
     def run(self) -> None:
-        compile_function(simulate_block, (64, 64, 64))(self.program.ctypes.data, self.trace.ctypes.data, 0)
+        self.simulation.run(self.program, jumped=False)
 
     def use(self, word: UseWord) -> int:
         return int(self.program[ProgramWord.WORDS + word])
@@ -214,13 +208,15 @@ def _word_by_word(accesses: list[Step]) -> list[tuple[Access, int, float, int, b
 def check_against_reference(native: Native, trace: Trace) -> None:
     """Run executions of blocks natively and in the reference; all that is counted has to agree on each system."""
     references = [Reference(state.system) for state in native.states]
+    ticks = 0
     for number, (accesses, cycles, jumped) in enumerate(trace):
-        native.run_block(accesses, cycles, jumped=jumped)
+        ticks += native.run_block(accesses, cycles, jumped=jumped) + round(cycles * TICKS_PER_CYCLE)
         for reference in references:
             reference.run_block(_word_by_word(accesses), cycles, jumped=jumped)
         if number % 8 == 0:
             native.settle()
     native.settle()
+    assert ticks == native.states[0].now_ticks
     for state, reference in zip(native.states, references, strict=True):
         check_counts(state, reference)
 

@@ -75,10 +75,10 @@ def test_a_block_gets_code_of_its_own_if_all_its_steps_are_frequent_ones(kind: O
     step = (operation(kind, target=FIRST_TEMPORARY, base=0), 0, 0)
     read = (operation(Operation.READ, base=FIRST_TEMPORARY), TABLE | 1 << 32, TICKS_PER_CYCLE)
     block = SingleBlock(SYSTEM, [fetch(CODE, 0), step, read], 4 * TICKS_PER_CYCLE, looks=3)
-    if not block.code.size:
+    if not block.simulation.code.size:
         pytest.skip("no code can be written on this host")
     for execution in range(10):
-        assert (block.use(UseWord.CHECKS) != 0) == (has_code and execution >= 5)
+        assert (block.use(UseWord.CODE) != 0) == (has_code and execution >= 5)
         block.run()
     assert block.use(UseWord.REPEATS) == 8
     assert block.stalls()[:2] == [5.0, 5.0]
