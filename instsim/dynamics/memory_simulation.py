@@ -43,7 +43,7 @@ _USE_BYTES, _SLOT_BYTES = 8 * UseWord.WORDS, 8 * FetchWord.WORDS
 _call_first_over = ForeignFunction(0, ())
 
 call_own_code = ForeignFunction(0, (64, 64))
-"""``code(time, sequential)``: a block's own code (`instsim.dynamics.repeat_code`) instead of `simulate_block`; it adds the stall to the time itself."""
+"""``code(time, sequential)``: a block's own code (`instsim.dynamics.repeat_code`) instead of `simulate_block`; it adds the stall itself."""
 
 
 def _is_at_hand(slot: Any, at: Any, system: Any) -> Any:

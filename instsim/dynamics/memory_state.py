@@ -28,6 +28,7 @@ _PAGE_BITS = 12
 _SEED = 0x9E3779B97F4A7C15
 _FIRST_CLOCK = 1 << 32
 """Later than anything behind a use at 0, which is what blocks begin with."""
+_COUNTED_AT, _CHECKED_AT = [SystemWord.TALLIES, SystemWord.SITES], [SystemWord.CHECKED_TALLIES, SystemWord.CHECKED_SITES]
 _NO_CACHE = Cache("", 1, 1, 1, Replacement.FIFO)
 _SITUATION_ROOM_WORDS = 1 << 21
 """For some 60,000 passages."""
@@ -75,7 +76,9 @@ class SystemState:
         head[SystemWord.STREAMS] = len({path.port for path in system.paths if path.cache is not None and path.further_word_cycles})
         if _has_situations(system):
             self._make_room(situation_room_words)
-        self.count(on=True)
+        head[_CHECKED_AT] = self.tallies.ctypes.data, self.sites.ctypes.data
+        head[SystemWord.SPARE_TALLIES], head[SystemWord.SPARE_SITES] = self._spare_tallies.ctypes.data, self._spare_sites.ctypes.data
+        self.count()
 
     @property
     def address(self) -> int:
@@ -87,12 +90,9 @@ class SystemState:
         """Its time."""
         return int(self._head[SystemWord.NOW])
 
-    def count(self, *, on: bool) -> None:
-        """Say whether stalls are counted from here on."""
-        tallies, sites = (self.tallies, self.sites) if on else (self._spare_tallies, self._spare_sites)
-        self._head[SystemWord.TALLIES], self._head[SystemWord.SITES] = tallies.ctypes.data, sites.ctypes.data
-        self._head[SystemWord.CHECKED_TALLIES], self._head[SystemWord.CHECKED_SITES] = self.tallies.ctypes.data, self.sites.ctypes.data
-        self._head[SystemWord.SPARE_TALLIES], self._head[SystemWord.SPARE_SITES] = self._spare_tallies.ctypes.data, self._spare_sites.ctypes.data
+    def count(self) -> None:
+        """Let stalls count from here on; the native code says when they do not."""
+        self._head[_COUNTED_AT] = self._head[_CHECKED_AT]
 
     def line_bytes(self, cache: str) -> int:
         """Return the length of a cache's lines."""

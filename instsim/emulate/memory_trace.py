@@ -11,6 +11,7 @@ from instsim import artifacts
 from instsim.dynamics.address_operations import NO_REGISTER
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, SiteWord, Tally, TraceWord
 from instsim.dynamics.memory_state import SystemState
+from instsim.dynamics.memory_system import MemorySystem
 from instsim.emulate.block_programs import MOST_SITES, BlockPrograms
 from instsim.emulate.counters import BlockCounters
 from instsim.emulate.engine import Engine
@@ -92,6 +93,7 @@ class MemoryTrace:
         state[TraceWord.PHASE_END], state[TraceWord.RANDOM] = (1 << 64) - 1, 1
         state[TraceWord.GO_ON_FUNCTION] = hook.go_on
         self._systems: list[SystemState] = []
+        self._sized: tuple[MemorySystem | None, bool, bool] | None = None
         self._configure()
         if timing.sampling is not None:
             self._begin_windows(timing.sampling, is_whole=False)
@@ -192,12 +194,10 @@ class MemoryTrace:
 
     def _begin_windows(self, sampling: Sampling, *, is_whole: bool) -> None:
         """Let a row begin with a stretch that is followed exactly: many operators are over before the first sample."""
-        systems = [state.system for state in self._systems[:1]]
-        is_small = sum(cache.size_bytes for system in systems for cache in system.caches) <= sampling.small_bytes
-        is_dear = any(path.miss_cycles > sampling.dear_miss_cycles for system in systems for path in system.paths)
+        is_small, is_dear = self._sizes(sampling)
         windows = (sampling.region if is_whole else sampling.operators) if is_small else sampling.large_caches
         for system_state in self._systems:
-            system_state.count(on=True)
+            system_state.count()
         state = self._state
         state[TraceWord.WARM_UP] = windows.warm_up_cycles * TICKS_PER_CYCLE
         state[TraceWord.WINDOW] = windows.window_cycles * TICKS_PER_CYCLE
@@ -206,6 +206,15 @@ class MemoryTrace:
         state[TraceWord.PHASE_END] = self._counters.ticks + windows.first_cycles * TICKS_PER_CYCLE
         state[TraceWord.OVER_AT] = (int(state[TraceWord.PHASE_END]) - int(state[TraceWord.STALLED])) % (1 << 64)
         self._counters.trace_at_once()
+
+    def _sizes(self, sampling: Sampling) -> tuple[bool, bool]:
+        """Tell whether caches are small and whether misses are dear, of the first system; asked for at each operator, and looked for once."""
+        system = self._systems[0].system if self._systems else None
+        if self._sized is None or self._sized[0] is not system:
+            is_small = sum(cache.size_bytes for cache in (system.caches if system else ())) <= sampling.small_bytes
+            is_dear = any(path.miss_cycles > sampling.dear_miss_cycles for path in (system.paths if system else ()))
+            self._sized = system, is_small, is_dear
+        return self._sized[1:]
 
     def _first_over(self) -> None:
         """Keep what a row began with apart from the samples behind it."""

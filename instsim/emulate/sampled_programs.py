@@ -39,7 +39,8 @@ class SampledPrograms:
         self._executions = executions
         self._slots: list[int] = []
         self._programs: list[int] = []
-        self._arrays = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+        self._slots_array = np.zeros(0, np.int64)
+        self._words = _Words(self._slots_array)
         self._frozen = np.zeros((2, 0), np.int64)
         self._frozen_sites = np.zeros((2, 0), np.int64)
 
@@ -64,14 +65,19 @@ class SampledPrograms:
         self._frozen, self._frozen_sites = self.counts(), self._sites(programs, sites)
         self._programs.clear()
         self._slots.clear()
-        self._arrays = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+        self._words = _Words(self._slots_array[:0])
 
     def counts(self) -> Counts:
         """Return executions and counted executions of each block so far, shape (2, blocks)."""
-        if self._arrays[0].size != len(self._slots):
-            self._arrays = np.array(self._slots, np.int64), np.array(self._programs, np.int64) + _COUNTED_BYTES
-        slots, counted = self._arrays
-        return np.concatenate([self._frozen, np.stack([self._executions(slots), _words_at(counted)])], axis=1)
+        if self._words.places.size != len(self._slots):
+            self._slots_array = np.array(self._slots, np.int64)
+            self._words = _Words(np.array(self._programs, np.int64) + _COUNTED_BYTES)
+        frozen = self._frozen.shape[1]
+        counts = np.empty((2, frozen + len(self._slots)), np.int64)
+        counts[:, :frozen] = self._frozen
+        if self._slots:
+            counts[0, frozen:], counts[1, frozen:] = self._executions(self._slots_array), self._words.values()
+        return counts
 
     def _sites(self, programs: Counts, sites: Counts) -> Counts:
         """Return the sites that each block has: pairs, shape (2, n)."""
@@ -123,12 +129,15 @@ class SampledPrograms:
         return projected, all_tallies
 
 
-def _words_at(addresses: Counts) -> Counts:
-    """Return the words at some addresses."""
-    if not addresses.size:
-        return addresses
-    lowest = int(addresses.min())
-    # A view from the first to the last: only the words that are asked for are read, whatever lies between.
-    view = np.ctypeslib.as_array((ctypes.c_int64 * ((int(addresses.max()) - lowest) // 8 + 1)).from_address(lowest))
-    words: Counts = view[(addresses - lowest) // 8]
-    return words
+class _Words:
+    """The words at some addresses; a view from the first to the last, of which only these are read, whatever lies between."""
+
+    def __init__(self, addresses: Counts) -> None:
+        lowest, highest = (int(addresses.min()), int(addresses.max())) if addresses.size else (0, -8)
+        self.places = (addresses - lowest) // 8
+        self._view = np.ctypeslib.as_array((ctypes.c_int64 * ((highest - lowest) // 8 + 1)).from_address(lowest)) if addresses.size else addresses
+
+    def values(self) -> Counts:
+        """Return what they hold now."""
+        values: Counts = self._view[self.places]
+        return values
