@@ -156,8 +156,9 @@ class SystemState:
                 first, last = start >> _PAGE_BITS, (stop - 1) >> _PAGE_BITS
                 inner = slice(-(-start >> _PAGE_BITS), stop >> _PAGE_BITS)
                 pages[inner] = np.where(pages[inner] == 0, index + 1, MIXED)
-                for page in {first, last} - set(range(inner.start, inner.stop)):
-                    pages[page] = MIXED
+                for page in (first, last):
+                    if not inner.start <= page < inner.stop:
+                        pages[page] = MIXED
         words = np.zeros((len(rows), RangeWord.WORDS), np.uint64)
         words[:, [RangeWord.START, RangeWord.STOP, RangeWord.ACCESS, RangeWord.PATH]] = np.array(rows, np.uint64).reshape(-1, 4)
         return words
