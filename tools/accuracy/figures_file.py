@@ -28,12 +28,15 @@ class Section:
         Of the run.
     remark : str
         What that run found besides its figures.
+    appendix : str
+        What stands behind its rows.
     """
 
     data_set: str
     date: str
     commit: str
     remark: str = ""
+    appendix: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def save_figures(figures: Figures, path: Path) -> None:
             for row in members
         )
         comparisons.append(f'{head[:-1]}, "rows": [\n    {rows}\n  ]}}')
-    sections = [json.dumps(asdict(section)) for section in figures.sections]
+    sections = [json.dumps({key: value for key, value in asdict(section).items() if value or key != "appendix"}) for section in figures.sections]
     ablations = [json.dumps({key: _rounded(value) for key, value in asdict(row).items()}) for row in figures.ablations]
     parts = [
         f'"{name}": [\n  ' + ",\n  ".join(lines) + "\n ]"

@@ -89,6 +89,8 @@ def page(figures: Figures) -> str:
         parts.append(" ".join(part for part in (ABOUT.get(data_set, ""), *made) if part) + "\n")
         parts.append("\n".join(_table(data_set, groups[data_set])) + "\n")
         parts.extend("\n".join(_details(core, rows)) + "\n" for core, rows in groups[data_set].items())
+        if section is not None and section.appendix:
+            parts.append(section.appendix + "\n")
     parts.append(_REMARKS)
     if figures.ablations:
         parts.append("\n".join(_ablations(figures.ablations)) + "\n")

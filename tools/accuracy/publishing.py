@@ -22,7 +22,12 @@ FIGURES = _ROOT / "docs" / "accuracy.json"
 """What the page is made of."""
 
 
-def publish(fresh: Sequence[Comparison], remarks: Mapping[str, str], ablations: Sequence[Ablation] | None = None) -> None:
+def publish(
+    fresh: Sequence[Comparison],
+    remarks: Mapping[str, str],
+    ablations: Sequence[Ablation] | None = None,
+    appendices: Mapping[str, str] | None = None,
+) -> None:
     """Write ``docs/accuracy.json`` and ``docs/accuracy.md``, and say so; the spread of nominal latency that ships follows them.
 
     Parameters
@@ -33,9 +38,13 @@ def publish(fresh: Sequence[Comparison], remarks: Mapping[str, str], ablations: 
         By data set, what its run found besides.
     ablations : sequence of Ablation, optional
         What each rule is worth. Default: as before.
+    appendices : mapping of str to str, optional
+        By data set, what stands behind its rows.
     """
     today, version = dt.datetime.now(tz=dt.UTC).date().isoformat(), version_of(_ROOT)
-    sections = [Section(name, today, version, remarks.get(name, "")) for name in dict.fromkeys(row.data_set for row in fresh)]
+    behind = appendices or {}
+    names = dict.fromkeys(row.data_set for row in fresh)
+    sections = [Section(name, today, version, remarks.get(name, ""), behind.get(name, "")) for name in names]
     figures = merge(load_figures(FIGURES), fresh, sections, ablations)
     save_figures(figures, FIGURES)
     _PAGE.write_text(page(figures) + kept_section(_PAGE), encoding="utf-8")
