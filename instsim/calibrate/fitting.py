@@ -20,6 +20,7 @@ __all__ = ["Errors", "Fit", "Influence", "Sample", "at_mean_reading", "fit", "le
 _METER_RELATIVE_SD = 0.02
 """Accuracy of the power meter behind MLPerf Tiny: repeats that scatter less say nothing about how well a model holds."""
 
+_ALIKE = 0.95
 _CONDITION_LIMIT = 1e8
 
 Array = npt.NDArray[np.float64]
@@ -298,29 +299,36 @@ def fit(quantity: str, terms: Sequence[Term], samples: Sequence[Sample], spread:
         reading=spread.reading,
     )
     left_out = leave_one_out(terms, samples)
-    root = np.sqrt(np.diag(covariance))
-    correlation = covariance / np.outer(root, root)
-    pairs = [(labels[i], labels[j], float(correlation[i, j])) for i in range(len(terms)) for j in range(i) if abs(correlation[i, j]) > 0.95]
+    normalized = np.asarray(result.resid) * np.sqrt(weights)
     leverage = np.clip((np.linalg.qr(scaled)[0] ** 2).sum(axis=1), 0.0, 1.0)
     residuals = values / np.asarray(result.fittedvalues) - 1.0
-    normalized = np.asarray(result.resid) * np.sqrt(weights)
-    cooks = [
-        float(e**2 * h / ((1 - h) ** 2 * len(terms) * squares / own_degrees)) if own_degrees and squares > 0 and h < 1 else None
-        for e, h in zip(normalized, leverage, strict=True)
-    ]
+    cooks = _cooks_distances(normalized, leverage, len(terms) * squares / own_degrees if own_degrees else 0.0)
     return Fit(
         model=model,
-        standard_errors=tuple((sd * root).tolist()),
+        standard_errors=tuple((sd * np.sqrt(np.diag(covariance))).tolist()),
         left_out=left_out,
         groups_left_out=_leave_family_out(terms, samples),
         aicc=_aicc(normalized, len(terms)),
         condition_number=condition,
-        alike=tuple(pairs),
+        alike=_alike(labels, covariance),
         influence=tuple(
             Influence(sample.place, float(r), float(h), c, error)
             for sample, r, h, c, error in zip(samples, residuals, leverage, cooks, left_out.each, strict=True)
         ),
     )
+
+
+def _alike(labels: Sequence[str], covariance: Array) -> tuple[tuple[str, str, float], ...]:
+    """Return the pairs of terms that the runs can hardly tell apart, with their correlation."""
+    root = np.sqrt(np.diag(covariance))
+    correlation = covariance / np.outer(root, root)
+    pairs = ((i, j) for i in range(len(labels)) for j in range(i))
+    return tuple((labels[i], labels[j], float(correlation[i, j])) for i, j in pairs if abs(correlation[i, j]) > _ALIKE)
+
+
+def _cooks_distances(normalized: Array, leverage: Array, scale: float) -> list[float | None]:
+    """Return what each run does to the fit; None where nothing is left to tell that from, or a run decides a term alone."""
+    return [float(e**2 * h / ((1 - h) ** 2 * scale)) if scale > 0 and h < 1 else None for e, h in zip(normalized, leverage, strict=True)]
 
 
 def _aicc(normalized: Array, terms: int) -> float | None:
