@@ -46,6 +46,11 @@ class AccessPlace:
         if self._restore is not None:
             self._restore.argtypes, self._restore.restype = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_bool), ctypes.c_bool
 
+    @property
+    def place(self) -> int:
+        """Where translated code was left for the device: an instruction's own, until all code is forgotten; 0 if that is not known (yet)."""
+        return 0 if self._note is None else self._note.value
+
     def pc(self, start: int, end: int) -> int | None:
         """Return the address of the instruction, which is one of those from `start` up to `end`; None if the host does not tell.
 

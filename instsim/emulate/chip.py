@@ -95,7 +95,8 @@ class Chip:
         self._first_runs = FirstRuns(self.engine, self.counters)
         self._watched_divides = None if count_only else Divides(self.engine, self._first_runs, self.native_hooks)
         self._block_cycles = block_cycles
-        self._ticks_to: dict[tuple[int, int, int], int] = {}
+        self._ahead: dict[tuple[int, int], int] = {}
+        self.engine.forget_watchers.append(self._ahead.clear)
         self._code_page_watchers: list[Callable[[int], None]] = []
         self._stop: Stop | None = None
         self._pc = self.start = 0
@@ -196,19 +197,22 @@ class Chip:
 
     def _ticks_ahead(self, at: int | None) -> int:
         """Return the price of the running block from an instruction on, which `counters.ticks` holds already; all its stalls count as passed."""
-        start, end, ticks = self.counters.running_block()
-        if at is None:
-            at = self.engine.accessing_pc(start, end)
-        if at is None or not start <= at < end:
-            return 0
-        passed = self._ticks_to.get((start, at, ticks))
-        if passed is None:
-            if self._block_cycles is None:
-                passed = ticks * (at - start) // (end - start)
-            else:
-                passed = round(self._block_cycles(start, self.code(start, at - start)) * TICKS_PER_CYCLE)
-            self._ticks_to[start, at, ticks] = passed
-        return max(0, ticks - passed)
+        place = self.engine.access_place.place if at is None else at
+        ahead = self._ahead.get((place, self.counters.running_record))
+        if ahead is None:
+            start, end, ticks = self.counters.running_block()
+            if at is None:
+                at = self.engine.accessing_pc(start, end)
+            ahead = 0 if at is None or not start <= at < end else max(0, ticks - self._ticks_to(start, at))
+            if place:
+                self._ahead[place, self.counters.running_record] = ahead
+        return ahead
+
+    def _ticks_to(self, start: int, at: int) -> int:
+        """Return the price of a block's beginning."""
+        if self._block_cycles is None:
+            return (at - start) * TICKS_PER_CYCLE // 2
+        return round(self._block_cycles(start, self.code(start, at - start)) * TICKS_PER_CYCLE)
 
     def pass_time(self, cycles: int) -> None:
         """Let the core stand still, while flash is programmed."""

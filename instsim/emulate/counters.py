@@ -19,6 +19,7 @@ __all__ = ["BlockCounters"]
 
 _SLOTS = PAGE // 2
 _MOST_PAGES = 8192
+_RECORD_BYTES = Record.WORDS * 8
 _RECORD_BYTES_OF_CODE_BYTE = 16
 _MOST_BLOCKS = 1 << 22
 _BRANCH_SHIFT = 16
@@ -54,6 +55,9 @@ class BlockCounters:
 
     def __init__(self, stop_function: int, leave_function: int = 0, *, follow_branches: bool = False) -> None:
         self._records = sparse_zeros(_MOST_PAGES * _SLOTS, Record.WORDS)
+        self._records_start = self._records.ctypes.data
+        # Numpy takes a microsecond to find either, and every read of a clock asks.
+        self._record_words = memoryview(self._records.reshape(-1))  # type: ignore[arg-type, unused-ignore] # as below
         self._pages = sparse_zeros(1 << 20)
         self._list = sparse_zeros(_MOST_BLOCKS)
         self._state = np.zeros(BlockState.WORDS, np.uint64)
@@ -335,15 +339,20 @@ class BlockCounters:
         for word in _CLOCK_AND_FLOW:
             self._state[word] = state[word]
 
+    @property
+    def running_record(self) -> int:
+        """Address of the record of the block that is running."""
+        return self._words[BlockState.PREVIOUS_RECORD]
+
     def _running_slot(self) -> int:
-        return int(self._words[BlockState.PREVIOUS_RECORD] - self._records.ctypes.data) // (Record.WORDS * 8)
+        return (self.running_record - self._records_start) // _RECORD_BYTES
 
     def running_block(self) -> tuple[int, int, int]:
         """Return start, end and price in ticks of the block that is running; its whole price is part of `ticks` already."""
         slot = self._running_slot()
         start = self._page_list[slot // _SLOTS] + slot % _SLOTS * 2
-        _, _, ticks, size = self._records[slot].tolist()
-        return start, start + (size & SIZE_MASK), ticks
+        words = Record.WORDS * slot
+        return start, start + (self._record_words[words + Record.SIZE] & SIZE_MASK), self._record_words[words + Record.TICKS]
 
     def current_block(self) -> tuple[int, int, int]:
         """Return the block that is running, counted already: its place in `addresses`, its start and its end."""

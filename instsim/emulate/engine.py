@@ -142,6 +142,7 @@ class Engine:
         self.registers = Registers(spec.isa)
         self.refused: Access | None = None
         self.hook_watchers: list[Callable[[int], None]] = []
+        self.forget_watchers: list[Callable[[], None]] = []
         self.callbacks = 0
         self.is_running = False
         self.admit_store: Callable[[Bank, int], bool] = lambda _bank, _offset: False
@@ -340,6 +341,8 @@ class Engine:
     def forget_all_code(self) -> None:
         """Translate all code anew, so that a hook on blocks is seen."""
         self.uc.ctl_flush_tb()
+        for watcher in self.forget_watchers:
+            watcher()
 
     @property
     def handle(self) -> int:
@@ -353,12 +356,14 @@ class Engine:
     # -- devices -----------------------------------------------------------------------------------------------------------------
 
     @functools.cached_property
-    def _access_place(self) -> AccessPlace:
-        return AccessPlace(self.handle, self.isa, lambda: self.pc)
+    def access_place(self) -> AccessPlace:
+        """What tells which instruction accesses a device."""
+        register = self.registers.pc
+        return AccessPlace(self.handle, self.isa, lambda: self.read_register(register) & ~1)
 
     def accessing_pc(self, start: int, end: int) -> int | None:
         """Return the address of the instruction that accesses a device just now, one from `start` up to `end`; None if the host does not tell."""
-        pc = self._access_place.pc(start, end)
+        pc = self.access_place.pc(start, end)
         self.clear_it_state(self.uc)
         return pc
 

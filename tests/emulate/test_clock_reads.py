@@ -34,11 +34,16 @@ def price(_address: int, code: bytes) -> float:
     return PRICE * len(code) / 2
 
 
-def run_thumb(halves: list[int], r0: int, priced: bool = True) -> Machine:
+def thumb_machine(halves: list[int], r0: int, priced: bool = True) -> Machine:
     code = struct.pack(f"<II{len(halves)}H", RAM + 0x1000, FLASH + 8 | 1, *halves)
     image = FirmwareImage("test.bin", "bin", "0" * 64, Isa.THUMB, (Segment(FLASH, FLASH, code, len(code)),), entry=FLASH + 8, vector_table=FLASH)
     machine = Machine(image, CHIP, block_cycles=price if priced else None)
     machine.engine.write_register(machine.engine.registers.general[0], r0)
+    return machine
+
+
+def run_thumb(halves: list[int], r0: int, priced: bool = True) -> Machine:
+    machine = thumb_machine(halves, r0, priced)
     machine.run(LATEST)
     return machine
 
@@ -60,6 +65,19 @@ def test_without_prices_a_block_passes_evenly() -> None:
     with closing(run_thumb([NOP, LDR_R1, NOP, NOP, NOP, LDR_R2, LDR_R3, NOP, NOP, LOOP], DWT_CYCCNT, priced=False)) as machine:
         values = registers(machine)
     assert values[1:4] == [1, 5, 6]
+
+
+def test_code_that_is_translated_anew_is_told_the_same_times() -> None:
+    halves = [NOP, LDR_R1, NOP, LDR_R2, 0xE7FA]  # again and again
+    with closing(thumb_machine(halves, DWT_CYCCNT)) as machine:
+        for until in (200, 400):
+            machine.run(until)
+            values = registers(machine)
+            assert values[2] - values[1] == 2 * PRICE
+            assert until - 2 * 5 * PRICE < values[2] < until + 5 * PRICE
+            # Another block comes to lie where this one was.
+            machine.engine.forget_all_code()
+            machine.engine.on_instruction(FLASH + 8, lambda _address: None)
 
 
 def test_a_read_inside_an_it_block_leaves_the_conditions_of_later_instructions_alone() -> None:
