@@ -57,7 +57,9 @@ class Chip:
     reads_left : int
         Reads of devices until somebody looks whether the firmware waits.
     disturbances : int
-        How often something else than the firmware's own code changed what it can see: events, interrupts, traps.
+        How often something else than the firmware's own code changed what it can see: events, sleep, calls of the host.
+    detours : int
+        How often the core left its path for an exception, or came back from one. Without a disturbance the firmware itself asked for it.
     clock_asks : int
         How often the time was asked for.
     stores_changed : bool
@@ -106,7 +108,7 @@ class Chip:
         self.on_wake: Callable[[int], None] = lambda _slept_ticks: None
         self.accesses: list[DeviceAccess] | None = None
         self.reads_left = 0
-        self.disturbances = 0
+        self.disturbances = self.detours = 0
         self.clock_asks = 0
         self.stores_changed = False
         vector_table = image.vector_table if image.vector_table is not None else 0

@@ -71,7 +71,8 @@ class Registers:
             self.arguments = self.general[10:18]
             self.singles = self.floats = ()
             self.special = {
-                name: getattr(riscv_const, f"UC_RISCV_REG_{name.upper()}") for name in ("mstatus", "mtvec", "mepc", "mcause", "mtval", "mie", "mip")
+                name: getattr(riscv_const, f"UC_RISCV_REG_{name.upper()}")
+                for name in ("mstatus", "mtvec", "mepc", "mcause", "mtval", "mie", "mip", "mscratch")
             }
 
 
@@ -285,11 +286,14 @@ class Engine:
         self._tell_of_hook(address)
         return handle
 
-    def on_instruction(self, address: int, callback: Callable[[int], None]) -> Any:
-        """Call Python before the instruction at one address; return a handle for `remove`."""
+    def on_instruction(self, address: int, callback: Callable[[int], None], *, is_core: bool = False) -> Any:
+        """Call Python before the instruction at one address; return a handle for `remove`.
+
+        `callbacks` does not count what is part of the core (`is_core`).
+        """
 
         def call(_uc: Any, at: int, _size: int, _data: Any) -> None:
-            self.callbacks += 1
+            self.callbacks += not is_core
             callback(at)
 
         handle = self.uc.hook_add(unicorn.UC_HOOK_CODE, call, begin=address, end=address)

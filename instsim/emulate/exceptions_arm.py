@@ -63,10 +63,10 @@ class ArmExceptions:
 
     def __init__(self, chip: Chip, nvic: Nvic) -> None:
         self._engine = chip.engine
+        self._chip = chip
         self._registers = chip.engine.registers
         self._memory = chip.memory
         self._counters = chip.counters
-        self._events = chip.events
         self._nvic = nvic
         self._cycles = chip.spec.interrupts.cycles
         cpu = chip.spec.cpu
@@ -80,10 +80,13 @@ class ArmExceptions:
         self._lazy: ExceptionCounts | None = None
         self._counts: list[ExceptionCounts] = []
         self._flows: dict[int, tuple[int, int]] = {}
-        self.event_register = False
         self.log = ExceptionLog()
 
     # -- state -------------------------------------------------------------------------------------------------------------------
+
+    def _let_events_happen(self) -> None:
+        """Let happen what came due while registers were stacked or a vector was fetched."""
+        self._chip.disturbances += self._chip.events.fire_due(self._counters.ticks)
 
     def masks(self) -> CoreMasks:
         """Return the core's mask registers."""
@@ -167,7 +170,7 @@ class ArmExceptions:
         write(self._registers.sp, frame)
         self._flows[frame] = self._counters.take_flow()
         self._counters.advance(round(self._cycles.entry * TICKS_PER_CYCLE))
-        self._events.fire_due(self._counters.ticks)
+        self._let_events_happen()
         # A more urgent exception that came while registers were stacked is taken in place of the first one.
         number = nvic.preempting(masks) or number
         base = _V8_RETURN if self._is_v8 else _V7_RETURN
@@ -218,7 +221,7 @@ class ArmExceptions:
         self._nvic.activate(number)
         self._engine.write_register(self._registers.link, link)
         self._counters.forget_previous()
-        self.event_register = True
+        self._nvic.event_register = True
         vector = self._memory.word(self._nvic.vector_table + 4 * number) or 0
         counts = self.log.of(number, vector & ~1)
         self._counts.append(counts)
@@ -247,12 +250,12 @@ class ArmExceptions:
         nvic.deactivate(number)
         if not self.is_v6 and number != NMI:
             write(special["faultmask"], 0)
-        self.event_register = True
+        self._nvic.event_register = True
         masks = self.masks()
         following = nvic.preempting(masks)
         if following is not None:
             self._counters.advance(round(self._cycles.tail_chain * TICKS_PER_CYCLE))
-            self._events.fire_due(self._counters.ticks)
+            self._let_events_happen()
             following = nvic.preempting(masks) or following
             self._set_status(read(special["xpsr"]) & 0xF80F0000 | following)
             self._pop_counts()
@@ -320,7 +323,7 @@ class ArmExceptions:
 
     def take_event(self) -> bool:
         """Return the event register of ``wfe``, and clear it."""
-        event, self.event_register = self.event_register, False
+        event, self._nvic.event_register = self._nvic.event_register, False
         return event
 
     def could_be_interrupted(self, *, ticking: bool) -> bool:

@@ -120,7 +120,7 @@ class Machine(Chip):
         def write(uc: Any, offset: int, width: int, value: int, _data: Any) -> None:
             engine.clear_it_state(uc)
             if self.processor.write(start + offset, width, value):
-                self.disturbances += 1
+                self.disturbances += not self.processor.asks_for_exception(start + offset)
                 devices.tell_watcher(start + offset, width, value)
                 return
             if self.accesses is not None:
@@ -195,7 +195,7 @@ class Machine(Chip):
                 self.now_cycles()
                 self.disturbances += events.fire_due(counters.ticks)
             settled = processor.settle(self._pc)
-            self.disturbances += settled != self._pc
+            self.detours += settled != self._pc
             self._pc = settled
             if processor.must_sleep and self._asked_stop() is None:
                 self._sleep(limit)

@@ -51,6 +51,11 @@ class Nvic:
         Reset value of ``VTOR``.
     on_change : callable
         Called whenever an exception may have become ready to be taken.
+
+    Attributes
+    ----------
+    event_register : bool
+        Whether ``wfe`` finds an event that has happened already.
     """
 
     def __init__(self, lines: int, priority_bits: int, vector_table: int, on_change: Callable[[], None]) -> None:
@@ -64,6 +69,7 @@ class Nvic:
         self._levels = 0
         self._priority_group = 0
         self.active: set[int] = set()
+        self.event_register = False
         self.vector_table = vector_table
         self.stored: dict[int, int] = {_CCR: _STKALIGN, _FPCCR: _ASPEN | _LSPEN}
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["ArmProcessor"]
 
 _CONTROL_SPACE, _CONTROL_SPACE_BYTES = 0xE000E000, 0x1000
+_ICSR = 0xE000ED04
 _SEMIHOSTING = 0xBEAB
 _WFI, _WFE, _YIELD, _SEV, _SELF_LOOP = 0xBF30, 0xBF20, 0xBF10, 0xBF40, 0xE7FE
 _DATA_ABORT_TRAP, _UNALIGNED_TRAP = 4, 22
@@ -80,7 +81,7 @@ class ArmProcessor:
             self._engine.on_instruction(page + 2 * index, self._on_send_event)
 
     def _on_send_event(self, _address: int) -> None:
-        self.exceptions.event_register = True
+        self.nvic.event_register = True
 
     @staticmethod
     def exception_name(number: int) -> str:
@@ -110,12 +111,17 @@ class ArmProcessor:
             return self._systick.write(offset & ~3, value)
         return self.nvic.write(offset, size, value)
 
+    @staticmethod
+    def asks_for_exception(address: int) -> bool:
+        """Whether a store there changes only which exceptions are pending, which the interrupt controller's state tells."""
+        return address & ~3 == _ICSR
+
     # -- traps -------------------------------------------------------------------------------------------------------------------
 
     def _on_trap(self, number: int) -> None:
         chip, engine = self._chip, self._engine
-        chip.disturbances += 1
         if number == _BREAKPOINT_TRAP:
+            chip.disturbances += 1
             pc = engine.pc
             instruction = int.from_bytes(chip.memory.read(pc, 2) or b"", "little")
             if instruction == _SEMIHOSTING:
@@ -130,6 +136,7 @@ class ArmProcessor:
                 chip.halt(chip.fault(f"breakpoint (bkpt {instruction & 0xFF:#x})", at=pc))
             return
         if number == _COPROCESSOR_TRAP and self._coprocessors is not None and self._coprocessors.execute(engine.pc):
+            chip.disturbances += 1
             engine.write_register(engine.registers.pc, engine.pc + 4 | 1)
             return
         self._trap = number

@@ -86,7 +86,7 @@ class RiscvProcessor:
         for index in np.flatnonzero((writes | returns)[: PAGE // 2]).tolist():
             self._engine.add_instruction_hook(self._unmask_hook, self._chip.counters.state_pointer, page + 2 * index)
         for index in np.flatnonzero(returns[: PAGE // 2]).tolist():
-            self._engine.on_instruction(page + 2 * index, self.traps.before_return)
+            self._engine.on_instruction(page + 2 * index, self.traps.before_return, is_core=True)
 
     def _watch_branch_to_next(self, address: int, encoding: int) -> None:
         engine = self._engine
@@ -120,10 +120,14 @@ class RiscvProcessor:
         """Store 1, 2 or 4 bytes; return False where no interrupt device has that register."""
         return any(start <= address < start + length and block.write(address - start, size, value) for start, length, block in self._blocks)
 
+    def asks_for_exception(self, address: int) -> bool:
+        """Whether a store there changes only which exceptions are pending, which the interrupt controller's state tells."""
+        return any(isinstance(block, Clint) and address == start + Clint.SOFTWARE for start, _, block in self._blocks)
+
     # -- traps -------------------------------------------------------------------------------------------------------------------
 
     def _on_trap(self, number: int) -> None:
-        self._chip.disturbances += 1
+        self._chip.disturbances += not _FIRST_ECALL <= number <= _LAST_ECALL
         if number == _ILLEGAL_TRAP and (self._counters.read(self._engine.pc - 4) or self._access_controller(self._engine.pc - 4)):
             return
         self._trap = number

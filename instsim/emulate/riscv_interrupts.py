@@ -7,6 +7,7 @@ reference manual v1.1, chapter 8 (interrupt matrix). Nothing here knows the emul
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.events import EventQueue, ScheduledEvent
@@ -16,7 +17,7 @@ __all__ = ["Clint", "InterruptMatrix", "MachineInterrupts"]
 _SOFTWARE, _TIMER, _EXTERNAL = 3, 7, 11
 _ORDER = (_EXTERNAL, _SOFTWARE, _TIMER)
 _WORD = 0xFFFFFFFF
-_MSIP, _MTIMECMP, _MTIME = 0x0000, 0x4000, 0xBFF8
+_MTIMECMP, _MTIME = 0x4000, 0xBFF8
 
 
 class MachineInterrupts:
@@ -83,6 +84,9 @@ class Clint:
         Core cycles to one of ``mtime``.
     """
 
+    SOFTWARE: ClassVar[int] = 0x0000
+    """Offset of ``msip``, by which firmware interrupts itself."""
+
     def __init__(self, now_cycles: Callable[[], int], events: EventQueue, interrupts: MachineInterrupts, divider: int) -> None:
         self._now = now_cycles
         self._events = events
@@ -111,7 +115,7 @@ class Clint:
     def read(self, offset: int, size: int) -> int | None:
         """Return 1, 2 or 4 bytes at an offset into the device; None where it has no register."""
         word, value = offset & ~3, None
-        if word == _MSIP:
+        if word == self.SOFTWARE:
             value = self._interrupts.pending >> _SOFTWARE & 1
         elif word in (_MTIMECMP, _MTIMECMP + 4):
             value = self._compare >> 8 * (word - _MTIMECMP) & _WORD
@@ -123,7 +127,7 @@ class Clint:
     def write(self, offset: int, size: int, value: int) -> bool:
         """Store a word; return whether the device has that register."""
         del size
-        if offset == _MSIP:
+        if offset == self.SOFTWARE:
             self._interrupts.set_pending(_SOFTWARE, bool(value & 1))
         elif offset in (_MTIMECMP, _MTIMECMP + 4):
             shift = 8 * (offset - _MTIMECMP)

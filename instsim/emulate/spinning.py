@@ -2,7 +2,8 @@
 
 A loop after whose passes all registers, all memory and the devices it reads are as they were, and that asks no clock, does the same until
 something else happens: an event that is due at a known time. Until then its passes can be left out, or, if nothing is due, all of them.
-A loop that computes changes a register or a word of memory with every pass, so it is never taken for one that waits.
+A loop that computes changes a register or a word of memory with every pass, so it is never taken for one that waits. Exceptions that the loop
+asks for itself belong to it (threads that hand the processor to each other), if the interrupt controller is as it was, too.
 """
 
 from __future__ import annotations
@@ -19,21 +20,24 @@ import numpy.typing as npt
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.chip import Chip, DeviceAccess
 from instsim.emulate.devices.chip_control import Watchdog
-from instsim.emulate.devices.device import Device
 from instsim.emulate.spec import MemoryKind
 from instsim.emulate.stops import Stop, StopReason
 
 __all__ = ["SpinWatch"]
 
-_FIRST_LOOK_TICKS = 1 << 30
-"""Without a look at what runs: 16 million cycles, so that programs that end soon pay nothing."""
+_FIRST_LOOK_TICKS = 1 << 26
+"""Without a look at what runs: a million cycles; twice as long behind every look that finds nothing."""
+_LONG_LOOK_TICKS = 1 << 30
+"""Time behind which a look follows as many blocks as any: 16 million cycles. Earlier ones follow fewer, so that programs that end soon pay little."""
 _LONGEST_TICKS = 1 << 32
 _FIRST_READS, _MOST_READS = 1 << 13, 1 << 20
 """Reads of devices after which a look is due, however little time has passed: they take the host a hundred times as long as other code."""
 _BEHIND_EVENT_TICKS = 1 << 15
 """Room for the handler of an event before the loop is looked for again: 512 cycles."""
-_MOST_BLOCKS = 256
-"""Looked at in one go: loops of up to some eighty blocks are found."""
+_FEWEST_BLOCKS, _MOST_BLOCKS = 16, 256
+"""Followed in one look: loops of up to a third of them are found."""
+_MORE_FOR_THREADS = 8
+"""So many times as many blocks are followed where threads change."""
 _MOST_NAMED = 3
 _FRAME_BYTES = 256
 """Above the stack pointer: variables of the waiting function itself, and of its callers."""
@@ -49,6 +53,7 @@ class _Anchor:
     pc: int
     registers: list[int]
     memory: list[npt.NDArray[np.uint8]]
+    interrupts: dict[str, Any]
     ticks: int
     accesses: list[DeviceAccess] = field(default_factory=list)
     passes: list[_Pass] = field(default_factory=list)
@@ -88,16 +93,17 @@ class SpinWatch:
         self.spun_ticks = 0
         self.waited_at: dict[int, int] = {}
         self._anchor: _Anchor | None = None
-        self._blocks = self._next_anchor = 0
+        self._blocks = self._next_anchor = self._most_blocks = 0
         self._path: list[int] = []
         self._loop: list[int] = []
+        self._detours = 0
         self._known_pass: _Pass | None = None
         self._undisturbed: tuple[int, ...] = ()
 
     def look_soon(self) -> None:
         """Ask for a look before the next block."""
         if self._anchor is None:
-            self._delay = max(self._delay, _FIRST_LOOK_TICKS)
+            self._delay = max(self._delay, _LONG_LOOK_TICKS)
             self.due_ticks = 0
             self._chip.counters.lower_deadline(0)
 
@@ -117,7 +123,8 @@ class SpinWatch:
             return
         self._blocks += 1
         self._path.append(pc)
-        if self._undisturbed != self._disturbances() or self._has_effects(self._anchor) or self._blocks > _MOST_BLOCKS:
+        most = self._most_blocks if chip.detours == self._detours else _MORE_FOR_THREADS * self._most_blocks
+        if self._undisturbed != self._disturbances() or self._has_effects(self._anchor) or self._blocks > most:
             self._give_up()
         elif self._is_back(self._anchor, pc):
             # Pricing what has run takes time, and few looks come this far. The first pass may hold what it corrects: it is not like the next.
@@ -140,15 +147,17 @@ class SpinWatch:
             # Most likely still in the handler of the event that ended the wait.
             self._give_up()
             return
-        self._undisturbed = self._disturbances()
+        self._undisturbed, self._detours = self._disturbances(), self._chip.detours
         self._blocks, self._next_anchor = 0, 3 * len(self._loop) if is_known else 1
+        timely = min(_MOST_BLOCKS, _MOST_BLOCKS * self._delay // _LONG_LOOK_TICKS)
+        self._most_blocks = max(_FEWEST_BLOCKS, timely, 6 * len(self._loop))
         self._drop_anchor(pc)
 
     def _drop_anchor(self, pc: int) -> None:
         chip = self._chip
         accesses = chip.accesses = []
         self._path.clear()
-        self._anchor = _Anchor(pc, self._registers.read(), [part.copy() for part in self._ram()], chip.counters.ticks, accesses)
+        self._anchor = _Anchor(pc, self._registers.read(), [part.copy() for part in self._ram()], self._interrupts(), chip.counters.ticks, accesses)
         self.due_ticks = chip.counters.ticks + 1
 
     def _give_up(self) -> None:
@@ -163,8 +172,11 @@ class SpinWatch:
         banks = [bank for bank in memory.banks if bank.spec.kind is MemoryKind.RAM]
         return [bank.bytes[offset : offset + size] for bank in banks for offset, size in memory.used_spans(bank)]
 
+    def _interrupts(self) -> dict[str, Any]:
+        return _state(self._chip.devices.around.interrupts)
+
     def _disturbances(self) -> tuple[int, ...]:
-        """Return counts of what no loop that only waits does: exceptions, sleep, calls of the host, code that somebody follows, clocks."""
+        """Return counts of what no loop that only waits does: events, sleep, calls of the host, code that somebody follows, clocks."""
         chip = self._chip
         return chip.disturbances, chip.engine.callbacks, chip.clock_asks
 
@@ -177,7 +189,7 @@ class SpinWatch:
         return found is None or isinstance(found[0], Watchdog)
 
     def _is_back(self, anchor: _Anchor, pc: int) -> bool:
-        if pc != anchor.pc or self._registers.read() != anchor.registers:
+        if pc != anchor.pc or self._registers.read() != anchor.registers or self._interrupts() != anchor.interrupts:
             return False
         now = self._ram()
         return len(now) == len(anchor.memory) and all(np.array_equal(part, before) for part, before in zip(now, anchor.memory, strict=True))
@@ -221,13 +233,14 @@ class SpinWatch:
     # -- in words ----------------------------------------------------------------------------------------------------------------
 
     def _describe(self, pc: int) -> str:
-        """Return what the loop that begins at `pc` waits for."""
+        """Return what the loop that begins at `pc` waits for; one with exceptions cannot be run once more to see what it reads of memory."""
         period, accesses, _ = self._known_pass or (0, [], [])
         reads = dict.fromkeys((address, value) for address, value, is_write in accesses if not is_write)
         parts = [f"{self._device_name(address)} as {value:#x}" for address, value in reads]
-        parts += [self._variable_name(address) for address in self._memory_read(pc)]
+        has_detours = self._chip.detours != self._detours
+        parts += [self._variable_name(address) for address in ([] if has_detours else self._memory_read(pc))]
         more = f" and {len(parts) - _MOST_NAMED} more" if len(parts) > _MOST_NAMED else ""
-        what = f"reads {', '.join(parts[:_MOST_NAMED])}{more}" if parts else "reads nothing"
+        what = f"reads {', '.join(parts[:_MOST_NAMED])}{more}" if parts else "gives way by exceptions" if has_detours else "reads nothing"
         return f"a loop of {max(1, period // TICKS_PER_CYCLE):,} cycles {what}, changes nothing, and no event is due that could end it"
 
     def _device_name(self, address: int) -> str:
@@ -259,6 +272,6 @@ class SpinWatch:
         return [address for address in found if not 0 <= address - engine.sp < _FRAME_BYTES]
 
 
-def _state(device: Device) -> dict[str, Any]:
-    """Return what a device holds: a queue that shrinks with every read ends a loop that seems to read the same."""
+def _state(device: object) -> dict[str, Any]:
+    """Return what a device or an interrupt controller holds: a queue that shrinks with every read ends a loop that seems to read the same."""
     return {name: copy(value) if isinstance(value, dict | list | set | bytearray | deque) else value for name, value in vars(device).items()}

@@ -25,7 +25,7 @@ from tests.emulate.bundled import chip, entry, image_of, manifest
 ARM = ("cortex-m0plus", "cortex-m4", "cortex-m7", "cortex-m33")
 CORES = (*ARM, "rv32imc")
 CLINT = 0x02000000
-TICKS, NO_TICKS, DEVICE_FLAG, TWO_REGISTERS, REGISTER_WORK, MEMORY_WORK, FLOAT_WORK, CALLS, FIFO = range(9)
+TICKS, NO_TICKS, DEVICE_FLAG, TWO_REGISTERS, REGISTER_WORK, MEMORY_WORK, FLOAT_WORK, CALLS, FIFO, YIELDS, YIELDS_FOR_EVER, YIELD_WORK = range(12)
 TICK_CYCLES = 50_000
 BUDGET = 2_000_000_000
 
@@ -71,16 +71,18 @@ def profile(image: FirmwareImage, core: str, request: RegionRequest) -> BlockPro
     return profile_image(image, chip_with(core), RunOptions(request, budget_cycles=BUDGET))
 
 
+@pytest.mark.parametrize(("case", "said"), [(TICKS, "a thousand ticks\n"), (YIELDS, "twelve ticks\n")])
 @pytest.mark.parametrize("core", CORES)
-def test_time_passes_from_tick_to_tick_as_if_every_pass_had_run(core: str) -> None:
-    image = waits(core, TICKS)
+def test_time_passes_from_tick_to_tick_as_if_every_pass_had_run(core: str, case: int, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spinning, "_FIRST_LOOK_TICKS", 1 << 20)
+    image = waits(core, case)
     skipping, stop = run(image, chip_with(core), watched=True)
     plain, plain_stop = run(image, chip_with(core), watched=False)
     assert stop.reason is plain_stop.reason is StopReason.EXIT
-    assert skipping.semihosting.text == plain.semihosting.text == "a thousand ticks\n"
+    assert skipping.semihosting.text == plain.semihosting.text == said
     assert skipping.counters.ticks == plain.counters.ticks
     assert skipping.idle_ticks > 0.5 * skipping.counters.ticks
-    passes = "ticks_so_far", "wait_for_ticks"
+    passes = "ticks_so_far", "wait_for_ticks", "yield_for_ticks", "on_yield"
     assert executions(skipping, *passes) < 0.5 * executions(plain, *passes)
     assert executions(skipping, "on_tick", "timer_entry") == executions(plain, "on_tick", "timer_entry")
 
@@ -141,6 +143,26 @@ def test_a_wait_that_nothing_can_end_stops_and_names_what_is_read(core: str) -> 
     wait = machine.image.symbol("wait_for_ever")
     assert wait is not None
     assert wait.address <= stop.pc < wait.address + wait.size
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_giving_way_for_ever_where_nothing_is_due_is_waiting(core: str) -> None:
+    machine, stop = run(waits(core, YIELDS_FOR_EVER), chip_with(core), watched=True)
+    assert stop.reason is StopReason.WAITING
+    assert "gives way by exceptions" in stop.message
+    assert machine.counters.ticks < 2 * spinning._FIRST_LOOK_TICKS
+
+
+@pytest.mark.usefixtures("always_looking")
+@pytest.mark.parametrize("core", CORES)
+def test_work_in_a_handler_that_a_loop_calls_by_an_exception_is_work(core: str) -> None:
+    image = waits(core, YIELD_WORK)
+    watched, stop = run(image, chip_with(core), watched=True)
+    plain, _ = run(image, chip_with(core), watched=False)
+    assert stop.reason is StopReason.EXIT
+    assert (watched.semihosting.text, watched.counters.ticks) == (plain.semihosting.text, plain.counters.ticks)
+    assert watched.idle_ticks == 0
+    assert np.array_equal(watched.counters.counts(), plain.counters.counts())
 
 
 @pytest.mark.parametrize("core", CORES)

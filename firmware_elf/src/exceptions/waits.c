@@ -14,13 +14,28 @@
 #endif
 #define TICK_CYCLES 50000u
 
-enum { TICKS, NO_TICKS, DEVICE_FLAG, TWO_REGISTERS, REGISTER_WORK, MEMORY_WORK, FLOAT_WORK, CALLS, FIFO };
+enum { TICKS, NO_TICKS, DEVICE_FLAG, TWO_REGISTERS, REGISTER_WORK, MEMORY_WORK, FLOAT_WORK, CALLS, FIFO, YIELDS, YIELDS_FOR_EVER, YIELD_WORK };
 
 const volatile uint32_t chosen = TICKS;
 static volatile uint32_t ticks, never_set;
 static volatile uint32_t cell = 1u;
+static volatile uint32_t works_in_handler;
+
+__attribute__((noinline)) uint32_t step(uint32_t value) { return value * 1664525u + 1013904223u; }
+
+// What a scheduler would do when a thread gives way: nothing, or work.
+static void on_yield(void) {
+  if (works_in_handler) {
+    cell = step(cell);
+  }
+}
 
 #if defined(__arm__)
+static void yield(void) {
+  SCB_ICSR = ICSR_PENDSVSET;
+  barrier();
+}
+static void start_yields(void) { set_handler(EXCEPTION_PENDSV, on_yield); }
 static void on_tick(void) { ++ticks; }
 static void start_ticks(void) {
   set_handler(EXCEPTION_SYSTICK, on_tick);
@@ -36,9 +51,14 @@ __attribute__((interrupt)) void timer_entry(void) {
   set_timer(TICK_CYCLES);
 }
 __attribute__((used)) uint32_t *trap_handler(uint32_t cause, uint32_t *context) {
-  (void)cause;
+  if (cause == CAUSE_ECALL) {
+    context[0] += 4u;
+    on_yield();
+  }
   return context;
 }
+static void yield(void) { __asm volatile("ecall" ::: "memory"); }
+static void start_yields(void) { WRITE_CSR(mtvec, (uint32_t)vector_entry + 1u); }
 static void start_ticks(void) {
   WRITE_CSR(mtvec, (uint32_t)vector_entry + 1u);
   SET_CSR(mie, MIE_TIMER);
@@ -61,7 +81,31 @@ __attribute__((noinline)) void wait_for_ever(void) {
   }
 }
 
-__attribute__((noinline)) uint32_t step(uint32_t value) { return value * 1664525u + 1013904223u; }
+__attribute__((noinline)) void yield_for_ticks(uint32_t count) {
+  const uint32_t start = ticks_so_far();
+  while (ticks_so_far() - start < count) {
+    yield();
+  }
+}
+
+__attribute__((noinline)) void yield_for_ever(void) {
+  while (never_set == 0u) {
+    yield();
+  }
+}
+
+// All that changes is one word, which the handler changes.
+__attribute__((noinline)) uint32_t compute_in_handler(uint32_t count) {
+  uint32_t end = cell;
+  for (uint32_t i = 0; i < count; ++i) {
+    end = step(end);
+  }
+  works_in_handler = 1u;
+  do {
+    yield();
+  } while (cell != end);
+  return cell;
+}
 
 // All of its state is in one register.
 __attribute__((noinline)) uint32_t compute_in_register(uint32_t value, uint32_t count) {
@@ -152,6 +196,21 @@ int main(void) {
         (void)DEVICE(0x200);
       }
       print_text("read to the end\n");
+      break;
+    case YIELDS:
+      start_yields();
+      start_ticks();
+      yield_for_ticks(12u);
+      stop_ticks();
+      print_text("twelve ticks\n");
+      break;
+    case YIELDS_FOR_EVER:
+      start_yields();
+      yield_for_ever();
+      break;
+    case YIELD_WORK:
+      start_yields();
+      print_hexadecimal(compute_in_handler(300u));
       break;
     default:
       break;
