@@ -57,16 +57,17 @@ def find_arena(memory: Memory) -> Arena | None:
 def find_arenas(memory: Memory) -> tuple[Arena, ...]:
     """Return everything in RAM that looks like an arena's header, by address."""
     found: set[Arena] = set()
-    for bank in memory.banks:
+    # Pointers hold the address that the firmware uses, which may be an alias: STM32L4 firmware sees its SRAM2 behind SRAM1.
+    for start, bank in memory.windows:
         if bank.spec.kind is MemoryKind.RAM:
             for offset, size in memory.used_spans(bank):
-                found.update(_headers(bank, offset, size, memory))
+                found.update(_headers(bank, start, offset, size, memory))
     return tuple(sorted(found, key=lambda arena: arena.fields))
 
 
-def _headers(bank: Bank, offset: int, size: int, memory: Memory) -> list[Arena]:
+def _headers(bank: Bank, bank_start: int, offset: int, size: int, memory: Memory) -> list[Arena]:
     words = bank.bytes[offset : offset + size].view("<u4")
-    own = np.arange(bank.spec.address + offset, bank.spec.address + offset + size, 4, dtype=np.uint32)
+    own = np.arange(bank_start + offset, bank_start + offset + size, 4, dtype=np.uint32)
     found = []
     for first in _FIELD_OFFSETS:
         at = first // 4
@@ -76,7 +77,7 @@ def _headers(bank: Bank, offset: int, size: int, memory: Memory) -> list[Arena]:
         # Few words point just behind themselves: only those are looked at closely. Differences wrap around below 0.
         near = np.flatnonzero(words[at + 1 : at + 1 + count] - own[:count] - _OBJECT_BYTES[0] <= _OBJECT_BYTES[1] - _OBJECT_BYTES[0])
         buffer_head, buffer_tail, head, tail, temp = (words[near + at + k].astype(np.int64) for k in range(5))
-        position = bank.spec.address + offset + 4 * near
+        position = bank_start + offset + 4 * near
         plausible = (
             (buffer_head <= head)
             & (head <= tail)
@@ -88,7 +89,8 @@ def _headers(bank: Bank, offset: int, size: int, memory: Memory) -> list[Arena]:
             start_bank, vtable = memory.find(int(buffer_head[index])), memory.find(int(words[near[index]]))
             if start_bank is None or start_bank[0].spec.kind is not MemoryKind.RAM:
                 continue
-            if vtable is not None and vtable[0].spec.kind is MemoryKind.FLASH:
+            # The generic boards do not know which of their memories is flash, so another memory than the object's will do.
+            if vtable is not None and (vtable[0].spec.kind is MemoryKind.FLASH or vtable[0] is not bank):
                 start, stop = int(buffer_head[index]), int(buffer_tail[index])
                 has_temp = stop - int(position[index]) >= _OBJECT_WITH_TEMP
                 used = max(int(head[index]), int(temp[index]) if has_temp else 0) - start + stop - int(tail[index])

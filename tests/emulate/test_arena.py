@@ -10,7 +10,7 @@ from instsim.emulate import MemoryKind, MemorySpec
 from instsim.emulate.arena import Arena, find_arena
 from instsim.emulate.memory import Memory
 
-_FLASH, _RAM, _MORE_RAM = 0x0800_0000, 0x2000_0000, 0x2000_4000
+_FLASH, _RAM, _MORE_RAM, _BEHIND = 0x0800_0000, 0x2000_0000, 0x2000_4000, 0x1000_0000
 _VTABLE = _FLASH + 0x100
 
 
@@ -19,7 +19,7 @@ def memory() -> Memory:
         (
             MemorySpec("flash", MemoryKind.FLASH, _FLASH, 0x1000),
             MemorySpec("sram1", MemoryKind.RAM, _RAM, 0x4000),
-            MemorySpec("sram2", MemoryKind.RAM, _MORE_RAM, 0x4000),
+            MemorySpec("sram2", MemoryKind.RAM, _BEHIND, 0x4000, aliases=(_MORE_RAM,)),
         )
     )
 
@@ -49,6 +49,18 @@ def test_an_arena_may_reach_from_one_memory_into_the_next() -> None:
     found = find_arena(with_arena(_RAM + 0x3000, _MORE_RAM + 0x1000, 36))
     assert found is not None
     assert (found.address, found.size_bytes) == (_RAM + 0x3000, 0x2000)
+
+
+def test_an_arena_is_found_at_either_address_of_its_memory() -> None:
+    for start in (_MORE_RAM, _BEHIND):
+        found = find_arena(with_arena(start, start + 0x1000, 36))
+        assert found is not None
+        assert (found.address, found.fields) == (start, start + 0x1000 - 36 + 8)
+
+
+def test_code_may_lie_in_another_memory_that_is_not_known_for_flash() -> None:
+    found = find_arena(with_arena(_RAM, _RAM + 0x1000, 36, vtable=_MORE_RAM))
+    assert found is not None
 
 
 def test_what_begins_outside_ram_or_has_its_functions_there_is_none() -> None:
