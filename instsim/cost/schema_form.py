@@ -51,10 +51,16 @@ def form_problems(error: ValidationError, model: type[BaseModel]) -> Iterator[st
     model : type
         Model of the whole file, to name the keys that are allowed where an unknown one stands.
     """
-    for problem in error.errors(include_url=False):
+    problems = error.errors(include_url=False)
+    for problem in problems:
         location = tuple(part for part in problem["loc"] if part not in _UNION_TAGS)
         where = _key_path(location)
-        if problem["type"] == "extra_forbidden":
+        if problem["type"] == "tuple_type":
+            written = f"[[{where}]]" if isinstance(problem["input"], dict) else f"{where} = [...]"
+            yield f"{where}: takes a list: {written}"
+        elif problem["type"] == "too_short" and any(_lies_in(other["loc"], location) for other in problems):
+            continue  # it has items, and what is wrong with them is told
+        elif problem["type"] == "extra_forbidden":
             table = _table_at(location, model)
             allowed = tuple(field.alias or name for name, field in table.model_fields.items()) if table is not None else ()
             otherwise = f"; allowed: {', '.join(allowed)}" if allowed else ""
@@ -64,6 +70,10 @@ def form_problems(error: ValidationError, model: type[BaseModel]) -> Iterator[st
         else:
             message = problem["msg"]
             yield f"{where}: {message[0].lower()}{message[1:]}, not {problem['input']!r:.80}"
+
+
+def _lies_in(place: tuple[int | str, ...], location: tuple[int | str, ...]) -> bool:
+    return len(place) > len(location) and place[: len(location)] == location
 
 
 def unknown_sources(rows: Iterable[tuple[str, object]], known: AbstractSet[str], otherwise: str = "") -> Iterator[str]:

@@ -169,6 +169,19 @@ def test_all_errors_of_a_file_are_told_at_once(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("found", "put", "message"),
+    [("[[energy]]", "[energy]", "energy: takes a list: [[energy]]"), ("ln_sd = 0.6\n", "", "energy[0].ln_sd: missing")],
+)
+def test_a_list_of_tables_is_asked_for_as_it_is_written_and_its_only_table_told_once(tmp_path, found, put, message) -> None:
+    text = (cost_tables() / "boards" / "generic-cortex-m33.toml").read_text(encoding="utf-8")
+    path = tmp_path / "changed.toml"
+    path.write_text(text.replace(found, put), encoding="utf-8")
+    with pytest.raises(TableError) as caught:
+        load_board(str(path))
+    assert caught.value.details == (message,)
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ((r"^address = 0x2004_0000", "address = 0x2002_0000"), "overlaps"),

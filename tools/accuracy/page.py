@@ -139,7 +139,7 @@ def _details(core: str, rows: Sequence[Comparison]) -> Iterator[str]:
     yield "| program | predicted | measured | error |" + (" ideal memory |" if followed else "")
     yield "|---|---|---|---|" + ("---|" if followed else "")
     for row in rows:
-        other = "" if row.compiler_independent else " (another compiler)"
+        other = "" if row.compiler_independent else " (built again)"
         ideal = "" if not followed else " |" if row.ideal_error is None else f" {_percent(row.ideal_error)} |"
         yield f"| `{row.name}`{other} | {_cycles(row.predicted_cycles)} | {_cycles(row.measured_cycles)} | {_percent(row.error)} |{ideal}"
     yield "\n</details>"
