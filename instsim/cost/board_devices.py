@@ -41,18 +41,22 @@ class BoardDevice:
 
 @dataclass(frozen=True, slots=True)
 class DeviceModel:
-    """What a board file may say of a model: the bytes of its registers, and its parameters."""
+    """What a board file may say of a model: the bytes of its registers, its parameters, and the clocks that other devices may name."""
 
     size_bytes: int = 0x400
     parameters: frozenset[str] = frozenset()
+    clocks: tuple[str, ...] = ()
 
 
-def _model(size_bytes: int = 0x400, *parameters: str) -> DeviceModel:
-    return DeviceModel(size_bytes, frozenset(parameters))
+def _model(size_bytes: int = 0x400, *parameters: str, clocks: tuple[str, ...] = ()) -> DeviceModel:
+    return DeviceModel(size_bytes, frozenset(parameters), clocks)
 
 
 _FLASH = ("flash", "flash_bytes", "page_bytes", "unit_bytes", "program_us", "erase_us", "resets")
 """What every flash controller is told: its flash, what it erases and programs at once, and how long either takes."""
+
+_BUS_CLOCKS = tuple(f"apb{number}{what}" for what in ("", "-timer") for number in (1, 2, 3, 4))
+"""Of STM32 chips; a bus that a family lacks runs undivided."""
 
 DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
     {
@@ -62,7 +66,7 @@ DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
         "cache-controller": _model(0x400, "status", "value", "resets"),
         "watchdog": _model(0x400, "resets"),
         "random-word": _model(4, "seed"),
-        "stm32-rcc": _model(0x400, "family", "resets"),
+        "stm32-rcc": _model(0x400, "family", "resets", clocks=_BUS_CLOCKS),
         "stm32-pwr": _model(0x400, "family", "resets"),
         "stm32-usart-v1": _model(),
         "stm32-usart-v2": _model(),
@@ -96,7 +100,7 @@ DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
         "nrf-nvmc": _model(0x1000, *_FLASH, "chip"),
         "psoc6-scb": _model(0x10000),
         "psoc6-ipc": _model(0x10000),
-        "psoc6-peri": _model(0x10000),
+        "psoc6-peri": _model(0x10000, clocks=tuple(map(str, range(64)))),
         "psoc6-tcpwm": _model(0x10000, "clock", "bits"),
         "psoc6-gpio": _model(0x80, "inputs"),
         "esp32c3-uart": _model(0x1000),

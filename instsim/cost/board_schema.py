@@ -214,7 +214,7 @@ def _contradictions(board: BoardFile) -> Iterator[str]:
     if board.boot.kind == "elf-entry" and board.boot.vector_tables:
         yield "boot.vector_tables: given, but boot.kind is 'elf-entry'"
     yield from _overlaps(board)
-    yield from device_problems(board.device)
+    yield from device_problems(board.device, board.identity.interrupts)
 
 
 def _overlaps(board: BoardFile) -> Iterator[str]:

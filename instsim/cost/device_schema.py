@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any
 
@@ -23,6 +23,7 @@ _Row = Annotated[tuple[_Word, ...], Field(min_length=2, max_length=5)]
 _WINDOW_ONLY = ("mirror_of", "atomic_aliases")
 _FOLLOW_LENGTHS = (4, 5)
 _PAIR = 2
+_SHOWN_CLOCKS = 8
 
 
 class DeviceTable(BaseModel):
@@ -98,8 +99,8 @@ def _parameters(table: DeviceTable) -> tuple[tuple[str, Any], ...]:
     return tuple((name, value) for name in _PARAMETERS if (value := getattr(table, name)) is not None)
 
 
-def device_problems(tables: Sequence[DeviceTable]) -> Iterator[str]:
-    """Yield every error of the entries that no single field shows."""
+def device_problems(tables: Sequence[DeviceTable], interrupts: int | None = None) -> Iterator[str]:
+    """Yield every error of the entries that no single field shows; `interrupts` is how many lines the chip has."""
     names: set[str] = set()
     for index, table in enumerate(tables):
         where = f"device[{index}]"
@@ -108,11 +109,26 @@ def device_problems(tables: Sequence[DeviceTable]) -> Iterator[str]:
         names |= {table.name} if table.model is not None else set()
         yield from _window_problems(where, table) if table.model is None else _model_problems(where, table)
     yield from _place_problems(tables)
-    modelled = {table.name for table in tables if table.model is not None}
+    modelled = {table.name: table.model for table in tables if table.model is not None}
     for index, table in enumerate(tables):
-        source = (table.clock or "").partition(".")[0]
-        if source and source not in modelled:
-            yield f"device[{index}].clock: no device named {source!r}{_near(source, modelled)}"
+        yield from _clock_problems(f"device[{index}].clock", table.clock, modelled)
+        beyond = [line for line in _lines(table) if interrupts is not None and line >= interrupts]
+        if beyond:
+            yield f"device[{index}].irq: {', '.join(map(str, beyond))}: the chip has {interrupts} interrupts (identity.interrupts), from 0 on"
+
+
+def _clock_problems(where: str, clock: str | None, modelled: Mapping[str, str]) -> Iterator[str]:
+    if clock is None:
+        return
+    source, _, name = clock.partition(".")
+    if source not in modelled:
+        yield f"{where}: no device named {source!r}{_near(source, modelled)}"
+        return
+    model = DEVICE_MODELS.get(modelled[source])
+    if model is not None and not model.clocks:
+        yield f"{where}: {source} ({modelled[source]}) makes no clocks"
+    elif model is not None and name not in model.clocks:
+        yield f"{where}: {source} ({modelled[source]}) makes no clock named {name!r} (it has {_listed(model.clocks)})"
 
 
 def _window_problems(where: str, table: DeviceTable) -> Iterator[str]:
@@ -158,3 +174,7 @@ def _place_problems(tables: Sequence[DeviceTable]) -> Iterator[str]:
 def _near(name: str, known: Any) -> str:
     near = get_close_matches(name, list(known), n=2, cutoff=0.5)
     return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= _SHOWN_CLOCKS else f"{names[0]} to {names[-1]}"

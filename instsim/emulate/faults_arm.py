@@ -58,7 +58,8 @@ class ArmFault:
         if HARD_FAULT in active or 2 in active:
             decoded += "; the core locks up, because the HardFault or NMI handler itself failed"
         elif active:
-            decoded += f"; in the handler of exception {active[-1]}"
+            name = f", {_NAMES[active[-1]]}" if active[-1] in _NAMES else ""
+            decoded += f"; in the handler of exception {active[-1]}{name}"
         return f"{what or self.what} ({decoded})"
 
     @property

@@ -135,7 +135,7 @@ def test_floating_point_frames_are_saved_lazily(core: str) -> None:
     ("name", "message"),
     [
         ("fault-unhandled", "undefined instruction (UsageFault, CFSR 0x00010000: UNDEFINSTR)"),
-        ("nested-fault", "undefined instruction (UsageFault, CFSR 0x00010000: UNDEFINSTR; in the handler of exception 6)"),
+        ("nested-fault", "undefined instruction (UsageFault, CFSR 0x00010000: UNDEFINSTR; in the handler of exception 6, UsageFault)"),
         ("no-handler", "an endless loop that does nothing (a branch to itself) in the handler of exception 15"),
         (
             "no-stack",

@@ -8,7 +8,7 @@ import pytest
 
 from instsim.cost import list_boards, load_board, load_core
 from instsim.cost.board_devices import DEVICE_MODELS, STM32_FAMILIES
-from instsim.emulate.devices import device_models
+from instsim.emulate.devices import device_models, stm32_clocks
 from instsim.emulate.devices.stm32_clocks import stm32_families
 from instsim.emulate.devices.uart import Uart
 from instsim.errors import TableError
@@ -24,6 +24,9 @@ def test_board_files_and_emulator_agree_on_models_sizes_and_parameters() -> None
         assert DEVICE_MODELS[name].size_bytes == model.default_size, name
         assert DEVICE_MODELS[name].parameters == model.parameters, name
     assert stm32_families() == STM32_FAMILIES
+    assert {f"{bus}{what}" for family in stm32_clocks._FAMILIES.values() for bus in family.buses for what in ("", "-timer")} == set(
+        DEVICE_MODELS["stm32-rcc"].clocks
+    )
 
 
 @pytest.mark.parametrize("board", [board for board in list_boards() if board.models], ids=lambda board: board.name)
@@ -72,6 +75,17 @@ def test_all_errors_of_devices_at_once(tmp_path: Path) -> None:
     model = "ready-bits"
     address = 0x4002_4800
     ones = [[1, 2, 3]]
+    [[device]]
+    name = "slow-timer"
+    model = "stm32-timer"
+    address = 0x4002_4C00
+    clock = "rcc.apb1timer"
+    irq = [96, 97]
+    [[device]]
+    name = "odd-timer"
+    model = "stm32-timer"
+    address = 0x4002_5000
+    clock = "usart1.apb1"
     """
     path = tmp_path / "board.toml"
     path.write_text(text + extra)
@@ -89,5 +103,8 @@ def test_all_errors_of_devices_at_once(tmp_path: Path) -> None:
         "family: missing; one of l4, g4, g0",
         "no device named 'rc'; did you mean rcc",
         "ones: rows of 2 numbers",
+        "rcc (stm32-rcc) makes no clock named 'apb1timer' (it has apb1, ",
+        "irq: 97: the chip has 97 interrupts",
+        "usart1 (stm32-usart-v1) makes no clocks",
     ):
         assert part in problems, part
