@@ -244,7 +244,7 @@ def test_baseline_show_save_and_update(tmp_path, instsim, project) -> None:
     assert again.code == 2
     assert "exists" in again.err
     ran = instsim("baseline", "update", "mine.toml", "--budget", "budgets.toml")
-    assert "1 estimates, 0 new or changed" in ran.err
+    assert "1 estimate, 0 new or changed" in ran.err
     assert (tmp_path / "mine.toml").read_text() == text
     project("kws-pool-delay")
     assert "1 new or changed" in instsim("baseline", "update", "mine.toml", "--budget", "budgets.toml").err
