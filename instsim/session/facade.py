@@ -27,8 +27,8 @@ from instsim.session.surroundings import checked_patterns, find_entry, find_peek
 __all__ = ["estimate", "kept_estimate", "load_firmware", "profile", "profile_for", "saved_target", "with_settings"]
 
 _RUN_OPTIONS = (
-    *("region", "start", "end", "call", "dispatchers", "kernels", "serial", "input_file", "expect", "entry", "stubs", "pokes", "peeks", "svd"),
-    *("base", "budget_cycles", "model", "save_outputs", "verify", "allow_float"),
+    *("region", "start", "end", "call", "dispatchers", "kernels", "serial", "input_file", "unplugged", "expect", "entry", "stubs"),
+    *("pokes", "peeks", "svd", "base", "budget_cycles", "model", "save_outputs", "verify", "allow_float"),
 )
 """What a request says of a run."""
 _NAMES = {
