@@ -33,6 +33,12 @@ _CELLS: dict[str, Callable[[float], str]] = {
 _LOGARITHMIC = 10
 """Figures that spread by more than this factor are drawn on a logarithmic axis."""
 
+_DOUBTFUL = {
+    "beyond": "a dimension is larger or smaller than any that the predictor was taught",
+    "outside": "something the predictor was not taught at all, such as a type: figures may be far off",
+}
+"""What is said of predicted models that are not inside what was taught."""
+
 _HEADERS = {
     "latency": "latency ms",
     "energy": "energy mJ",
@@ -55,7 +61,10 @@ def summary_parts(rows: Sequence[SweepRow], facts: Sequence[tuple[str, str]] = (
         What else is to be said.
     """
     reasons = Counter(row.reason for row in rows if not row.is_ok)
-    pairs = [("models", f"{len(rows):,}"), ("with figures", f"{sum(row.is_ok for row in rows):,}"), *facts]
+    pairs = [("models", f"{len(rows):,}"), ("with figures", f"{sum(row.is_ok for row in rows):,}")]
+    domains = Counter(row.domain for row in rows if row.is_ok)
+    pairs += [(domain, f"{domains[domain]:,} of these: {what}") for domain, what in _DOUBTFUL.items() if domains[domain]]
+    pairs += facts
     parts: list[Part] = [Facts("Sweep", tuple(pairs))]
     if reasons:
         first = {row.reason: row for row in reversed(rows) if not row.is_ok}
@@ -76,7 +85,13 @@ def front_parts(rows: Sequence[SweepRow], figures: tuple[str, str]) -> list[Part
         Column("model", numeric=False, least_width=12, most_width=60),
         *(Column(_HEADERS[name], importance=9 if name in figures else 5) for name in shown),
     )
-    cells = [Row((row.path, *(_cell(name, getattr(row, FIGURES[name])) for name in shown))) for row in front]
+    doubts = [row.domain if row.domain in _DOUBTFUL else "" for row in front]
+    if any(doubts):
+        columns += (Column("", numeric=False, importance=8),)
+    cells = [
+        Row((row.path, *(_cell(name, getattr(row, FIGURES[name])) for name in shown), *((doubt,) if any(doubts) else ())))
+        for row, doubt in zip(front, doubts, strict=True)
+    ]
     count = sum(row.is_ok for row in rows)
     title = f"Front of {figures[0]} and {figures[1]}: {len(front):,} of {count:,} models"
     return [Table(title, columns, tuple(cells), notes=("no other model has less of one and not more of the other",))]
