@@ -7,6 +7,8 @@ is added up when somebody asks (`settle`). An access that has moved on to anothe
 and the block's code comes through another cache, it is brought, and what that takes is added. All else is left to
 `instsim.dynamics.memory_simulation`, which follows access by access.
 
+Where code is read ahead behind hits, too, an execution repeats while nothing is left to be read ahead behind its lines.
+
 When the lines of code were used last is noted once for the whole block, and spread to the lines before the next one has to make room.
 """
 
@@ -91,6 +93,7 @@ def _count_repeat(use_address: Any, system: Any) -> None:
         use[UseWord.NEXT_REPEATED] = system[SystemWord.REPEATED]
         system[SystemWord.REPEATED] = use_address
     use[UseWord.REPEATS] += 1
+    words(use[UseWord.CACHE])[CacheWord.LAST_LINE] = use[UseWord.LAST_LINE]
     system[SystemWord.NOW] += use[UseWord.TICKS]
     began = system[SystemWord.CLOCK] + 1
     use[UseWord.USED_AT] = began
@@ -233,8 +236,8 @@ def _bring_lines(missing: Any, use_address: Any, system: Any) -> None:
 
 @out_of_line
 def _all_in_place(use: Any) -> Any:
-    """Tell whether a cache holds all lines that a block fetches, looking at each."""
-    program = use[UseWord.PROGRAM]
+    """Tell whether a cache holds all lines that a block fetches, looking at each, and nothing is to be read ahead behind them."""
+    program, cache = use[UseWord.PROGRAM], words(use[UseWord.CACHE])
     at = program + words(program)[ProgramWord.START]
     end = program + words(program)[ProgramWord.END]
     while at < end:
@@ -245,9 +248,19 @@ def _all_in_place(use: Any) -> Any:
                 if place == 0:
                     return False
                 slot[FetchWord.PLACE] = place
+            if cache[CacheWord.FOLLOWED] != 0 and _reads_ahead(slot, cache):
+                return False
         at += _OPERATION_BYTES
-    use[UseWord.EVICTIONS] = words(use[UseWord.CACHE])[CacheWord.EVICTIONS]
+    use[UseWord.EVICTIONS] = cache[CacheWord.EVICTIONS]
     return True
+
+
+def _reads_ahead(slot: Any, cache: Any) -> Any:
+    """Tell whether a fetch that finds its line begins to read the next one ahead."""
+    if slot[FetchWord.PATH] == 0 or words(slot[FetchWord.PATH])[PathWord.PREFETCH] != 1:
+        return False
+    next_line = slot[FetchWord.LINE]
+    return cache[CacheWord.AHEAD_LINE] != next_line + 1 and find_line(slot[FetchWord.CACHE], next_line) == 0
 
 
 def _stamp(at: Any, end: Any, system: Any) -> None:

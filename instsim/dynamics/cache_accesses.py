@@ -111,6 +111,7 @@ def _read_ahead(path_address: Any, line: Any, at: Any) -> None:
         port[PortWord.BUSY_UNTIL] = begin + path[PathWord.MISS]
         port[PortWord.AHEAD_PATH] = path_address
     head[CacheWord.AHEAD_LINE] = line + 1
+    head[CacheWord.EVICTIONS] += head[CacheWord.FOLLOWED]
     head[CacheWord.AHEAD_AT] = begin + path[PathWord.MISS]
 
 
@@ -152,6 +153,7 @@ def _demand(path_address: Any, line: Any, word: Any, at: Any, system: Any) -> An
         head = words(other[PathWord.CACHE])
         if ended == path_address:
             head[CacheWord.AHEAD_LINE] = 0
+            head[CacheWord.EVICTIONS] += head[CacheWord.FOLLOWED]
         else:
             head[CacheWord.AHEAD_AT] = port[PortWord.BUSY_UNTIL] + other[PathWord.MISS]
             port[PortWord.AHEAD_PATH] = ended

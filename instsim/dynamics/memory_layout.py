@@ -135,7 +135,7 @@ class UseWord(IntEnum):
     CACHE = 3
     """The one cache that is fetched from; `SystemWord.NO_CACHE` if nothing is fetched; 0: not looked at yet."""
     EVICTIONS = 4
-    """`CacheWord.EVICTIONS` when all lines were last seen in their places."""
+    """`CacheWord.EVICTIONS` when all lines were last seen in their places, with those that would be read ahead behind them."""
     REPEATS = 5
     """Executions that are not in tallies and sites yet."""
     TICKS = 6
@@ -156,7 +156,7 @@ class UseWord(IntEnum):
     """As `FetchWord.TALLY`."""
     FETCHES = 14
     CAN_REPEAT = 15
-    """1 if hits of the fetches cost nothing, read nothing ahead and go to one cache at most."""
+    """1 if hits of the fetches cost nothing and go to one cache at most."""
     WAIT = 16
     """Executions to follow before the block is learned."""
     RECORDS = 17
@@ -169,9 +169,11 @@ class UseWord(IntEnum):
     """Room for it, 0 if there is none yet."""
     LOOKS = 21
     """How many more executions look at the records before the block gets some."""
-    WAYS = 22
+    LAST_LINE = 22
+    """`CacheWord.LAST_LINE` behind an execution, if the block fetches."""
+    WAYS = 23
     """First of the ways that are known of the block (`instsim.dynamics.passage_layout.WayWord`), 0 if there is none."""
-    WORDS = 23
+    WORDS = 24
 
 
 class QuickWord(IntEnum):
@@ -235,7 +237,7 @@ class FetchWord(IntEnum):
     PATH = 0
     """Address of its path, 0 for none; before the block runs for the first time one more than its number."""
     CACHE = 1
-    """Address of the cache, if a hit there costs nothing and reads nothing ahead; else 0."""
+    """Address of the cache, if a hit there costs nothing; else 0."""
     LINE = 2
     """One more than the number of its line there."""
     PLACE = 3
@@ -401,7 +403,7 @@ class CacheWord(IntEnum):
     AHEAD_AT = 8
     """When it is there."""
     EVICTIONS = 9
-    """Lines that made room for others so far."""
+    """Lines that made room for others so far; if `FOLLOWED`, also how often another one, or none, was read ahead before it was used."""
     LISTED = 10
     """First of the `UseWord` records whose fetches are still to be noted as uses of their lines, `END_OF_LIST` if there is none."""
     HINTS = 16

@@ -49,7 +49,7 @@ call_own_code = ForeignFunction(0, (64, 64))
 def _is_at_hand(slot: Any, at: Any, system: Any) -> Any:
     """Tell whether a fetch finds its line whole and in the place where it was before; then it costs nothing, and the line counts as used."""
     cache, place = slot[FetchWord.CACHE], slot[FetchWord.PLACE]
-    if cache == 0 or place == 0 or words(place)[0] != slot[FetchWord.LINE]:
+    if cache == 0 or words(cache)[CacheWord.FOLLOWED] != 0 or place == 0 or words(place)[0] != slot[FetchWord.LINE]:
         return False
     if slot[FetchWord.PORT] != 0 and words(slot[FetchWord.PORT])[PortWord.BUSY_UNTIL] > at:
         return False
@@ -135,9 +135,10 @@ def _introduce(program: Any, use_address: Any, system: Any, number: Any) -> None
             slot[FetchWord.PATH] = system[SystemWord.PATHS] + (slot[FetchWord.PATH] - 1) * _PATH_BYTES
             path = words(slot[FetchWord.PATH])
             cache = path[PathWord.CACHE]
-            if cache != 0 and path[PathWord.ACCESS] == 0 and words(cache)[CacheWord.FOLLOWED] == 0:
+            if cache != 0 and path[PathWord.ACCESS] == 0:
                 slot[FetchWord.CACHE] = cache
                 slot[FetchWord.LINE] = ((operation[1] & _MASK) >> words(cache)[CacheWord.LINE_SHIFT]) + 1
+                use[UseWord.LAST_LINE] = slot[FetchWord.LINE]
                 if path[PathWord.FURTHER] != 0:
                     slot[FetchWord.PORT] = path[PathWord.PORT]
             if use[UseWord.FETCHES] == 0:

@@ -31,7 +31,7 @@ _FIRST_CLOCK = 1 << 32
 _COUNTED_AT, _CHECKED_AT = [SystemWord.TALLIES, SystemWord.SITES], [SystemWord.CHECKED_TALLIES, SystemWord.CHECKED_SITES]
 _NO_CACHE = Cache("", 1, 1, 1, Replacement.FIFO)
 _SITUATION_ROOM_WORDS = 1 << 21
-"""For some 60,000 passages."""
+"""For some 40,000 passages; firmware with a network has a few thousand."""
 _MOST_LINES = 8
 """In all caches of a system whose situations are learned: with more, hardly one would come again."""
 

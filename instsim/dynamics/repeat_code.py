@@ -54,11 +54,8 @@ _SET_RECORDS, _SET_PAGES, _SET_REGISTERS = _code("48be"), _code("48b9"), _code("
 _SET_USE, _SET_SYSTEM, _SET_CACHE = _code("49b9"), _code("49ba"), _code("49bb")  # mov r9, r10, r11, 64 bits
 _FROM_SYSTEM, _TO_SYSTEM, _FROM_USE, _TO_USE = _code("498b82"), _code("498982"), _code("498b81"), _code("498981")  # mov rax, [r10 + ...] ...
 _COMPARE_SYSTEM, _COMPARE_USE = _code("493b82"), _code("493b81")  # cmp rax, [r10 + ...], [r9 + ...]
-_FROM_CACHE, _USE_TO_CACHE, _USE_TO_SYSTEM = (
-    _code("498b83"),
-    _code("4d898b"),
-    _code("4d898a"),
-)  # mov rax, [r11 + ...]; mov [r11 + ...], [r10 + ...], r9
+_FROM_CACHE, _TO_CACHE = _code("498b83"), _code("498983")  # mov rax, [r11 + ...]; mov [r11 + ...], rax
+_USE_TO_CACHE, _USE_TO_SYSTEM = _code("4d898b"), _code("4d898a")  # mov [r11 + ...], [r10 + ...], r9
 _TEST_LEFT, _INCREMENT, _ADD_LONG = _code("4885c0"), _code("48ffc0"), _code("4805")  # test rax, rax; inc rax; add rax, ...
 _ADD_TO_SYSTEM, _ADD_TO_TIME, _ADD_TO_RIGHT = _code("498182"), _code("488107"), _code("498183")  # add qword [r10 + ...], [rdi], [r11 + ...], ...
 _GET_FILLING, _NO_FILLING, _COMPARE_CACHE = _code("498b92"), _code("31d2"), _code("4c39d8")  # mov rdx, [r10 + ...]; xor edx, edx; cmp rax, r11
@@ -75,7 +72,7 @@ _KEEP_TIME, _SET_PROGRAM, _SET_TRACE, _SET_FUNCTION, _GO_ON = _code("4889f9"), _
 _ANSWER_RECORD = _code("488d96")  # lea rdx, [rsi + ...]
 _EXITS_AT, _EXIT_BYTES, _FIRST_EXIT_BYTES = 35, 12, 7
 """Where the ways out begin, and how long they are."""
-_HEAD_BYTES, _MOST_BYTES = 352, 112
+_HEAD_BYTES, _MOST_BYTES = 376, 112
 """Of the code, at the most: without its records, and for each of them."""
 
 
@@ -309,6 +306,10 @@ def _write_end(at: Any, use: Any, system: Any, trace: Any) -> None:
     at = _write_with(at, _ADD_LONG, use[UseWord.LENGTH])
     at = _write_with(at, _TO_SYSTEM, 8 * SystemWord.CLOCK)
     at = _write_with(_write_with(at, _ADD_TO_SYSTEM, 8 * SystemWord.NOW), 1, use[UseWord.TICKS])
+    if words(use[UseWord.CACHE])[CacheWord.FOLLOWED] != 0:
+        at = _write_with_long(at, _SET_CACHE, use[UseWord.CACHE])
+        at = _write_with(at, _FROM_USE, 8 * UseWord.LAST_LINE)
+        at = _write_with(at, _TO_CACHE, 8 * CacheWord.LAST_LINE)
     stall = use[UseWord.TICKS] - words(use[UseWord.PROGRAM])[ProgramWord.TICKS]
     if stall != 0:
         at = _write_with(at, _ADD_TO_TIME, stall)

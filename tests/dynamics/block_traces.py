@@ -29,6 +29,7 @@ __all__ = [
     "check_against_reference",
     "check_counts",
     "fetch",
+    "loop_traces",
     "operation",
 ]
 
@@ -195,6 +196,34 @@ def block_traces(draw: st.DrawFn) -> Trace:
             moved = [_moved(accesses[i], stride * time * (moving >> i & 1), elsewhere >> i & 1) for i in places]
             trace.append((moved, cycles, draw(st.booleans())))
     return trace
+
+
+@st.composite
+def loop_traces(draw: st.DrawFn) -> Trace:
+    """Return a few blocks of adjoining lines that come again and again; now and then data are read from the other memory."""
+    steps = st.sampled_from([1.0, 2.0, 0.5, 4.0])
+    blocks = []
+    for number in range(draw(st.integers(1, 4))):
+        accesses, offset = [], 0.0
+        first = draw(st.integers(0, 14))
+        for line in range(first, first + draw(st.integers(0, 3))):
+            accesses.append(Step(Access.FETCH, 0x1040 + 8 * line, offset, 8 * number + len(accesses)))
+            offset += draw(steps)
+            if draw(st.booleans()):
+                accesses.append(Step(Access.READ, 0x2000 + 8 * line, offset, 8 * number + len(accesses)))
+                offset += draw(steps)
+        blocks.append((accesses, offset + draw(st.sampled_from([0.0, 1.0, 2.0]))))
+    order = draw(st.lists(st.integers(0, len(blocks) - 1), min_size=1, max_size=6))
+    trace: Trace = []
+    for moves in draw(st.lists(st.sampled_from([0, 0, 0, 0x1FFF_E000]), min_size=4, max_size=16)):
+        for number in order:
+            accesses, cycles = blocks[number]
+            trace.append(([_in_other_memory(step, moves) for step in accesses], cycles, False))
+    return trace
+
+
+def _in_other_memory(step: Step, distance: int) -> Step:
+    return step if step.access is Access.FETCH else step._replace(address=step.address + distance)
 
 
 def _word_by_word(accesses: list[Step]) -> list[tuple[Access, int, float, int, bool, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,19 @@ from hypothesis import strategies as st
 
 from instsim.dynamics.address_operations import FIRST_TEMPORARY, NO_REGISTER, Operation
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE, UseWord
-from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path
-from tests.dynamics.block_traces import SingleBlock, fetch, operation
+from instsim.dynamics.memory_system import Access, Cache, MemorySystem, Path, Replacement
+from tests.dynamics.block_traces import (
+    FLASH,
+    Native,
+    SingleBlock,
+    Step,
+    Trace,
+    block_traces,
+    check_against_reference,
+    fetch,
+    loop_traces,
+    operation,
+)
 from tests.dynamics.memory_reference import Reference
 
 CODE, TABLE, RAM = 0x1000, 0x8000, 0x2000_0000
@@ -94,6 +106,79 @@ def test_code_follows_an_access_to_another_line_and_to_one_that_is_missing() -> 
     assert block.use(UseWord.REPEATS) == 62
     assert block.stalls()[1] == 16 * 5.0
     assert [tuple(tally) for tally in block.state.tallies[:, :2].tolist()] == [(64, 1), (64, 16)]
+
+
+FOLLOWED_SYSTEM = MemorySystem(
+    "f", (Cache("code", 16, 1, 16),), (Path("flash", Access.FETCH, ((CODE, CODE + 0x1000),), "code", "flash", 5.0, prefetch=True),)
+)
+"""It reads ahead behind hits, too."""
+
+
+def test_a_block_repeats_while_the_line_behind_it_is_being_read_ahead_or_there() -> None:
+    block = SingleBlock(FOLLOWED_SYSTEM, [fetch(CODE, 0)], 40 * TICKS_PER_CYCLE)
+    for _ in range(10):
+        block.run()
+    assert block.use(UseWord.REPEATS) == 8
+    assert block.stalls()[0] == 5.0
+    assert block.state.tallies[0, :3].tolist() == [10, 1, 0]
+
+
+def _check_in_order(system: MemorySystem, blocks: dict[str, list[Step]], order: str, cycles: float) -> None:
+    check_against_reference(Native(system), [(blocks[name], cycles, True) for name in order])
+
+
+def test_a_block_whose_next_line_is_no_longer_read_ahead_reads_it_ahead_again() -> None:
+    # The last A does so, behind the Bs, and D, which reads data over the same port, has to wait.
+    reads = Path("flash", Access.READ, ((TABLE, TABLE + 0x1000),), None, "flash", 5.0)
+    blocks = {"A": [Step(Access.FETCH, CODE, 0.0, 0)], "B": [Step(Access.FETCH, CODE + 0x100, 0.0, 1)], "D": [Step(Access.READ, TABLE, 0.0, 2)]}
+    _check_in_order(replace(FOLLOWED_SYSTEM, paths=(*FOLLOWED_SYSTEM.paths, reads)), blocks, 8 * "A" + 8 * "B" + "AD", 2.0)
+
+
+def test_a_line_counts_as_used_behind_a_block_that_repeats() -> None:
+    # E, which never repeats, uses its line behind A: when two more lines come, that of A makes room, not that of E.
+    data = Path("flash", Access.READ, ((TABLE, TABLE + 0x1000),), "data", "flash", 5.0)
+    system = MemorySystem("m", (Cache("code", 16, 1, 3), Cache("data", 16, 1, 1)), (*FOLLOWED_SYSTEM.paths, data))
+    blocks = {
+        name: [Step(Access.FETCH, CODE + place, 0.0, site)] for site, (name, place) in enumerate({"A": 0, "b": 16, "X": 0x200, "Y": 0x300}.items())
+    }
+    blocks["E"] = [Step(Access.FETCH, CODE + 0x100, 0.0, 4), Step(Access.READ, RAM + 2, 0.0, 5)]
+    _check_in_order(system, blocks, "bAAAAEAEXYA", 40.0)
+
+
+@st.composite
+def _followed_systems(draw: st.DrawFn) -> MemorySystem:
+    """Return a system that reads code ahead behind hits, too; so much is cached that its situations are not learned."""
+    ways = draw(st.sampled_from([2, 4, 16]))
+    sets = 16 // ways * draw(st.sampled_from([1, 2]))
+    code = Cache("code", draw(st.sampled_from([8, 16])), sets, ways, draw(st.sampled_from([Replacement.LRU, Replacement.FIFO])))
+    data = Cache("data", 16, 1, draw(st.integers(1, 4)))
+    port = draw(st.sampled_from(["x", "x", None]))
+    near, far = ((0x1000, 0x1080),), ((0x1080, 0x3000),)
+    ahead = {"prefetch": True, "prefetched_cycles": draw(st.sampled_from([0.0, 1.0])), "aborts_prefetch": draw(st.booleans())}
+    return MemorySystem(
+        "m",
+        (code, data),
+        (
+            Path("near", Access.FETCH, near, "code", port, 5.0, **ahead),
+            Path("far", Access.FETCH, far, "code", port, 3.0, prefetch=draw(st.booleans()), prefetch_behind_misses=draw(st.booleans())),
+            Path(
+                "flash",
+                Access.READ,
+                FLASH,
+                draw(st.sampled_from(["data", "data", "code", None])),
+                draw(st.sampled_from(["x", "x", "y", None])),
+                draw(st.sampled_from([2.0, 5.0])),
+                aborts_prefetch=draw(st.booleans()),
+            ),
+        ),
+        draw(st.sampled_from([0.0, 3.0])),
+    )
+
+
+@settings(max_examples=400, deadline=None)
+@given(_followed_systems(), st.one_of(loop_traces(), block_traces()), st.sampled_from([0, 1]))
+def test_what_reads_ahead_behind_hits_agrees_with_the_reference(system: MemorySystem, trace: Trace, looks: int) -> None:
+    check_against_reference(Native(system, looks=looks), trace)
 
 
 KINDS = [

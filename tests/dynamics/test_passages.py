@@ -24,6 +24,7 @@ from tests.dynamics.block_traces import (
     check_against_reference,
     check_counts,
     fetch,
+    loop_traces,
     operation,
 )
 from tests.dynamics.memory_reference import Reference
@@ -123,40 +124,12 @@ def _small_systems(draw: st.DrawFn) -> MemorySystem:
     return MemorySystem("m", tuple(caches), tuple(paths), 0.0, draw(st.sampled_from([0.0, 1.0])))
 
 
-@st.composite
-def _loops(draw: st.DrawFn) -> Trace:
-    """Return a few blocks of adjoining lines that come again and again; now and then data are read from the other memory."""
-    steps = st.sampled_from([1.0, 2.0, 0.5, 4.0])
-    blocks = []
-    for number in range(draw(st.integers(1, 4))):
-        accesses, offset = [], 0.0
-        first = draw(st.integers(0, 14))
-        for line in range(first, first + draw(st.integers(0, 3))):
-            accesses.append(Step(Access.FETCH, 0x1040 + 8 * line, offset, 8 * number + len(accesses)))
-            offset += draw(steps)
-            if draw(st.booleans()):
-                accesses.append(Step(Access.READ, 0x2000 + 8 * line, offset, 8 * number + len(accesses)))
-                offset += draw(steps)
-        blocks.append((accesses, offset + draw(st.sampled_from([0.0, 1.0, 2.0]))))
-    order = draw(st.lists(st.integers(0, len(blocks) - 1), min_size=1, max_size=6))
-    trace: Trace = []
-    for moves in draw(st.lists(st.sampled_from([0, 0, 0, 0x1FFF_E000]), min_size=4, max_size=16)):
-        for number in order:
-            accesses, cycles = blocks[number]
-            trace.append(([_in_other_memory(step, moves) for step in accesses], cycles, False))
-    return trace
-
-
-def _in_other_memory(step: Step, distance: int) -> Step:
-    return step if step.access is Access.FETCH else step._replace(address=step.address + distance)
-
-
 ROOMS = st.sampled_from([1 << 16, BUCKETS + 500, BUCKETS + 150, BUCKETS])
 """From more than enough over what a few passages or one need to none."""
 
 
 @settings(max_examples=600, deadline=None)
-@given(st.lists(_small_systems(), min_size=1, max_size=2), st.one_of(_loops(), block_traces()), ROOMS)
+@given(st.lists(_small_systems(), min_size=1, max_size=2), st.one_of(loop_traces(), block_traces()), ROOMS)
 def test_it_agrees_with_the_reference(systems: list[MemorySystem], trace: Trace, room: int) -> None:
     check_against_reference(Native(*systems, situation_room_words=room), trace)
 
