@@ -191,11 +191,14 @@ class Chip:
         Parameters
         ----------
         at : int, optional
-            The instruction, if it is no access to a device. Where the host does not tell which one makes an access, the whole block counts.
+            The instruction, if it is no access to a device. Where the host does not tell which one makes an access, the whole block counts, as for
+            devices that something else than a load or store reaches (functions of a ROM, coprocessors).
         """
         self.clock_asks += 1
         now = self.now_cycles()
-        return (self.counters.ticks - self._ticks_ahead(at)) // TICKS_PER_CYCLE if self.engine.is_running else now
+        if at is None and not self.engine.is_accessing:
+            return now
+        return (self.counters.ticks - self._ticks_ahead(at)) // TICKS_PER_CYCLE
 
     def _ticks_ahead(self, at: int | None) -> int:
         """Return the price of the running block from an instruction on, which `counters.ticks` holds already; all its stalls count as passed."""

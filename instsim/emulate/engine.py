@@ -145,7 +145,8 @@ class Engine:
         self.hook_watchers: list[Callable[[int], None]] = []
         self.forget_watchers: list[Callable[[], None]] = []
         self.callbacks = 0
-        self.is_running = False
+        # Whether translated code runs, and whether a load or store of it accesses a device just now.
+        self.is_running = self.is_accessing = False
         self.admit_store: Callable[[Bank, int], bool] = lambda _bank, _offset: False
         self._memory = memory
         self._windows = spec.device_windows
@@ -373,11 +374,19 @@ class Engine:
 
     def read_device(self, address: int, size: int) -> bytes:
         """Read device registers as the firmware does."""
-        return bytes(self.uc.mem_read(address, size))
+        running, self.is_running = self.is_running, False
+        try:
+            return bytes(self.uc.mem_read(address, size))
+        finally:
+            self.is_running = running
 
     def write_device(self, address: int, data: bytes) -> None:
         """Write device registers as the firmware does."""
-        self.uc.mem_write(address, data)
+        running, self.is_running = self.is_running, False
+        try:
+            self.uc.mem_write(address, data)
+        finally:
+            self.is_running = running
 
     # -- registers and running ---------------------------------------------------------------------------------------------------
 

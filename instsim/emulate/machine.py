@@ -107,9 +107,11 @@ class Machine(Chip):
 
         def read(uc: Any, offset: int, width: int, _data: Any) -> int:
             engine.clear_it_state(uc)
+            engine.is_accessing = engine.is_running
             value = self.processor.read(start + offset, width)
             if value is None:
                 value = devices.read(start + offset, width)
+            engine.is_accessing = False
             if self.accesses is not None:
                 self.accesses.append((start + offset, value, False))
             self.reads_left -= 1
@@ -119,13 +121,17 @@ class Machine(Chip):
 
         def write(uc: Any, offset: int, width: int, value: int, _data: Any) -> None:
             engine.clear_it_state(uc)
-            if self.processor.write(start + offset, width, value):
+            engine.is_accessing = engine.is_running
+            is_the_cores = self.processor.write(start + offset, width, value)
+            if not is_the_cores:
+                devices.write(start + offset, width, value)
+            engine.is_accessing = False
+            if is_the_cores:
                 self.disturbances += not self.processor.asks_for_exception(start + offset)
                 devices.tell_watcher(start + offset, width, value)
                 return
             if self.accesses is not None:
                 self.accesses.append((start + offset, value, True))
-            devices.write(start + offset, width, value)
             if devices.reset_requested:
                 self.stop(Stop(StopReason.FAULT, engine.pc, "the firmware asked for a reset of the chip (AIRCR.SYSRESETREQ)"))
 

@@ -81,6 +81,21 @@ def test_code_that_is_translated_anew_is_told_the_same_times() -> None:
             assert not machine._ahead
 
 
+def test_a_device_that_no_load_or_store_reaches_leaves_the_program_counter_alone() -> None:
+    seen: list[tuple[int, int]] = []
+    with closing(thumb_machine([LDR_R1, NOP, NOP, 0xE7FF, NOP, NOP, LOOP], DWT_CYCCNT)) as machine:
+        hooked = FLASH + 8 + 10
+
+        def ask(_address: int) -> None:
+            machine.engine.read_device(DWT_CYCCNT, 4)
+            seen.append((machine.tell_cycles(), machine.engine.pc))
+
+        machine.engine.on_instruction(hooked, ask)
+        machine.run(LATEST)
+    # The second block runs: all of it counts.
+    assert seen == [(7 * PRICE, hooked)]
+
+
 def test_a_read_inside_an_it_block_leaves_the_conditions_of_later_instructions_alone() -> None:
     # cmp r0, #0; ittt ne: all three run, and nothing behind them has a condition.
     halves = [0x2800, 0xBF1E, LDR_R1, LDR_R2, 0x2405, 0x2506, 0x2607, LOOP]
