@@ -28,7 +28,7 @@ from instsim.predict.predictor import DISPATCH, ErrorFound, KindModel, TaughtPre
 from instsim.predict.predictor_file import save_predictor
 from instsim.predict.pricing import price_kind
 from instsim.predict.repricing import reprice_kind
-from instsim.predict.samples import Sample, join_samples
+from instsim.predict.samples import Sample
 from instsim.predict.sampling import draw_layer
 from instsim.predict.training import error_found
 from instsim.session.choose import choose_target
@@ -51,7 +51,7 @@ def _samples(teacher: LayerTeacher, kind: str, count: int, seed: int) -> list[Sa
 
 
 def _error(kind: KindModel, core: CoreTable, taught: TaughtPredictor, fresh: Sequence[Sample]) -> ErrorFound:
-    classes = count_classes(join_samples(taught.isa, fresh), [core])
+    classes = count_classes(taught.isa, fresh, [core])
     predicted = price_kind(kind, core).cycles([sample.layer for sample in fresh])
     return error_found(predicted / (classes.counts @ classes.prices(core)) - 1.0)
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from instsim.predict.exact_fit import Combination, TermTable, information_bits
 from instsim.predict.formula import Formula, Piece, gated, scaled
 from instsim.predict.gates import Gate, find_gate
+from instsim.predict.means import fit_means
 from instsim.predict.shares import closest_share, fit_share
 
 __all__ = ["Observations", "fit_classes"]
@@ -42,27 +43,34 @@ class Observations:
         Counts.
     weights : ndarray of float64, shape (classes,)
         Largest share of each class in the cycles of a sample.
+    prices : ndarray of float64, shape (classes,)
+        Cycles of one count of each class.
     terms, term_names : ndarray of int64, shape (samples, terms), and names
         The simplest first.
     conditions, condition_names : ndarray of bool, shape (samples, conditions), and names
         The likeliest first.
+    means, mean_names : ndarray of int64, shape (samples, terms), and names
+        Terms of what data decide in the mean.
     """
 
     groups: Integers
     counts: Integers
     weights: npt.NDArray[np.float64]
+    prices: npt.NDArray[np.float64]
     terms: Integers
     term_names: Sequence[str]
     conditions: Flags
     condition_names: Sequence[str]
+    means: Integers
+    mean_names: Sequence[str]
 
 
 def fit_classes(seen: Observations) -> tuple[Formula, ...]:
     """Find a formula for each class.
 
     First combinations of terms that hold in every sample; then, for what is left, ones under a condition, ones on either side of a condition,
-    and sums with classes that are understood already. What remains depends on data or addresses: it is taken as a share of a class or a
-    term that it follows most closely.
+    and sums with classes that are understood already. What remains depends on data or addresses. Classes that follow data are sums of terms
+    that say what random data do in the mean; another is taken as a share of a class or a term that it follows most closely.
 
     Parameters
     ----------
@@ -103,10 +111,39 @@ class _Fitting:
             self._accept(number, self._combine(number, every, triple=self.seen.weights[number] > _WORTH_SPLIT))
         known = self._known()
         exact = dict(self.found)
+        self._take_means(known)
         for number in [number for number in order if number not in self.found]:
             pieces = self._inexact(number, known, exact)
             self.found[number] = Formula(pieces, is_exact=False)
         return tuple(self.found[number] for number in range(self.seen.counts.shape[1]))
+
+    def _take_means(self, known: Sequence[int]) -> None:
+        """Give formulas to all classes that follow data."""
+        numbers = sorted(self.varying)
+        if not numbers:
+            return
+        counts = self.seen.counts[:, numbers]
+        bases = [Piece((), ((1.0, name),)) for name in self.seen.mean_names]
+        offered = [(base,) for base in bases]
+        columns = [self.seen.means]
+        # Where nobody knows what decides, the closest classes that are understood have to do.
+        for values, pieces in () if bases else self._followed(counts, known):
+            columns.append(values[:, None])
+            offered.append(pieces)
+        found = fit_means(counts, self.seen.prices[numbers], self.seen.groups, np.concatenate(columns, axis=1))
+        for number, parts in zip(numbers, found, strict=True):
+            self.found[number] = Formula(merged([piece for factor, place in parts for piece in scaled(offered[place], factor)]), is_exact=False)
+
+    def _followed(self, counts: Integers, known: Sequence[int]) -> list[tuple[Integers, tuple[Piece, ...]]]:
+        """Return the classes that are understood which each of some classes follows most closely."""
+        found: dict[bytes, tuple[Integers, tuple[Piece, ...]]] = {}
+        understood = self.seen.counts[:, known]
+        for column in counts.T:
+            closest = closest_share(column, understood)
+            if closest is not None:
+                values = understood[:, closest[2]]
+                found.setdefault(values.tobytes(), (values, self.found[known[closest[2]]].pieces))
+        return list(found.values())
 
     def _accept(self, number: int, pieces: tuple[Piece, ...] | None) -> None:
         if pieces is not None:

@@ -17,19 +17,17 @@ from instsim.predict.arena_fitting import fit_arena
 from instsim.predict.class_fitting import Observations, fit_classes
 from instsim.predict.classes import CountClasses, count_classes
 from instsim.predict.gates import Gate
+from instsim.predict.means import data_spread
 from instsim.predict.paths import assign_paths, find_paths
 from instsim.predict.predictor import DISPATCH, ClassRecord, KindModel, PathModel
 from instsim.predict.quantities import Quantities
-from instsim.predict.samples import Sample, join_samples
-from instsim.predict.vocabulary import conditions_of, separations_of, terms_of
+from instsim.predict.samples import Sample
+from instsim.predict.vocabulary import conditions_of, means_of, separations_of, terms_of
 
 __all__ = ["DOMAIN_QUANTITIES", "FittedKind", "fit_kind"]
 
 DOMAIN_QUANTITIES = ("N", "H", "W", "C", "OH", "OW", "OC", "KH", "KW", "SH", "SW", "M", "ACT", "IN", "BIAS", "PCH")
 """Quantities whose range among the taught layers is the domain."""
-
-_LARGEST_KEYS = 12
-"""Operand classes kept of each divide: the commonest."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,8 @@ def fit_kind(kind: str, isa: Isa, samples: Sequence[Sample], cores: Sequence[Cor
     IncompleteError
         If the first core does not price an instruction that ran.
     """
-    profile = join_samples(isa, samples)
-    classes = count_classes(profile, cores)
+    classes = count_classes(isa, samples, cores)
+    profile = classes.profile
     # A class may be worth nothing on one core and much on another.
     prices = np.stack([classes.prices(core) for core in cores if core.name in classes.events])
     cycles = classes.counts @ prices.T
@@ -81,7 +79,7 @@ def fit_kind(kind: str, isa: Isa, samples: Sequence[Sample], cores: Sequence[Cor
     separations = {name: quantities.literal(name) for name in separations_of(kind)}
     found = find_paths(profile.executions > 0, profile.sizes, conditions, condition_names, separations)
     chosen = assign_paths(found, quantities)
-    vocabulary = _Vocabulary(quantities, terms_of(kind), conditions, condition_names)
+    vocabulary = _Vocabulary(quantities, terms_of(kind), conditions, condition_names, means_of(kind))
     paths = []
     for number, gates in enumerate(found):
         rows = np.flatnonzero(chosen == number)
@@ -90,12 +88,13 @@ def fit_kind(kind: str, isa: Isa, samples: Sequence[Sample], cores: Sequence[Cor
     model = KindModel(
         kind=kind,
         paths=tuple(paths),
-        operands={address: _commonest(keys) for address, keys in classes.operands.items()},
+        operands=classes.operands,
         domain={name: (int(quantities.quantity(name).min()), int(quantities.quantity(name).max())) for name in DOMAIN_QUANTITIES},
         error=None,
         code_sha256=hashlib.sha256(profile.code).hexdigest(),
         persistent_bytes=persistent,
         scratch_bytes=scratch,
+        spread_cycles=data_spread(cycles[:, 0], groups),
     )
     return FittedKind(model, cycles[:, 0])
 
@@ -115,6 +114,11 @@ class _Vocabulary:
     terms: Sequence[str]
     conditions: npt.NDArray[np.bool_]
     condition_names: Sequence[str]
+    means: Sequence[str]
+
+    def terms_in(self, names: Sequence[str], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return terms of some samples, shape (rows, terms)."""
+        return np.array([self.quantities.term(name)[rows] for name in names], np.int64).reshape(len(names), rows.size).T
 
 
 def _fit_path(gates: tuple[Gate, ...], rows: npt.NDArray[np.int64], counted: _Counted, vocabulary: _Vocabulary) -> PathModel:
@@ -125,8 +129,18 @@ def _fit_path(gates: tuple[Gate, ...], rows: npt.NDArray[np.int64], counted: _Co
     ran = np.flatnonzero(counts.any(axis=0))
     shares = [np.abs(row) * counts / cycles[rows, core, None] for core, row in enumerate(merged_prices)]
     weights = np.max([share.max(axis=0) for share in shares], axis=0)
-    terms = np.stack([vocabulary.quantities.term(name)[rows] for name in vocabulary.terms], axis=1)
-    seen = Observations(groups[rows], counts[:, ran], weights[ran], terms, vocabulary.terms, vocabulary.conditions[rows], vocabulary.condition_names)
+    seen = Observations(
+        groups[rows],
+        counts[:, ran],
+        weights[ran],
+        merged_prices[0, ran],
+        vocabulary.terms_in(vocabulary.terms, rows),
+        vocabulary.terms,
+        vocabulary.conditions[rows],
+        vocabulary.condition_names,
+        vocabulary.terms_in(vocabulary.means, rows),
+        vocabulary.means,
+    )
     formulas = fit_classes(seen)
     records = []
     for place, formula in zip(ran.tolist(), formulas, strict=True):
@@ -145,8 +159,3 @@ def _summed(events: Sequence[Mapping[str, float]]) -> dict[str, float]:
         for name, count in row.items():
             total[name] = total.get(name, 0.0) + count
     return {name: count for name, count in sorted(total.items()) if count}
-
-
-def _commonest(keys: Mapping[int, int]) -> dict[int, int]:
-    chosen = sorted(keys.items(), key=lambda item: (-item[1], item[0]))[:_LARGEST_KEYS]
-    return dict(sorted(chosen))

@@ -178,7 +178,7 @@ def _layer_costs(taught: TaughtPredictor, priced: Mapping[str, PricedKind], laye
         chosen = [layers[place] for place in members]
         quantities = Quantities(chosen)
         cycles[rows] = priced[name].of(quantities)
-        sd[rows] = _relative_sd(kind, memory)
+        sd[rows] = _relative_sd(kind, cycles[rows], memory)
         flags[rows] = _flags(kind, chosen, quantities)
         persistent[rows] = evaluate(kind.persistent_bytes.pieces, quantities)
         scratch[rows] = evaluate(kind.scratch_bytes.pieces, quantities)
@@ -201,11 +201,13 @@ def _constant_bytes(costs: LayerCosts, networks: Sequence[LayerNetwork], of: Int
     return np.array([size if found is None else found for size, found in zip(own.tolist(), given, strict=True)], np.int64)
 
 
-def _relative_sd(kind: KindModel, memory: str | None) -> float:
-    """Return the standard deviation of a predictor's relative error on one layer, from what was found on fresh ones."""
+def _relative_sd(kind: KindModel, cycles: Floats, memory: str | None) -> Floats:
+    """Return the standard deviation of a predictor's relative error on layers: what was found on fresh ones, and the scatter of small ones' data."""
     stalls = kind.stalls.get(memory or "")
     error = kind.error if stalls is None else stalls.error
-    return _FALLBACK_SD if error is None else max(error.p95 / _P95_IN_SD, 1.25 * error.mean)
+    found = _FALLBACK_SD if error is None else max(error.p95 / _P95_IN_SD, 1.25 * error.mean)
+    sd: Floats = np.sqrt(found**2 + kind.spread_cycles / np.maximum(cycles, 1.0))
+    return sd
 
 
 def _dispatch(priced: Mapping[str, PricedKind], lengths: Integers) -> Floats:

@@ -125,6 +125,8 @@ class KindModel:
         What a layer takes in the arena for good, and while it runs.
     stalls : mapping of str to StallModel
         By memory system (`instsim.dynamics.memory_system.MemorySystem.name`), those that were taught.
+    spread_cycles : float
+        Variance of a layer's cycles from one set of data to another, divided by their mean: what no prediction from dimensions takes away.
     """
 
     kind: str
@@ -136,6 +138,7 @@ class KindModel:
     persistent_bytes: Formula = field(default_factory=lambda: Formula(()))
     scratch_bytes: Formula = field(default_factory=lambda: Formula(()))
     stalls: Mapping[str, StallModel] = field(default_factory=dict)
+    spread_cycles: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,7 @@ def _kind_lines(kind: KindModel, cores: Sequence[str], numbers: Mapping[str, int
     lines = [
         f"{{{_key('kind')}{_json(kind.kind)},",
         f"{_key('error')}{_json(_found(kind.error))},",
+        f"{_key('spread')}{_json(_number(kind.spread_cycles))},",
         f"{_key('domain')}{_json({name: list(span) for name, span in kind.domain.items()})},",
         f"{_key('code_sha256')}{_json(kind.code_sha256)},",
         f"{_key('operands')}{_json({f'{address:#x}': [[key, count] for key, count in keys.items()] for address, keys in kind.operands.items()})},",
@@ -221,6 +222,7 @@ class _Reading:
             self._formula(kind["persistent"]),
             self._formula(kind["scratch"]),
             {_text(memory): self._stalls(stalls, len(kind["paths"])) for memory, stalls in kind.get("stalls", {}).items()},
+            _finite(kind.get("spread", 0.0)),
         )
 
     def _stalls(self, stalls: Mapping[str, Any], paths: int) -> StallModel:

@@ -21,7 +21,7 @@ from instsim.errors import PredictorError
 from instsim.model.layer import Layer
 from instsim.predict.copies import CALLS, JOINING, PADDING, WINDOWS, Axis, joining_calls, padding_calls, window_calls
 from instsim.predict.library_calls import Calls
-from instsim.predict.window_statistics import mean_bits, rises
+from instsim.predict.window_statistics import bits_of, rises, tap_bits, tap_logarithms, tap_powers
 
 __all__ = ["QUANTITIES", "Quantities"]
 
@@ -67,10 +67,23 @@ def _axis(size: Integers, out: Integers, window: tuple[Integers, Integers], same
         "PAD": before,
         "I": out - np.minimum(out, clipped_before + clipped_behind),
         "U": np.maximum(np.minimum(kernel, size + before) - np.maximum(before - (out - 1) * stride, 0), 0),
+        "B": np.minimum(out, before // stride + 1),
+        "D": np.where(behind >= 0, np.minimum(out, behind // stride + 1), 0),
+        "Z": np.maximum(-behind, 0),
     }
 
 
-_AXIS_PARTS = ("V", "N", "P", "E", "F", "G", "PAD", "I", "U")
+_AXIS_PARTS = ("V", "N", "P", "E", "F", "G", "PAD", "I", "U", "B", "D", "Z")
+
+
+def _rounded(values: npt.NDArray[np.float64]) -> Integers:
+    """Return thousandths."""
+    thousandths: Integers = np.rint(1000 * values).astype(np.int64)
+    return thousandths
+
+
+def _power(values: Integers, power: float) -> Integers:
+    return _rounded(np.maximum(values, 1).astype(np.float64) ** power)
 
 
 _DERIVED: Mapping[str, Callable[[Quantities], Integers]] = MappingProxyType(
@@ -93,7 +106,17 @@ _DERIVED: Mapping[str, Callable[[Quantities], Integers]] = MappingProxyType(
         "VV": lambda q: q.quantity("VY") * q.quantity("VX") - q.quantity("P"),
         "RE": lambda q: q.quantity("VY") * q.quantity("VX") - q.quantity("UY") * q.quantity("UX"),
         "MX": lambda q: rises(*q.axes()),
-        "QB": lambda q: mean_bits(*q.axes()),
+        "SB": lambda q: tap_bits(*q.axes()),
+        "SL": lambda q: tap_logarithms(*q.axes()),
+        "SR": lambda q: tap_powers(*q.axes(), 0.5),
+        "SI": lambda q: tap_powers(*q.axes(), 1),
+        "KR": lambda q: _power(q.quantity("K"), -0.5),
+        "KI": lambda q: _power(q.quantity("K"), -1.0),
+        "TR": lambda q: _power(q.quantity("T"), -0.5),
+        "TI": lambda q: _power(q.quantity("T"), -1.0),
+        "OCZ": lambda q: 32 - bits_of(q.quantity("OC")),
+        "CR": lambda q: _power(q.quantity("C"), 0.5),
+        "CL": lambda q: _rounded(np.log(np.maximum(q.quantity("C"), 1))),
         "KV": lambda q: q.quantity("VY") * q.quantity("VX") * q.quantity("C") // np.maximum(q.quantity("P"), 1),
     }
 )
@@ -106,7 +129,12 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
         "OCB": "blocks of four output channels", "KB": "blocks of four in K",
         "PADMAX": "larger padding of the two axes", "EDGES": "output rows and columns whose window is clipped", "VV": "VY*VX - P",
         "MX": "rises of a running maximum over random taps, the first excepted, summed over outputs, in thousandths",
-        "QB": "bits of the mean of random taps, summed over outputs, in thousandths",
+        "SB": "bits of the number of taps inside the input, summed over outputs", "OCZ": "zeros before the first bit of OC as a word",
+        "SL": "logarithm of the taps inside the input, summed over outputs, in thousandths",
+        "SR": "one over the root of the taps inside the input, summed over outputs, in thousandths",
+        "SI": "one over the taps inside the input, summed over outputs, in thousandths",
+        "KR": "one over the root of K, in thousandths", "KI": "one over K, in thousandths", "TR": "one over the root of T, in thousandths",
+        "TI": "one over T, in thousandths", "CR": "root of C, in thousandths", "CL": "logarithm of C, in thousandths",
         "RE": "taps inside the input that an output before has used, too", "KV": "mean elements inside the input that an output takes",
         **{
             f"{name}{axis}": f"{what} ({'rows' if axis == 'Y' else 'columns'})"
@@ -115,7 +143,8 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
                 ("V", "taps inside the input, summed over outputs"), ("N", "taps before the input"), ("P", "taps behind the input"),
                 ("E", "outputs whose window is clipped before"), ("F", "outputs whose window is clipped behind"),
                 ("G", "outputs whose window is clipped"), ("PAD", "padding before"), ("I", "outputs whose window is whole"),
-                ("U", "taps inside the input for some output"),
+                ("U", "taps inside the input for some output"), ("B", "outputs whose window begins at the input's first place or before"),
+                ("D", "outputs whose window ends at the input's last place or behind"), ("Z", "places of the input behind the last window"),
             )
         },
         **CALLS,

@@ -8,13 +8,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from instsim.cost.charge_matrix import CLASS_PREFIX
-from instsim.cost.charger import load_charges
 from instsim.cost.core_table import CoreTable
-from instsim.cost.cost_model import charge_executions
-from instsim.cost.cycle_estimate import DIVIDES
 from instsim.isa.instruction import Isa
-from instsim.predict.classes import DIVIDE_PREFIX
+from instsim.predict.classes import charges_of
 from instsim.predict.formula import evaluate
 from instsim.predict.paths import assign_paths
 from instsim.predict.predictor import KindModel, PathModel
@@ -50,30 +46,22 @@ def reprice_kind(kind: KindModel, isa: Isa, samples: Sequence[Sample], cores: Se
     profile = join_samples(isa, samples)
     quantities = Quantities([sample.layer for sample in samples])
     chosen = assign_paths([path.gates for path in kind.paths], quantities)
-    recorded = {use.address for use in profile.dividers}
     paths = list(kind.paths)
     events: list[list[dict[str, dict[str, float]]]] = [[{} for _ in path.classes] for path in paths]
     predictions = [_predicted(path, quantities.take(np.flatnonzero(chosen == number))) for number, path in enumerate(paths)]
     for core in cores:
-        matrix = load_charges(core, profile)
-        if matrix.unpriced:
+        charges = charges_of(profile, samples, core, kind.operands)
+        if charges is None:
             continue
-        met = charge_executions(profile, matrix)
-        owners: dict[tuple[int, int, int], int] = {}
-        whens, blocks = matrix.met_as
-        for when, block, event, count, address in zip(
-            whens.tolist(), blocks.tolist(), matrix.event.tolist(), matrix.count.tolist(), matrix.address.tolist(), strict=True
-        ):
-            name = matrix.events[event]
-            if name.removeprefix(CLASS_PREFIX) in DIVIDES and address in recorded:
-                name = f"{DIVIDE_PREFIX}{address:#x}"
+        owners: dict[tuple[int, ...], int] = {}
+        for charge in charges:
             for number, path in enumerate(paths):
-                key = (number, when, block)
+                key = (number, *charge.key)
                 if key not in owners:
-                    owners[key] = _owner(path, predictions[number], met[when, chosen == number, block], int(profile.addresses[block]))
+                    owners[key] = _owner(path, predictions[number], charge.counts[chosen == number], charge.address)
                 if owners[key] >= 0:
                     row = events[number][owners[key]].setdefault(core.name, {})
-                    row[name] = row.get(name, 0.0) + count
+                    row[charge.event] = row.get(charge.event, 0.0) + charge.count
     return replace(kind, paths=tuple(_with_events(path, found, cores) for path, found in zip(paths, events, strict=True)))
 
 

@@ -57,7 +57,7 @@ class TrainingPlan:
     """
 
     first: int = 60
-    repeats: int = 12
+    repeats: int = 24
     step: int = 30
     most: int = 400
     tested: int = 60
@@ -200,9 +200,8 @@ class _Teaching:
         if not samples:
             return np.zeros(0)
         from instsim.predict.classes import count_classes  # noqa: PLC0415 -- only the sums are needed here
-        from instsim.predict.samples import join_samples  # noqa: PLC0415
 
-        classes = count_classes(join_samples(self._isa, samples), self._cores[:1])
+        classes = count_classes(self._isa, samples, self._cores[:1])
         cycles = classes.counts @ classes.prices(self._cores[0])
         predicted = self._priced[-1].cycles([sample.layer for sample in samples])
         errors: Floats = predicted / cycles - 1.0

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 from itertools import product
 
-from instsim.model.layer import PAIRED_KINDS
+from instsim.model.layer import PAIRED_KINDS, PARAMETRIC_KINDS
 from instsim.predict.copies import JOINING, PADDING, WINDOWS
 from instsim.predict.library_calls import KINDS
 from instsim.predict.predictor import DISPATCH
 
-__all__ = ["conditions_of", "separations_of", "terms_of"]
+__all__ = ["conditions_of", "means_of", "separations_of", "terms_of"]
 
 _WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D")
 
@@ -40,6 +40,10 @@ def _join(*factors: str) -> str:
 
 _ROWS = ("", "OH", "OH*KH", "VY", "NY", "PY", "EY", "FY", "GY")
 _COLUMNS = ("", "OW", "OW*KW", "VX", "NX", "PX", "EX", "FX", "GX")
+_TOUCHED = (
+    ("BY", ""), ("DY", ""), ("BY", "OW"), ("DY", "OW"), ("BY", "BX"), ("BY", "DX"), ("DY", "BX"), ("DY", "DX"), ("", "BX"), ("", "DX"), ("OH", "BX"),
+    ("OH", "DX"), ("BY", "VX"), ("DY", "VX"), ("VY", "BX"), ("VY", "DX"), ("OH*KH", "BX"), ("OH*KH", "DX"), ("BY", "OW*KW"), ("DY", "OW*KW"),
+)  # fmt: skip
 _PLACES = (
     "", "P", "OH*KH*OW", "OH*OW*KW", "P*T", "VY*VX", "VY*OW*KW", "OH*KH*VX", "VY*OW", "NY*OW*KW", "PY*OW*KW", "VY*NX", "VY*PX", "EY*OW", "FY*OW",
     "VV", "T", "OH",
@@ -56,7 +60,9 @@ def terms_of(kind: str) -> tuple[str, ...]:
     depths = {"CONV_2D": ("", "OC", "C", "C*OC"), "DEPTHWISE_CONV_2D": ("", "C", "OC")}.get(kind, ("", "C"))
     terms = ["BIAS"] if kind in ("CONV_2D", "DEPTHWISE_CONV_2D") else []
     terms += [_join(row, column, depth) for row, column, depth in product(_ROWS, _COLUMNS, depths)]
-    terms += {"AVERAGE_POOL_2D": ["QB*C"], "MAX_POOL_2D": ["MX*C"]}.get(kind, [])
+    terms += [_join(row, column, depth) for row, column in _TOUCHED for depth in depths]
+    # What a divide by the number of taps, or of outputs, may take.
+    terms += {"AVERAGE_POOL_2D": ["SB*C", "SB"], "CONV_2D": ["P*OC*OCZ"]}.get(kind, [])
     channels = _digits("C")
     if kind == "DEPTHWISE_CONV_2D":
         channels += ["C*MB", "C*M/4", *_digits("M", (2, 4)), *_digits("OC", (2, 4, 16)), *(f"C*{atom}" for atom in _digits("M", (2, 4)))]
@@ -124,6 +130,24 @@ def _flat_terms(kind: str) -> list[str]:
     return elements
 
 
+def means_of(kind: str) -> tuple[str, ...]:
+    """Return the terms that say what random data do to an operator's counts in the mean, the simplest first.
+
+    Where a value is clamped depends on the activation; how it is spread, on how many random values were added up.
+    """
+    activations = ("", "[ACT==1]", "[ACT==3]")
+    if kind in PAIRED_KINDS:
+        return tuple(_join("L", activation) for activation in activations)
+    if kind in PARAMETRIC_KINDS:
+        sums = ("", "TR", "TI") if kind == "DEPTHWISE_CONV_2D" else ("", "KR", "KI")
+        return tuple(_join("Q", factor, added) for added, factor in product(sums, (*activations, "BIAS", "PCH")))
+    if kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
+        return ("P*C", "SL*C", "SR*C", "SI*C", "SB*C" if kind == "AVERAGE_POOL_2D" else "MX*C", "VY*VX*C")
+    if kind == "SOFTMAX":
+        return ("R*C", "R", "R*CR", "R*CL")
+    return ()
+
+
 def separations_of(kind: str) -> tuple[str, ...]:
     """Return conditions that separate paths of an operator though no block need tell them apart: what follows data differs there."""
     return ("POS==0", "POS==1") if kind in PAIRED_KINDS else ()
@@ -143,6 +167,7 @@ def conditions_of(kind: str) -> tuple[str, ...]:
     conditions = [
         "T==1", "S==1", "PADMAX==0", "H==1", "KH==1", "KW==1", "KH==3", "KW==3", "M==1", "SH==1", "SW==1", "PADY==0", "PADX==0", "EDGES==0",
         "ACT==0", "BIAS==1", "P==1", "OW==1", "OH==1", "PADMAX>=2", "GY==0", "GX==0", "FY==0", "FX==0", "W==1",
+        "ZY==0", "ZX==0",
     ]  # fmt: skip
     names = ["C"] + (["OC", "K"] if kind == "CONV_2D" else [])
     conditions += [f"{name}{test}" for name in names for test in _TESTS] + ["P%2==0", "OW%4==0", "OW%2==0", "P>=4"]

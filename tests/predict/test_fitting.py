@@ -12,7 +12,7 @@ from instsim.predict.gates import Gate, find_gate
 from instsim.predict.paths import assign_paths, find_paths
 from instsim.predict.quantities import Quantities
 from instsim.predict.sampling import draw_layer
-from instsim.predict.vocabulary import conditions_of, separations_of, terms_of
+from instsim.predict.vocabulary import conditions_of, means_of, separations_of, terms_of
 
 KIND = "DEPTHWISE_CONV_2D"
 NO_CLASSES = np.zeros((60, 0), np.int64)
@@ -25,16 +25,19 @@ def _layers(count, seed, kind=KIND):
 
 def _observed(layers, counts, kind=KIND, weights=None):
     quantities = Quantities(layers)
-    terms, conditions = terms_of(kind), conditions_of(kind)
+    terms, conditions, means = terms_of(kind), conditions_of(kind), means_of(kind)
     numbers: dict = {}
     return Observations(
         np.array([numbers.setdefault(layer, len(numbers)) for layer in layers]),
         np.asarray(counts, np.int64),
         np.full(np.asarray(counts).shape[1], 0.1) if weights is None else np.asarray(weights),
+        np.ones(np.asarray(counts).shape[1]),
         np.stack([quantities.term(name) for name in terms], axis=1),
         terms,
         np.stack([quantities.literal(name) for name in conditions], axis=1),
         conditions,
+        np.stack([quantities.term(name) for name in means], axis=1),
+        means,
     )
 
 

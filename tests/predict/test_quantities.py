@@ -7,7 +7,7 @@ from instsim.errors import PredictorError
 from instsim.model.layer import Layer, same_padding
 from instsim.predict.quantities import QUANTITIES, Quantities
 from instsim.predict.sampling import draw_layer
-from instsim.predict.vocabulary import conditions_of, terms_of
+from instsim.predict.vocabulary import conditions_of, means_of, terms_of
 
 
 def _axis(size, out, kernel, stride, same):
@@ -22,7 +22,10 @@ def _axis(size, out, kernel, stride, same):
         clipped_behind += taps[-1] >= size
         clipped += taps[0] < 0 or taps[-1] >= size
     used = {tap for place in range(out) for tap in range(kernel) if 0 <= place * stride - pad + tap < size}
-    return inside, before, behind, clipped_before, clipped_behind, clipped, pad, out - clipped, len(used)
+    first = sum(place * stride - pad <= 0 for place in range(out))
+    last = sum(place * stride - pad + kernel >= size for place in range(out))
+    rest = max(size - ((out - 1) * stride - pad + kernel), 0)
+    return inside, before, behind, clipped_before, clipped_behind, clipped, pad, out - clipped, len(used), first, last, rest
 
 
 def test_taps_and_clipped_windows_are_counted_as_by_hand():
@@ -41,7 +44,7 @@ def test_taps_and_clipped_windows_are_counted_as_by_hand():
         columns.append(_axis(width, ow, kw, sw, same))
     quantities = Quantities(layers)
     for axis, expected in (("Y", rows), ("X", columns)):
-        for place, name in enumerate(("V", "N", "P", "E", "F", "G", "PAD", "I", "U")):
+        for place, name in enumerate(("V", "N", "P", "E", "F", "G", "PAD", "I", "U", "B", "D", "Z")):
             assert quantities.quantity(name + axis).tolist() == [row[place] for row in expected], name + axis
 
 
@@ -69,7 +72,7 @@ def test_every_word_of_the_vocabulary_means_something(kind):
     layers = [Layer(kind, height=4)] if kind == "(dispatch)" else [draw_layer(kind, generator) for _ in range(30)]
     quantities = Quantities(layers)
     assert terms_of(kind)[0] == "1"
-    for term in terms_of(kind):
+    for term in (*terms_of(kind), *means_of(kind)):
         assert quantities.term(term).shape == (len(layers),)
     for condition in conditions_of(kind):
         assert quantities.literal(condition).dtype == bool

@@ -1,6 +1,4 @@
-"""Rises of running maxima and bits of means against sums over every window."""
-
-import math
+"""Rises of running maxima and sums over taps against sums over every window."""
 
 import numpy as np
 import pytest
@@ -48,13 +46,24 @@ def test_rises_are_those_of_a_running_maximum():
     assert Quantities([layer]).quantity("MX")[0] / 1000 == pytest.approx(counted, rel=0.03)
 
 
-def test_a_fourfold_window_takes_one_bit_from_the_mean():
-    sizes = [Layer("AVERAGE_POOL_2D", side, side, 1, 1, 1, 1, kernel_height=side, kernel_width=side) for side in (1, 2, 4, 64, 90)]
-    assert Quantities(sizes).quantity("QB").tolist() == [6000, 5000, 4000, 0, 0]
+@pytest.mark.parametrize("layer", list(_layers(60)))
+def test_sums_over_taps_are_those_over_every_window(layer):
+    taps = np.array(_windows(layer))
+    found = {name: Quantities([layer]).quantity(name)[0] for name in ("SB", "SL", "SR", "SI")}
+    assert found["SB"] == sum(int(count).bit_length() for count in taps)
+    assert found["SL"] / 1000 == pytest.approx(np.log(taps).sum(), abs=0.001)
+    assert found["SR"] / 1000 == pytest.approx((taps**-0.5).sum(), abs=0.001)
+    assert found["SI"] / 1000 == pytest.approx((1 / taps).sum(), abs=0.001)
+
+
+def test_layers_are_counted_alike_alone_and_together():
+    layers = list(_layers(40))
+    for name in ("SB", "SL", "SR", "SI", "MX"):
+        assert Quantities(layers).quantity(name).tolist() == [int(Quantities([layer]).quantity(name)[0]) for layer in layers]
 
 
 def test_large_outputs_need_no_memory_of_their_size():
     layer = Layer("MAX_POOL_2D", 1 << 28, 1, 1, 1 << 28, 1, 1, kernel_height=3, same_padding=True)
     harmonic = 1 / 2 + 1 / 3
     assert Quantities([layer]).quantity("MX")[0] == pytest.approx(1000 * harmonic * (1 << 28), rel=0.001)
-    assert math.isfinite(float(Quantities([layer]).quantity("QB")[0]))
+    assert Quantities([layer]).quantity("SB")[0] == pytest.approx(2 * (1 << 28), abs=2)
