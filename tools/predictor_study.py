@@ -9,7 +9,8 @@ Usage::
 The truth is the simulator at ideal memory: every layer and every network is run in the runner; networks are run with the board's memories, too, where
 the predictor was taught what they add (``--followed-only``: nothing else, as for further boards, in a runner that fits them). Beside the
 predictor stand cycles in proportion to multiply-accumulates (the best factor, found on the very networks) and a random forest on the dimensions
-(scikit-learn; taught on as many layers of each operator as the predictor).
+(scikit-learn; taught on as many layers of each operator as the predictor). Further layers are run on several inputs each: what
+one run is off from their mean, no predictor can know.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from prediction.networks import KNOWN_NETWORKS, draw_network
 from prediction.page import page
+from prediction.scatter import scatter
 
 from instsim.cost import CostModel
 from instsim.errors import SwapError
@@ -104,6 +106,11 @@ class _Study:
             cycles.append(rows[1])
         return found, np.array(cycles)
 
+    def run_layer(self, layer: Layer, weights_seed: int, inputs_seed: int) -> float:
+        """Return the cycles of one layer's kernel."""
+        profile = self.runner.run(layers_tflite([layer], weights_seed), seed=inputs_seed).profile
+        return float(self.costs.price(profile).cycles.sum(axis=1)[1])
+
     def predict_layers(self, layers: Sequence[Layer]) -> Floats:
         costs = self.predictor.predict([[layer] for layer in layers]).costs
         return np.asarray(costs.cycles - costs.dispatch_cycles)
@@ -177,8 +184,9 @@ def study(work: _Study, options: argparse.Namespace) -> dict[str, Any]:
             "predictor": _errors(work.predict_layers(layers), true),
             "macs": _errors(_best_factor(sizes, true), true),
             "forest": _errors(forest.layers(kind, layers), true),
+            "data": scatter(kind, options.layers, work.run_layer, work.predictor),
         }
-        print(kind, by_kind[kind]["predictor"], flush=True)
+        print(kind, by_kind[kind]["predictor"], by_kind[kind]["data"], flush=True)
     named = {name: layers_tflite(make(), 1) for name, make in KNOWN_NETWORKS.items()}
     named |= {path.name: path.read_bytes() for path in options.model}
     drawn = _drawn(options.networks)

@@ -123,14 +123,14 @@ class _Fitting:
         if not numbers:
             return
         counts = self.seen.counts[:, numbers]
-        bases = [Piece((), ((1.0, name),)) for name in self.seen.mean_names]
-        offered = [(base,) for base in bases]
-        columns = [self.seen.means]
-        # Where nobody knows what decides, the closest classes that are understood have to do.
-        for values, pieces in () if bases else self._followed(counts, known):
-            columns.append(values[:, None])
-            offered.append(pieces)
-        found = fit_means(counts, self.seen.prices[numbers], self.seen.groups, np.concatenate(columns, axis=1))
+        offered: list[tuple[Piece, ...]] = [(Piece((), ((1.0, name),)),) for name in self.seen.mean_names]
+        columns = self.seen.means
+        if not offered:
+            # Where nobody knows what decides, the closest classes that are understood have to do.
+            followed = self._followed(counts, known)
+            offered = [pieces for _, pieces in followed]
+            columns = np.array([values for values, _ in followed], np.int64).reshape(len(followed), counts.shape[0]).T
+        found = fit_means(counts, self.seen.prices[numbers], self.seen.groups, columns)
         for number, parts in zip(numbers, found, strict=True):
             self.found[number] = Formula(merged([piece for factor, place in parts for piece in scaled(offered[place], factor)]), is_exact=False)
 

@@ -91,20 +91,20 @@ class Charge(NamedTuple):
     key : tuple of int
         Equal for charges with equal counts.
     counts : ndarray of int64, shape (samples,)
-        How often it was met, but for `count`.
+        How often it was met, but for `times`.
     address : int
         The block.
     event : str
         Of the core's cost model, or `DIVIDE_PREFIX` and an address.
-    count : float
-        Times the event is met at each of `counts`.
+    times : float
+        How often the event is met at each of `counts`.
     """
 
     key: tuple[int, ...]
     counts: Integers
     address: int
     event: str
-    count: float
+    times: float
 
 
 def operands_met(profile: BlockProfile) -> Operands:
@@ -217,7 +217,7 @@ def count_classes(isa: Isa, samples: Sequence[Sample], cores: Sequence[CoreTable
                 continue
             blocks[number].add(charge.address)
             events.extend({} for _ in range(number + 1 - len(events)))
-            events[number][charge.event] = events[number].get(charge.event, 0.0) + charge.count
+            events[number][charge.event] = events[number].get(charge.event, 0.0) + charge.times
         by_core[core.name] = events
     return CountClasses(
         profile,

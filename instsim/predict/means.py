@@ -6,8 +6,6 @@ same columns with the same weights: what one of them has too much, another has t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -48,9 +46,10 @@ def fit_means(counts: Integers, prices: Floats, groups: Integers, columns: Integ
     fold = np.unique(groups, return_inverse=True)[1] % _FOLDS
     chosen = _chosen(scaled * weights[:, None], cycles * weights, fold)
     if not chosen:
-        return ((),) * counts.shape[1]
-    factors = _solved(scaled[:, chosen] * weights[:, None], counts * weights[:, None]) / norms[usable[chosen], None]
-    return tuple(tuple(zip(row.tolist(), usable[chosen].tolist(), strict=True)) for row in factors.T)
+        return tuple(() for _ in range(counts.shape[1]))
+    places: list[int] = usable[chosen].tolist()
+    factors: Floats = _solved(scaled[:, chosen] * weights[:, None], counts * weights[:, None]) / norms[places, None]
+    return tuple(tuple((float(factor), place) for factor, place in zip(row, places, strict=True)) for row in factors.T)
 
 
 def data_spread(cycles: Floats, groups: Integers) -> float:
@@ -88,7 +87,7 @@ def _chosen(columns: Floats, wanted: Floats, fold: Integers) -> list[int]:
         if not errors:
             break
         best = int(np.argmin(errors))
-        if errors[best] > (1 - by_chance) * left:
+        if errors[best] >= (1 - by_chance) * left:
             break
         taken, left = [*taken, others[best]], errors[best]
     return taken
@@ -104,5 +103,5 @@ def _held_out_error(columns: Floats, wanted: Floats, fold: Integers) -> float:
 
 
 def _solved(columns: Floats, wanted: Floats) -> Floats:
-    found: Floats = np.linalg.lstsq(columns, wanted, rcond=None)[0]
+    found: Floats = np.linalg.lstsq(columns, wanted, rcond=None)[0].astype(np.float64)
     return found

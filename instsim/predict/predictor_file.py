@@ -20,7 +20,7 @@ from instsim.small_files import read_bytes
 
 __all__ = ["FORMAT_VERSION", "load_predictor", "predictor_from", "predictor_text", "save_predictor"]
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Raised when files of before cannot be read any more."""
 
 _FORMAT = "instsim predictor"

@@ -61,7 +61,7 @@ def reprice_kind(kind: KindModel, isa: Isa, samples: Sequence[Sample], cores: Se
                     owners[key] = _owner(path, predictions[number], charge.counts[chosen == number], charge.address)
                 if owners[key] >= 0:
                     row = events[number][owners[key]].setdefault(core.name, {})
-                    row[charge.event] = row.get(charge.event, 0.0) + charge.count
+                    row[charge.event] = row.get(charge.event, 0.0) + charge.times
     return replace(kind, paths=tuple(_with_events(path, found, cores) for path, found in zip(paths, events, strict=True)))
 
 

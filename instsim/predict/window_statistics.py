@@ -7,7 +7,6 @@ columns, or sums, so that no window is visited by itself.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np

@@ -14,7 +14,7 @@ from instsim.image import FirmwareImage, load_image
 from instsim.predict.classes import count_classes
 from instsim.predict.predictor import DISPATCH, KindModel, TaughtPredictor
 from instsim.predict.pricing import price_kind
-from instsim.predict.samples import Sample, join_samples
+from instsim.predict.samples import Sample
 from instsim.predict.sampling import draw_layer
 from instsim.session.choose import choose_target
 from instsim.session.predictor_training import LayerTeacher
@@ -126,7 +126,7 @@ def check_predictor(taught: TaughtPredictor, firmware: str | Path | FirmwareImag
 def _cycles(samples: list[Sample], core: CoreTable) -> npt.NDArray[np.float64]:
     if not samples:
         return np.zeros(0)
-    classes = count_classes(join_samples(core.isa, samples), [core])
+    classes = count_classes(core.isa, samples, [core])
     cycles: npt.NDArray[np.float64] = classes.counts @ classes.prices(core)
     return cycles
 

@@ -9,7 +9,7 @@ import pytest
 from instsim.cost import CostModel, load_core
 from instsim.errors import ModelError, PredictorError, UsageError
 from instsim.model.layer import Layer
-from instsim.model.layer_models import layers_tflite
+from instsim.model.layer_models import layers_network, layers_tflite
 from instsim.predict.arena import planning_bytes
 from instsim.predict.cost_stamp import cost_stamp
 from instsim.predict.networks import DomainFlag
@@ -20,6 +20,7 @@ from instsim.session.predicting import Predictor, find_predictor, shipped_predic
 from instsim.session.predictor_checking import check_predictor
 from instsim.session.predictor_training import LayerTeacher, TrainingOptions, train_predictor
 from instsim.session.request import Request
+from instsim.swap.tensors import seeded_inputs
 from tests.swap.swapping import runner
 
 BOARD = Request(board="nucleo-l4r5zi")
@@ -214,3 +215,20 @@ def test_no_board_and_no_model_are_said():
 )
 def test_each_board_gets_the_kernels_that_suit_it_best(board, name):
     assert Predictor(None, Request(board=board)).taught.name == name
+
+
+def test_small_layers_have_wider_intervals_by_what_their_data_scatter(taught):
+    kind = replace(taught.kinds["FULLY_CONNECTED"], spread_cycles=2.0)
+    layers = [[Layer("FULLY_CONNECTED", channels=8, out_channels=outputs)] for outputs in (1, 200)]
+    plain = Predictor(replace(taught, kinds={**taught.kinds, "FULLY_CONNECTED": replace(kind, spread_cycles=0.0)}), BOARD).predict(layers).costs
+    wide = Predictor(replace(taught, kinds={**taught.kinds, "FULLY_CONNECTED": kind}), BOARD).predict(layers).costs
+    assert wide.layer_costs.sd**2 - plain.layer_costs.sd**2 == pytest.approx(2.0 / wide.layer_costs.cycles)
+
+
+def test_weights_and_inputs_of_one_seed_do_not_follow_each_other():
+    """If they did, most products of a small layer would be positive."""
+    small = Layer("DEPTHWISE_CONV_2D", 1, 1, 100, 1, 1, 100)
+    (subgraph,) = layers_network([small], 5).subgraphs
+    weights = next(tensor.data for tensor in subgraph.tensors if tensor.data is not None).ravel().astype(float)
+    inputs = np.frombuffer(seeded_inputs([subgraph.tensors[subgraph.inputs[0]]], 5)[0], np.int8).astype(float)
+    assert abs(np.corrcoef(weights, inputs)[0, 1]) < 0.3
