@@ -14,6 +14,7 @@ from instsim.predict.formula import Formula, Piece, gated, scaled
 from instsim.predict.gates import Gate, find_gate
 from instsim.predict.means import fit_means
 from instsim.predict.shares import closest_share, fit_share
+from instsim.predict.vocabulary import DIVIDE_TERMS
 
 __all__ = ["Observations", "fit_classes"]
 
@@ -96,6 +97,8 @@ class _Fitting:
 
     def formulas(self) -> tuple[Formula, ...]:
         every = np.ones(self.seen.counts.shape[0], bool)
+        # What a divide takes is a sum of three terms, and nothing else counts the one that is its own.
+        self._used.update(self.seen.term_names.index(name) for names in DIVIDE_TERMS.values() for name in names if name in self.seen.term_names)
         order = np.argsort(-self.seen.weights, kind="stable").tolist()
         self.varying = self._following_data()
         follows_data = set(self.varying)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from itertools import product
+from types import MappingProxyType
 
 from instsim.model.layer import PAIRED_KINDS, PARAMETRIC_KINDS
 from instsim.predict.copies import JOINING, PADDING, WINDOWS
 from instsim.predict.library_calls import KINDS
 from instsim.predict.predictor import DISPATCH
 
-__all__ = ["conditions_of", "means_of", "separations_of", "terms_of"]
+__all__ = ["DIVIDE_TERMS", "conditions_of", "means_of", "separations_of", "terms_of"]
 
 _WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D")
 
@@ -40,6 +42,9 @@ def _join(*factors: str) -> str:
 
 _ROWS = ("", "OH", "OH*KH", "VY", "NY", "PY", "EY", "FY", "GY")
 _COLUMNS = ("", "OW", "OW*KW", "VX", "NX", "PX", "EX", "FX", "GX")
+DIVIDE_TERMS: Mapping[str, tuple[str, ...]] = MappingProxyType({"AVERAGE_POOL_2D": ("SB*C", "SB"), "CONV_2D": ("P*OC*OCZ", "P*OCH")})
+"""Terms of what divides by the number of taps take, and those that find each output's group of filters, by operator."""
+
 _TOUCHED = (
     ("BY", ""), ("DY", ""), ("BY", "OW"), ("DY", "OW"), ("BY", "BX"), ("BY", "DX"), ("DY", "BX"), ("DY", "DX"), ("", "BX"), ("", "DX"), ("OH", "BX"),
     ("OH", "DX"), ("BY", "VX"), ("DY", "VX"), ("VY", "BX"), ("VY", "DX"), ("OH*KH", "BX"), ("OH*KH", "DX"), ("BY", "OW*KW"), ("DY", "OW*KW"),
@@ -61,8 +66,7 @@ def terms_of(kind: str) -> tuple[str, ...]:
     terms = ["BIAS"] if kind in ("CONV_2D", "DEPTHWISE_CONV_2D") else []
     terms += [_join(row, column, depth) for row, column, depth in product(_ROWS, _COLUMNS, depths)]
     terms += [_join(row, column, depth) for row, column in _TOUCHED for depth in depths]
-    # What a divide by the number of taps, or of outputs, may take.
-    terms += {"AVERAGE_POOL_2D": ["SB*C", "SB"], "CONV_2D": ["P*OC*OCZ"]}.get(kind, [])
+    terms += DIVIDE_TERMS.get(kind, ())
     channels = _digits("C")
     if kind == "DEPTHWISE_CONV_2D":
         channels += ["C*MB", "C*M/4", *_digits("M", (2, 4)), *_digits("OC", (2, 4, 16)), *(f"C*{atom}" for atom in _digits("M", (2, 4)))]
