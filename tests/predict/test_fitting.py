@@ -172,3 +172,21 @@ def test_a_negated_gate_takes_away_what_lies_inside():
     literals = ("T==1", "M==1")
     expected = np.where(quantities.gate(literals), 0, 2 * quantities.term("P"))
     assert evaluate(gated(pieces, literals, negated=True), quantities).tolist() == expected.tolist()
+
+
+def _divide(dividend, divisor):
+    return 2 if not dividend else 5 if dividend.bit_length() == divisor.bit_length() else 3
+
+
+def test_what_a_divide_by_the_number_of_outputs_takes():
+    """On a Cortex-M4 the number of an output's group divided by all: by the widths of both, which are equal from the largest power of two on."""
+    layers, fresh = _layers(120, 15, "CONV_2D"), _layers(60, 16, "CONV_2D")
+
+    def counts(some):
+        divides = [sum(_divide(number, layer.out_channels) for number in range(layer.out_channels)) for layer in some]
+        places = Quantities(some).quantity("P")
+        return np.stack([places, places * [layer.out_channels for layer in some], places * divides], axis=1)
+
+    *_, formula = fit_classes(_observed(layers, counts(layers), "CONV_2D"))
+    assert formula.is_exact
+    assert evaluate(formula.pieces, Quantities(fresh)).tolist() == counts(fresh)[:, 2].tolist()
