@@ -82,7 +82,7 @@ DEVICE_MODELS: Mapping[str, DeviceModel] = MappingProxyType(
         "pl022": _model(0x1000),
         "rp-sio": _model(0x400, "inputs", "chip"),
         "rp-timer": _model(0x1000, "interrupt_offset"),
-        "rp-resets": _model(0x1000),
+        "rp-resets": _model(0x1000, "holds"),
         "rp-clocks": _model(0x1000),
         "rp-dma": _model(0x1000, "chip"),
         "rp-ssi": _model(0x1000),

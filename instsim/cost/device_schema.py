@@ -52,6 +52,7 @@ class DeviceTable(BaseModel):
     zeros: tuple[_Row, ...] | None = None
     resets: tuple[_Row, ...] | None = None
     inputs: tuple[_Row, ...] | None = None
+    holds: tuple[_Row, ...] | None = None
     sectors: tuple[_Row, ...] | None = None
     flash: _Address | None = None
     flash_bytes: Annotated[int, Field(gt=0, le=_ADDRESS_SPACE)] | None = None
@@ -63,7 +64,15 @@ class DeviceTable(BaseModel):
 
 _GENERAL = {"name", "address", "size_bytes", "model", "irq", *_WINDOW_ONLY}
 _PARAMETERS = tuple(sorted(name for name in DeviceTable.model_fields if name not in _GENERAL))
-_ROWS = {"follows": _FOLLOW_LENGTHS, "ones": (_PAIR,), "zeros": (_PAIR,), "resets": (_PAIR,), "inputs": (_PAIR,), "sectors": (_PAIR,)}
+_ROWS = {
+    "follows": _FOLLOW_LENGTHS,
+    "ones": (_PAIR,),
+    "zeros": (_PAIR,),
+    "resets": (_PAIR,),
+    "inputs": (_PAIR,),
+    "holds": (_PAIR,),
+    "sectors": (_PAIR,),
+}
 
 
 def device_windows(tables: Sequence[DeviceTable]) -> tuple[DeviceWindow, ...]:

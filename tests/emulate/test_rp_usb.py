@@ -60,6 +60,26 @@ def test_a_bus_reset_is_told_and_the_lines_say_so() -> None:
     assert (usb.read(SIE_STATUS) or 0) >> 16 & 1, "connected"
 
 
+def test_a_block_that_is_reset_leaves_the_bus_and_keeps_its_memory() -> None:
+    bench, usb = controller()
+    resets = bench.add("rp-resets", "resets", (), 0x4000C000, holds=((24, MEMORY),))
+    resets.write(0, 0)
+    usb.write(SENDER_CONTROL, 1 << 31 | 1 << 29 | 0x180)
+    usb.write(SENDER_BUFFER, FULL | AVAILABLE | 3)
+    usb.give_in(SENDER)
+    usb.take_setup(bytes(8))
+    resets.write(0, 1 << 23)
+    assert usb.is_attached
+    resets.write(0, 1 << 24)
+    assert not usb.is_attached
+    assert not bench.high(LINE)
+    assert usb.read(BUFFER_STATUS) == 0
+    assert usb.read(SENDER_BUFFER) == 3
+    usb.write(MAIN, 1)
+    resets.write(0, 1 << 24)
+    assert usb.read(MAIN) == 1, "it is reset once"
+
+
 def test_power_comes_from_the_cable_or_from_the_override() -> None:
     bench, usb = controller()
     assert not (usb.read(SIE_STATUS) or 0) & 1

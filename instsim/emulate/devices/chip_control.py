@@ -119,9 +119,13 @@ class NrfClock(Device):
 
 
 class RpResets(Device):
-    """RESETS: a block is out of reset as soon as its bit is cleared."""
+    """RESETS: a block is out of reset as soon as its bit is cleared.
+
+    ``holds`` has rows of a bit and an address in the block that it resets; other blocks keep their state.
+    """
 
     default_size: ClassVar[int] = 0x1000
+    parameters: ClassVar[frozenset[str]] = frozenset({"holds"})
     resets: ClassVar[dict[int, int]] = {0x0: 0x1FFFFFFF}
     _RESET, _DONE = 0x0, 0x8
 
@@ -129,6 +133,15 @@ class RpResets(Device):
         """Return which blocks are in reset, or out of it."""
         state = self.registers.get(self._RESET, 0)
         return {self._RESET: state, self._DONE: ~state & 0x1FFFFFFF}.get(offset)
+
+    def write(self, offset: int, value: int) -> None:
+        """Reset blocks, or let them go."""
+        before = self.registers.get(offset, 0)
+        super().write(offset, value)
+        for bit, address in self.spec.pairs("holds") if offset == self._RESET else ():
+            found = self.around.locate(address)
+            if found is not None and value & ~before & 1 << bit:
+                found[0].reset()
 
 
 class RpClocks(Device):

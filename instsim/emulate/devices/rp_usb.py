@@ -59,13 +59,21 @@ class RpUsb(Device):
     one_clears: ClassVar[frozenset[int]] = frozenset({_SIE_STATUS, _BUFFER_STATUS, _ABORTED, _STALL_NAK})
 
     def __init__(self, spec: DeviceSpec, around: Surroundings) -> None:
-        self._done: dict[int, deque[int]] = {}
-        self._selected: dict[int, int] = {}
-        self._status = 0
-        self._connection_changed = self._is_reset = False
         self._frames = UsbFrames(around, self._update)
         super().__init__(spec, around)
         around.usb.controller = self
+
+    def reset(self) -> None:
+        """Give all registers their reset values, which takes the device off the bus; the memory keeps what it holds."""
+        memory = {at: word for at, word in self.registers.items() if at < _MEMORY_BYTES}
+        super().reset()
+        self.registers.update(memory)
+        self._done: dict[int, deque[int]] = {}
+        self._selected: dict[int, int] = {}
+        self._status = 0
+        self._connection_changed = self._is_reset = self._frames.are_running = False
+        self._update()
+        self.around.usb.changed()
 
     @property
     def name(self) -> str:
