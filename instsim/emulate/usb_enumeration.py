@@ -21,7 +21,6 @@ from instsim.emulate.usb_descriptors import (
 __all__ = ["Conversation", "Pause", "RefusedError", "Transaction", "open_serial_port"]
 
 _CONTROL_OUT, _CONTROL_IN = 0x00, 0x80
-_SETUP_BYTES = 8
 _FIRST_PACKET_BYTES = 64
 
 _DEBOUNCE_US, _RESET_US, _RECOVERY_US, _ADDRESS_US = 100_000.0, 50_000.0, 10_000.0, 2_000.0

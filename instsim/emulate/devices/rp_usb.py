@@ -19,7 +19,6 @@ __all__ = ["RpUsb"]
 _MEMORY_BYTES = 0x1000
 _ENDPOINT_CONTROL, _BUFFER_CONTROL, _CONTROL_BUFFER = 0x000, 0x080, 0x100
 _BUFFER_BYTES = 64
-_ENDPOINTS = 16
 
 # Of half of a buffer control word.
 _FULL, _LAST, _RESET_SELECT, _STALLED, _AVAILABLE, _LENGTH = 1 << 15, 1 << 14, 1 << 12, 1 << 11, 1 << 10, 0x3FF
