@@ -84,14 +84,18 @@ class FlashProgramming:
             units += int(changed.reshape(-1, unit_bytes).any(axis=1).sum())
         return self._finish(units)
 
-    def close_erasing(self) -> int:
-        """Refuse stores again, and erase the pages (4 KB) whose first word was stored to be all ones; return how many."""
+    def close_erasing(self, page_bytes: int) -> int:
+        """Refuse stores again, and erase the pages (4 KB or a part of it) to whose first word nothing but ones was stored; return how many.
+
+        Of a part of 4 KB whose first word was all ones before, too, a store to it cannot be seen.
+        """
         erased = 0
         for (_, offset), (bank, before) in self._before.items():
-            page = bank.bytes[offset : offset + PAGE]
-            is_erased = bool((page[:_WORD_BYTES] == _ERASED).all())
-            page[:] = _ERASED if is_erased else before
-            erased += is_erased
+            for start in range(0, PAGE, page_bytes):
+                page, held = bank.bytes[offset + start : offset + start + page_bytes], before[start : start + page_bytes]
+                is_erased = bool((page[:_WORD_BYTES] == _ERASED).all()) and (page_bytes == PAGE or not (page == held).all())
+                page[:] = _ERASED if is_erased else held
+                erased += is_erased
         return self._finish(erased)
 
     def _finish(self, done: int) -> int:

@@ -132,8 +132,8 @@ class Machine(Chip):
                 return
             if self.accesses is not None:
                 self.accesses.append((start + offset, value, True))
-            if devices.reset_requested:
-                self.stop(Stop(StopReason.FAULT, engine.pc, "the firmware asked for a reset of the chip (AIRCR.SYSRESETREQ)"))
+            if devices.reset_reason:
+                self.stop(Stop(StopReason.FAULT, engine.pc, f"the firmware asked for a reset of the chip ({devices.reset_reason})"))
 
         engine.uc.mmio_map(start, size, read, None, write, None)
 

@@ -84,4 +84,4 @@ def test_the_cycle_counter_counts_cycles_and_is_counted() -> None:
     assert devices.read(0xE0001004, 4) == 234
     assert devices.timer_reads == 1
     devices.write(0xE000ED0C, 4, 0x05FA0004)
-    assert devices.reset_requested
+    assert devices.reset_reason == "AIRCR.SYSRESETREQ"

@@ -25,6 +25,7 @@ BOARDS = {
     "f7": ("cortex-m7", "disco-f746ng"),
     "h7": ("cortex-m7", "nucleo-h743zi"),
     "u5": ("cortex-m33", "nucleo-u575zi-q"),
+    "u5-secure": ("cortex-m33", "nucleo-u575zi-q"),
 }
 NVMC = DeviceSpec(
     "nrf-nvmc", "nvmc", 0x4001E000, 0x1000, parameters=(("erase_us", 85e3), ("flash", 0x0800_0000), ("flash_bytes", 0x20_0000), ("program_us", 41.0))
@@ -91,7 +92,7 @@ def test_wrong_keys_do_not_unlock() -> None:
         for key in keys:
             device.write(0x08, key)
         device.write(0x14, 1)
-        assert device.read(0x14) == 1 << 31
+        assert device.read(0x14) == 1 << 31 | 1 << 30, "the chip's reset value: both locks"
 
 
 @pytest.mark.parametrize(("page", "bank", "address", "size"), [(3, 0, 0x0800_3000, 0x1000), (0, 1, 0x0808_0000, 0x1000)])
@@ -147,3 +148,81 @@ def test_an_nrf53_erases_a_page_whose_first_word_is_stored_as_ones() -> None:
 def test_flash_that_the_image_leaves_free_reads_as_erased() -> None:
     _, _, memory = bench_with_flash("nrf-nvmc")
     assert memory.read(0x0800_0000, 0x10_0000) == b"\xff" * 0x10_0000
+
+
+@pytest.mark.parametrize(
+    ("family", "key", "option_key", "option_control", "lock", "start"),
+    [
+        *((family, 0x08, 0x0C, 0x14, 1 << 30, 1 << 17) for family in ("l4", "g4", "g0")),
+        *((family, 0x08, 0x10, 0x28, 1 << 30, 1 << 17) for family in ("u3", "u5")),
+        *((family, 0x04, 0x08, 0x14, 1, 2) for family in ("f4", "f7")),
+        *((family, 0x04, 0x08, 0x18, 1, 2) for family in ("h743", "h7a3")),
+    ],
+)
+def test_option_bytes_have_a_lock_of_their_own(family: str, key: int, option_key: int, option_control: int, lock: int, start: int) -> None:
+    bench, device, _ = bench_with_flash("stm32-flash", family=family, erase_us=1000.0)
+    assert (device.read(option_control) or 0) & lock
+    for register, keys in ((key, (0x45670123, 0xCDEF89AB)), (option_key, (0x08192A3B, 0x4C5D6E7F))):
+        for word in keys:
+            device.write(register, word)
+    assert not (device.read(option_control) or 0) & lock
+    device.write(option_control, (device.read(option_control) or 0) | start)
+    assert bench.cycle == 64_000, "a millisecond"
+    assert not (device.read(option_control) or 0) & start, "over already"
+    device.write(option_control, (device.read(option_control) or 0) | lock)
+    device.write(option_control, start)
+    assert bench.cycle == 64_000
+    assert (device.read(option_control) or 0) & lock, "a store does not take the lock away"
+
+
+def test_an_h7_shows_option_bytes_once_they_are_programmed() -> None:
+    _, device, _ = bench_with_flash("stm32-flash", family="h743")
+    device.write(0x20, 0x1234)
+    for word in (0x08192A3B, 0x4C5D6E7F):
+        device.write(0x08, word)
+    assert device.read(0x1C) == 0
+    device.write(0x18, 2)
+    assert device.read(0x1C) == 0x1234
+
+
+def test_loading_option_bytes_asks_for_a_reset() -> None:
+    bench, device, _ = bench_with_flash("stm32-flash", family="l4")
+    device.write(0x14, 1 << 27)
+    assert not bench.around.reset_reason, "locked"
+    for register, keys in ((0x08, (0x45670123, 0xCDEF89AB)), (0x0C, (0x08192A3B, 0x4C5D6E7F))):
+        for word in keys:
+            device.write(register, word)
+    device.write(0x14, 1 << 27)
+    assert bench.around.reset_reason.startswith("OBL_LAUNCH")
+
+
+def test_each_side_of_trustzone_has_a_lock_of_its_own() -> None:
+    bench, device, memory = bench_with_flash("stm32-flash", family="u5", page_bytes=8192)
+    memory.write(0x0800_2000, bytes(8192))
+    for word in (0x45670123, 0xCDEF89AB):
+        device.write(0x0C, word)
+    device.write(0x28, 1 << 16 | 1 << 3 | 2)
+    assert memory.read(0x0800_2000, 1) == b"\0", "the other side is locked"
+    device.write(0x2C, 1 << 16 | 1 << 3 | 2)
+    assert memory.read(0x0800_2000, 8192) == b"\xff" * 8192
+    assert bench.around.flash is not None
+    assert bench.around.flash.operations == 1
+
+
+def test_pages_of_half_the_size_are_erased_alone() -> None:
+    bench, device, memory = bench_with_flash("nrf-nvmc", chip=53, page_bytes=2048)
+    memory.write(0x0800_1000, bytes(4096))
+    device.write(0x504, 2)
+    assert bench.around.flash is not None
+    assert bench.around.flash.admit(memory.banks[0], 0x1800)
+    memory.write(0x0800_1800, b"\xff" * 4)
+    device.write(0x504, 0)
+    assert memory.read(0x0800_1000, 2048) == bytes(2048)
+    assert memory.read(0x0800_1800, 2048) == b"\xff" * 2048
+
+
+def test_the_network_core_of_an_nrf5340_has_pages_of_2_kb() -> None:
+    board = load_board("nrf5340dk-network")
+    spec = machine_spec(board, load_core(board.core), board.clock_hz)
+    (nvmc,) = (device for device in spec.devices if device.model == "nrf-nvmc")
+    assert (nvmc.value("flash", 0), nvmc.value("flash_bytes", 0), nvmc.value("page_bytes", 0)) == (0x0100_0000, 256 << 10, 2048)

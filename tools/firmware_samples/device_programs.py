@@ -94,6 +94,7 @@ _FLASHES = (
     ("h7", "cortex-m7", 2, 0x52002000, ("KEYS=0x04", "STATUS=0x10", "CONTROL=0x0C", "BITS_H7"), 0x08040000, 2),
     ("u5", "cortex-m33", 1, 0x40022000, _SECURE, 0x08020000, 16),
     ("nrf", "cortex-m4", 3, 0x4001E000, (), 0x08020000, 32),
+    ("u5-secure", "cortex-m33", 1, 0x40022000, ("KEYS=0x0C", "STATUS=0x24", "CONTROL=0x2C"), 0x08020000, 16),
 )
 
 

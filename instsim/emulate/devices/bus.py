@@ -68,9 +68,9 @@ class Devices:
         return self.unmodelled.polled
 
     @property
-    def reset_requested(self) -> bool:
-        """Whether the firmware asked for a reset of the chip."""
-        return self._core is not None and self._core.reset_requested
+    def reset_reason(self) -> str:
+        """By which register the firmware asked for a reset of the chip; '' if it did not."""
+        return self.around.reset_reason
 
     def find(self, word: int) -> Device | None:
         """Return the device that answers at an address."""

@@ -46,7 +46,6 @@ class CoreSpace:
         self._cpuid = _CPUID_VALUES.get(cpu, 0)
         self._has_caches = cpu == "cortex-m7"
         self._cyccnt_offset = 0
-        self.reset_requested = False
         self.resets = {_VTOR: vector_table}
 
     def read(self, word: int, stored: int) -> int | None:
@@ -75,4 +74,4 @@ class CoreSpace:
         if word == _DWT_CYCCNT:
             self._cyccnt_offset = self._around.now_cycles() - value
         elif word == _AIRCR and value >> 16 == _AIRCR_KEY and value & _SYSRESETREQ:
-            self.reset_requested = True
+            self._around.ask_for_reset("AIRCR.SYSRESETREQ")

@@ -65,6 +65,8 @@ class Surroundings:
         Core cycles since reset, for notes that the firmware never sees; `now_cycles` if not given.
     timer_reads : int
         How often the firmware read a clock.
+    reset_reason : str
+        By which register the firmware has asked for a reset of the chip; '' as long as it has not.
     devices : dict of str to Device
         All devices by name.
     """
@@ -88,6 +90,7 @@ class Surroundings:
     event_watchers: list[Callable[[int], None]] = field(default_factory=list)
     note_cycles: Callable[[], int] | None = None
     timer_reads: int = 0
+    reset_reason: str = ""
     devices: dict[str, Device] = field(default_factory=dict)
     _raising: dict[int, set[str]] = field(default_factory=dict)
 
@@ -96,6 +99,10 @@ class Surroundings:
         raising = self._raising.setdefault(number, set())
         (raising.add if level else raising.discard)(source)
         self.interrupts.set_line(number, bool(raising))
+
+    def ask_for_reset(self, register: str) -> None:
+        """Note that the firmware asks for a reset of the chip: the machine stops."""
+        self.reset_reason = register
 
     def request_dma(self) -> None:
         """Tell the DMA controllers that a port has received something, or wants something to send."""

@@ -1,8 +1,9 @@
 """Controllers through which firmware erases and programs the chip's own flash.
 
-A key sequence unlocks a controller, a bit in its control register lets stores through, another starts an erasure. While the flash is busy the core,
-which runs from it, stands still: the time passes at once, and the busy bit is never seen. Registers: CMSIS device headers of ST (``FLASH_TypeDef``)
-and Nordic (``NRF_NVMC_Type``). Typical times are parameters of the board files.
+A key sequence unlocks a controller, a bit in its control register lets stores through, another starts an erasure; another key sequence lets
+option bytes be programmed, which hold from the next reset on. Secure and other code have registers of their own where TrustZone is. While the
+flash is busy the core, which runs from it, stands still: the time passes at once, and the busy bit is never seen. Registers: CMSIS device headers
+of ST (``FLASH_TypeDef``) and Nordic (``NRF_NVMC_Type``). Typical times are parameters of the board files.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from instsim.emulate.spec import DeviceSpec
 __all__ = ["NrfNvmc", "Stm32Flash"]
 
 _KEYS = (0x45670123, 0xCDEF89AB)
+_OPTION_KEYS = (0x08192A3B, 0x4C5D6E7F)
 _NO_SECTORS: tuple[tuple[int, int], ...] = ()
 
 
@@ -70,10 +72,13 @@ class _FlashController(Device):
 class _Layout:
     """Offsets of one family's registers, and the bits of its control register."""
 
-    key: int
-    control: int
+    doors: tuple[tuple[int, int], ...]
+    """Key register and control register; where there are two, the second pair is that of secure code."""
     page_bit: int
     page_width: int
+    option_key: int
+    option_control: int
+    """The control register itself, or one for option bytes alone."""
     bank_bit: int | None = None
     """Chooses the second half of the flash."""
     mass_bits: tuple[int, ...] = (2,)
@@ -81,18 +86,29 @@ class _Layout:
     programs: int = 1
     erases: int = 2
     starts: int = 1 << 16
+    option_lock: int = 1 << 30
+    option_starts: int = 1 << 17
+    option_launch: int = 1 << 27
+    """Resets the chip, so that option bytes hold."""
+    option_pairs: tuple[int, ...] = ()
+    """Registers that hold option bytes to be programmed, right behind those that show them."""
 
 
+_H7_OPTIONS = (0x20, 0x2C, 0x34, 0x3C, 0x44)
 _LAYOUTS = {
-    "l4": _Layout(0x08, 0x14, 3, 8, 11, (2, 15)),
-    "g4": _Layout(0x08, 0x14, 3, 7, 11, (2, 15)),
-    "g0": _Layout(0x08, 0x14, 3, 10, 13, (2, 15)),
-    "f4": _Layout(0x04, 0x10, 3, 4),
-    "f7": _Layout(0x04, 0x10, 3, 4),
-    "h743": _Layout(0x04, 0x0C, 8, 3, None, (3,), lock=1, programs=2, erases=4, starts=1 << 7),
-    "h7a3": _Layout(0x04, 0x0C, 6, 7, None, (3,), lock=1, programs=2, erases=4, starts=1 << 5),
-    "u3": _Layout(0x08, 0x28, 3, 8, 11, (2, 15)),
-    "u5": _Layout(0x08, 0x28, 3, 8, 11, (2, 15)),
+    "l4": _Layout(((0x08, 0x14),), 3, 8, 0x0C, 0x14, 11, (2, 15)),
+    "g4": _Layout(((0x08, 0x14),), 3, 7, 0x0C, 0x14, 11, (2, 15)),
+    "g0": _Layout(((0x08, 0x14),), 3, 10, 0x0C, 0x14, 13, (2, 15)),
+    "f4": _Layout(((0x04, 0x10),), 3, 4, 0x08, 0x14, option_lock=1, option_starts=2, option_launch=0),
+    "f7": _Layout(((0x04, 0x10),), 3, 4, 0x08, 0x14, option_lock=1, option_starts=2, option_launch=0),
+    "h743": _Layout(
+        ((0x04, 0x0C),), 8, 3, 0x08, 0x18, None, (3,), 1, 2, 4, 1 << 7, option_lock=1, option_starts=2, option_launch=0, option_pairs=_H7_OPTIONS
+    ),
+    "h7a3": _Layout(
+        ((0x04, 0x0C),), 6, 7, 0x08, 0x18, None, (3,), 1, 2, 4, 1 << 5, option_lock=1, option_starts=2, option_launch=0, option_pairs=_H7_OPTIONS
+    ),
+    "u3": _Layout(((0x08, 0x28), (0x0C, 0x2C)), 3, 8, 0x10, 0x28, 11, (2, 15)),
+    "u5": _Layout(((0x08, 0x28), (0x0C, 0x2C)), 3, 8, 0x10, 0x28, 11, (2, 15)),
 }
 
 
@@ -103,28 +119,66 @@ class Stm32Flash(_FlashController):
 
     def __init__(self, spec: DeviceSpec, around: Surroundings) -> None:
         self._layout = _LAYOUTS[spec.value("family", "l4")]
-        self._last_key = 0
+        self._last_keys: dict[int, int] = {}
         super().__init__(spec, around)
 
     def reset(self) -> None:
         """Give all registers their reset values: locked."""
         super().reset()
-        self.registers[self._layout.control] = self._layout.lock
+        layout = self._layout
+        for _, control in layout.doors:
+            self.registers[control] = layout.lock
+        self.registers[layout.option_control] = self.registers.get(layout.option_control, 0) | layout.option_lock
 
     def write(self, offset: int, value: int) -> None:
-        """Unlock by the two keys, erase, or let stores through."""
+        """Unlock by the keys, erase, let stores through, or program option bytes."""
         layout = self._layout
-        if offset == layout.key:
-            if (self._last_key, value) == _KEYS:
-                self.registers[layout.control] = self.registers.get(layout.control, 0) & ~layout.lock
-            self._last_key = value
-        elif offset != layout.control:
+        controls = [control for _, control in layout.doors]
+        for key, control in layout.doors:
+            if offset == key:
+                self._take_key(offset, value, _KEYS, control, layout.lock)
+        if offset == layout.option_key:
+            self._take_key(offset, value, _OPTION_KEYS, layout.option_control, layout.option_lock)
+        elif offset in controls:
+            if not self.registers.get(offset, 0) & layout.lock:
+                self._control(offset, value)
+        elif offset == layout.option_control:
+            self._control_options(offset, value)
+        elif all(offset != key for key, _ in layout.doors):
             super().write(offset, value)
-        elif not self.registers.get(offset, 0) & layout.lock:
-            super().write(offset, value & ~layout.starts)
-            self._let_through(bool(value & layout.programs) and not value & layout.lock)
-            if value & layout.starts:
-                self._start_erasing(value)
+
+    def _take_key(self, offset: int, value: int, keys: tuple[int, int], control: int, lock: int) -> None:
+        if (self._last_keys.get(offset), value) == keys:
+            self.registers[control] = self.registers.get(control, 0) & ~lock
+        self._last_keys[offset] = value
+
+    def _control(self, offset: int, value: int) -> None:
+        """Store to a control register that is unlocked."""
+        layout = self._layout
+        if offset == layout.option_control:
+            value = self._control_options(offset, value)
+        super().write(offset, value & ~layout.starts)
+        now = (self.registers[control] for _, control in layout.doors)
+        self._let_through(any(control & layout.programs and not control & layout.lock for control in now))
+        if value & layout.starts:
+            self._start_erasing(value)
+
+    def _control_options(self, offset: int, value: int) -> int:
+        """Store to the register that locks and programs option bytes; return what it holds then."""
+        layout, before = self._layout, self.registers.get(offset, 0)
+        is_locked = bool(before & layout.option_lock)
+        if is_locked and offset not in (control for _, control in layout.doors):
+            return before
+        # Keys alone take the lock away.
+        value |= before & layout.option_lock
+        if value & layout.option_starts and not is_locked:
+            for place in layout.option_pairs:
+                self.registers[place - 4] = self.registers.get(place, 0)
+            self._take_time(self.spec.value("erase_us", 0))
+        super().write(offset, value & ~(layout.option_starts | layout.option_launch))
+        if value & layout.option_launch and not is_locked:
+            self.around.ask_for_reset("OBL_LAUNCH: option bytes are loaded by it")
+        return self.registers[offset] | value & layout.starts
 
     def _start_erasing(self, control: int) -> None:
         layout = self._layout
@@ -187,4 +241,4 @@ class NrfNvmc(_FlashController):
         if wanted:
             flash.open()
         else:
-            self._take_time(flash.close_erasing() * self.spec.value("erase_us", 0))
+            self._take_time(flash.close_erasing(self._page_bytes) * self.spec.value("erase_us", 0))
