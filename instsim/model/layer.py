@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, SupportsIndex
 
-__all__ = ["ELEMENT_BYTES", "PAIRED_KINDS", "PARAMETRIC_KINDS", "ArenaTensor", "Layer", "LayerNetwork", "chain", "output_bytes", "same_padding"]
+__all__ = [
+    "ELEMENT_BYTES",
+    "PAIRED_KINDS",
+    "PARAMETRIC_KINDS",
+    "ArenaTensor",
+    "Layer",
+    "LayerNetwork",
+    "chain",
+    "layers_problem",
+    "output_bytes",
+    "same_padding",
+]
 
 ELEMENT_BYTES = {
     "int8": 1,
@@ -31,6 +42,8 @@ PAIRED_KINDS = ("ADD", "SUB", "MUL")
 
 _WITH_ARGUMENT = ("RESHAPE", "PAD", "MEAN")
 """Operators that take a shape, paddings or axes as a constant."""
+
+_LARGEST_DIMENSION = 1 << 28
 
 _RECTIFYING = (1, 3)
 """Activations whose outputs are never negative."""
@@ -142,6 +155,9 @@ class Layer(NamedTuple):
         return weights + (self.out_channels * (8 if self.dtype == "int16" else 4) if self.has_bias else 0)
 
 
+_DIMENSIONS = Layer._fields[1 : Layer._fields.index("same_padding")]
+
+
 class ArenaTensor(NamedTuple):
     """A tensor that needs room in the arena. A named tuple for the same reasons.
 
@@ -187,6 +203,20 @@ class LayerNetwork:
     name: str = ""
     remarks: tuple[str, ...] = ()
     tensor_count: int | None = None
+
+
+def layers_problem(layers: Sequence[Layer]) -> str:
+    """Return what makes layers no network, such as a dimension that is no whole number; empty if nothing."""
+    for place, layer in enumerate(layers):
+        where = f"layer {place} ({layer.kind})"
+        for name in _DIMENSIONS:
+            value = getattr(layer, name)
+            if not isinstance(value, SupportsIndex) or not 0 < int(value) <= _LARGEST_DIMENSION:
+                return f"{where}: {name} is {value!r}, and not a whole number from 1 to {_LARGEST_DIMENSION:,}"
+        sources: tuple[object, ...] = layer.inputs
+        if not all(isinstance(source, SupportsIndex) and -1 <= int(source) < place for source in sources):
+            return f"{where}: inputs are {layer.inputs!r}, and not numbers of earlier layers (-1: the input of the network)"
+    return ""
 
 
 def output_bytes(layer: Layer) -> int:

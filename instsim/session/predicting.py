@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from instsim import __version__
 from instsim.cost import energy_interval, load_core
 from instsim.errors import ModelError, UsageError
-from instsim.model.layer import Layer, LayerNetwork, chain
+from instsim.model.layer import Layer, LayerNetwork, chain, layers_problem
 from instsim.model.layer_reading import read_layers
 from instsim.predict.cost_stamp import cost_stamp
 from instsim.predict.networks import DomainFlag, NetworkCosts, cost_networks, domain_reason
@@ -39,6 +39,9 @@ Model = str | Path | bytes | LayerNetwork | Sequence[Layer]
 """A file, its bytes, or layers."""
 
 Floats = npt.NDArray[np.float64]
+
+_DIMENSIONS = slice(1, Layer._fields.index("same_padding"))
+_LAYER_HINT = "instsim.Layer describes one"
 
 _POINT_CYCLES = 1e6
 _GRID = 24
@@ -296,12 +299,25 @@ class Predictor:
         UsageError
             If no sequence is given, but one model.
         ModelError
-            If a file is not a model, is damaged, or leaves a shape open.
+            If a file is not a model, is damaged, or leaves a shape open; if layers make no network.
         """
         if isinstance(models, (str, bytes, Path, LayerNetwork)) or not hasattr(models, "__iter__"):
             raise UsageError("models are given as a sequence, even a single one", hint="as in predict([model])")
-        networks = tuple(_network(model) for model in models)
-        costs = cost_networks(self.taught, self._priced, networks, self.memory)
+        given = tuple(models)
+        try:
+            networks = tuple(_network(model) for model in given)
+            costs = cost_networks(self.taught, self._priced, networks, self.memory)
+        except (ArithmeticError, LookupError, TypeError) as error:
+            # Looking at every layer beforehand would take as long as predicting them.
+            problem = _impossible(given)
+            if not problem:
+                raise
+            raise ModelError(problem, hint=_LAYER_HINT) from error
+        # What is less than one is less than what was taught.
+        beyond = np.flatnonzero(costs.layer_costs.flags == DomainFlag.BEYOND).tolist()
+        doubtful = any(min(cast("tuple[int, ...]", costs.layer_costs.layers[place][_DIMENSIONS])) < 1 for place in beyond)
+        if doubtful and (problem := _impossible(given)):
+            raise ModelError(problem, hint=_LAYER_HINT)
         latency, energy, warnings = self._figures(costs)
         return Predictions(costs, *latency[:3], *energy[:3], networks, self, warnings, (latency[3], energy[3]))
 
@@ -404,6 +420,14 @@ class Predictor:
         )
 
 
+def _impossible(models: Sequence[Model]) -> str:
+    """Return what is wrong with the first network that is given as layers and cannot be one; empty if there is none."""
+    for number, model in enumerate(models):
+        if isinstance(model, (list, tuple)) and (problem := layers_problem(model)):
+            return f"network {number}, {problem}"
+    return ""
+
+
 def _network(model: Model) -> LayerNetwork:
     if isinstance(model, LayerNetwork):
         return model
@@ -413,7 +437,7 @@ def _network(model: Model) -> LayerNetwork:
         return read_layers(read_model_file(str(model)), Path(model).name)
     layers: tuple[Layer, ...] = tuple(model) if hasattr(model, "__iter__") else ()
     if not hasattr(model, "__iter__") or not all(isinstance(layer, Layer) for layer in layers):
-        raise ModelError("a network is given as a path, as bytes, or as layers", hint="instsim.Layer describes one")
+        raise ModelError("a network is given as a path, as bytes, or as layers", hint=_LAYER_HINT)
     return chain(layers)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from instsim.errors import InputError, InstsimError, UsageError
-from instsim.model.layer import Layer, LayerNetwork, chain
+from instsim.model.layer import Layer, LayerNetwork, chain, layers_problem
 from instsim.model.layer_reading import foreign_format
 from instsim.session.model_file import read_model_file
 from instsim.small_files import read_bytes
@@ -38,13 +38,16 @@ class SweepModel:
     digest : str
         SHA-256, empty if it could not be read.
     trouble : str
-        Why it could not be read.
+        Why it could not be read, or is no network.
+    reason : str
+        One word for that.
     """
 
     path: str
     content: bytes | LayerNetwork | None
     digest: str
     trouble: str = ""
+    reason: str = "file"
 
     @property
     def size_bytes(self) -> int | None:
@@ -120,5 +123,8 @@ def _read(name: str, model: Given, *, is_named: bool) -> SweepModel:
         layers: tuple[object, ...] = tuple(model) if hasattr(model, "__iter__") else ()
         if not layers or not all(isinstance(layer, Layer) for layer in layers):
             raise UsageError(f"model {name} is a {type(model).__name__}", hint="give paths, bytes, or layers; or pairs of a name and one of these")
+        problem = layers_problem(cast("tuple[Layer, ...]", layers))
+        if problem:
+            return SweepModel(name, None, "", problem, "shape")
         model = chain(cast("tuple[Layer, ...]", layers))
     return SweepModel(name, model, hashlib.sha256(repr(model.layers).encode()).hexdigest())

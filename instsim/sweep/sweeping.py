@@ -170,7 +170,7 @@ class _Run:
             place = _Place(number, model.path, model.size_bytes)
             known = self._known(model.digest)
             if model.content is None:
-                self._finish(place, "", Outcome.failure("file", model.trouble))
+                self._finish(place, "", Outcome.failure(model.reason, model.trouble))
             elif known is not None:
                 self._finish(place, model.digest, known)
             elif model.digest in self._waiting:

@@ -204,6 +204,22 @@ def test_no_board_and_no_model_are_said():
 
 
 @pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (DENSE._replace(channels=-5), "channels is -5"),
+        (DENSE._replace(channels=0), "channels is 0"),
+        (DENSE._replace(channels=10**12, out_channels=10**9), "channels is 1000000000000"),
+        (DENSE._replace(channels="10"), "channels is '10'"),
+        (DENSE._replace(inputs=(7,)), r"inputs are \(7,\)"),
+    ],
+)
+def test_layers_that_make_no_network_are_told(layer, words):
+    predictor = Predictor("tflm-reference-cortex-m4", BOARD)
+    with pytest.raises(ModelError, match=rf"network 1, layer 0 \(FULLY_CONNECTED\): {words}"):
+        predictor.predict([[DENSE], [layer]])
+
+
+@pytest.mark.parametrize(
     ("board", "name"),
     [
         ("nucleo-l4r5zi", "tflm-cmsis-nn-cortex-m4"),

@@ -125,6 +125,13 @@ def test_memories_are_followed_on_request(tmp_path, plan):
     assert exact.arena_bytes == ideal.arena_bytes
 
 
+def test_layers_that_make_no_network_are_a_row():
+    good = layers(1)
+    rows = list(instsim.sweep([good, [good[0]._replace(channels=-1)]], predictor=PREDICTOR, board=BOARD, workers=0))
+    assert {(row.path, row.status, row.reason) for row in rows} == {("0", "ok", ""), ("1", "failed", "shape")}
+    assert any("channels is -1" in row.message for row in rows)
+
+
 def test_a_firmware_that_is_no_runner_is_refused_before_anything():
     with pytest.raises(SwapError):
         instsim.sweep([model(1)], runner=RUNNER.with_name("calls-cortex-m4.elf"), **ALONE)
