@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from instsim.dynamics.address_operations import NO_REGISTER, Operation
-from instsim.dynamics.block_repeats import count_executions, count_steps, home, lay_step, take_steps
+from instsim.dynamics.block_repeats import count_executions
 from instsim.dynamics.memory_layout import (
     END_OF_LIST,
     OPERATION_WORDS,
@@ -28,6 +28,7 @@ from instsim.dynamics.memory_layout import (
 from instsim.dynamics.native_words import in_line, out_of_line, words, words32
 from instsim.dynamics.passage_layout import CheckWord, PassageWord, SituationWord, WayWord
 from instsim.dynamics.situations import find_situation, forget_situations, restore
+from instsim.dynamics.step_records import count_steps, home, lay_step, take_steps
 
 __all__ = ["begin_passage", "end_passage", "note", "passes", "settle_passages"]
 

@@ -47,6 +47,7 @@ _SOURCES = (
     "../dynamics/passage_layout.py",
     "../dynamics/passages.py",
     "../dynamics/situations.py",
+    "../dynamics/step_records.py",
 )
 
 
