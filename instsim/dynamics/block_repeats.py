@@ -95,26 +95,22 @@ def _count_repeat(use_address: Any, system: Any) -> None:
     use[UseWord.REPEATS] += 1
     words(use[UseWord.CACHE])[CacheWord.LAST_LINE] = use[UseWord.LAST_LINE]
     system[SystemWord.NOW] += use[UseWord.TICKS]
-    began = system[SystemWord.CLOCK] + 1
-    use[UseWord.USED_AT] = began
-    system[SystemWord.CLOCK] = began + use[UseWord.LENGTH]
-    if use[UseWord.NEXT] == 0:
-        _list(use_address)
+    if system[SystemWord.CLOCK] != use[UseWord.USED_AT] + use[UseWord.LENGTH]:
+        _note_uses(use_address, system)
 
 
-@out_of_line
-def _list(use_address: Any) -> None:
-    """Note that the uses of the lines that a block fetches are to be brought up to date."""
+def _note_uses(use_address: Any, system: Any) -> None:
+    """Note that the lines of a block are used; not needed if nobody used the caches since they were used last."""
     use = words(use_address)
+    _stamp(use[UseWord.ACCESSES], use[UseWord.QUICK_END], system)
+    use[UseWord.USED_AT] = system[SystemWord.CLOCK] + 1
+    system[SystemWord.CLOCK] += 1 + use[UseWord.LENGTH]
     cache = words(use[UseWord.CACHE])
-    if cache[CacheWord.REPLACEMENT] == Replacement.LRU:
+    if use[UseWord.NEXT] == 0 and cache[CacheWord.REPLACEMENT] == Replacement.LRU:
         use[UseWord.NEXT] = cache[CacheWord.LISTED]
         cache[CacheWord.LISTED] = use_address
-    else:
-        use[UseWord.NEXT] = END_OF_LIST
 
 
-@out_of_line
 def _go_along(at: Any, use_address: Any, system: Any, state: Any, filling: Any) -> Any:
     """Look at the steps and accesses of a block from the record `at` on; tell whether all find their lines, or those were brought."""
     use = words(use_address)
@@ -126,7 +122,6 @@ def _go_along(at: Any, use_address: Any, system: Any, state: Any, filling: Any) 
         return False
     if missing != 0:
         _bring_lines(missing, use_address, system)
-    _stamp(use[UseWord.ACCESSES], use[UseWord.QUICK_END], system)
     return True
 
 
@@ -160,6 +155,8 @@ def _look(at: Any, use_address: Any, system: Any, filling: Any) -> Any:
                 _forget(use_address, system)
                 return _OTHERWISE
             is_absent = not _put(at, address, system)
+            # The uses of the lines are to be noted, although nobody may have used the caches since the last time.
+            system[SystemWord.CLOCK] += 1
         if is_absent or quick[QuickWord.PLACE] == filling:
             if not _can_bring(quick, address, use_address, system):
                 return _OTHERWISE
@@ -349,6 +346,7 @@ def learn(program: Any, use_address: Any, system: Any, state: Any) -> None:
     use[UseWord.QUICK], use[UseWord.ACCESSES], use[UseWord.QUICK_END] = records, accesses, quick_address
     use[UseWord.TICKS] = words(program)[ProgramWord.TICKS] + stalls
     use[UseWord.LOOKS] = state[TraceWord.LOOKS]
+    system[SystemWord.CLOCK] += 1
 
 
 def count_executions(use: Any, system: Any, times: Any) -> None:

@@ -44,6 +44,7 @@ _SOURCES = (
     "../dynamics/cache_accesses.py",
     "../dynamics/block_repeats.py",
     "../dynamics/repeat_code.py",
+    "../dynamics/x86_instructions.py",
     "../dynamics/passage_layout.py",
     "../dynamics/passages.py",
     "../dynamics/situations.py",
