@@ -59,6 +59,8 @@ def _measure(path: Path, request: Request, *, is_bare: bool) -> tuple[float, int
         run.profile_image(prepared.image, prepared.spec, prepared.options)
     whole = time.process_time() - started
     prepared.prices.keep()
+    if len(times) == 1:
+        sys.exit(f"{path}: the region never began; give --region or --serial")
     (start_s, first), (end_s, last) = times[:2]
     return end_s - start_s, last - first, whole
 
