@@ -196,7 +196,13 @@ def run_options(command: Command, *, budget: str = "20G") -> Command:
         click.option("--svd", type=Name(), metavar="FILE", help="Reset values of registers that are not modelled, from a CMSIS-SVD file."),
         click.option("--base", type=Number(), metavar="ADDRESS", help="Load address of a raw binary."),
         click.option(
-            "--budget", "budget_cycles", type=Number(), default=budget, show_default=True, metavar="CYCLES", help="Give up after so many cycles."
+            "--budget",
+            "budget_cycles",
+            type=Number(),
+            default=budget,
+            show_default=True,
+            metavar="CYCLES",
+            help="Run so many cycles at the most; an access to a device counts as 3,000.",
         ),
         click.option("--call-stacks", is_flag=True, help="Keep the call tree, for flame graphs and inclusive costs; slower."),
         click.option("--force", is_flag=True, help="Run an image on a board that it does not fit."),

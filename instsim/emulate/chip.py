@@ -62,6 +62,8 @@ class Chip:
         How often the core left its path for an exception, or came back from one. Without a disturbance the firmware itself asked for it.
     clock_asks : int
         How often the time was asked for.
+    accesses_left : int
+        How many registers the firmware may read or write before the machine stops; below 0: any number.
     stores_changed : bool
         Whether the emulator is to ask anew which pages may be written, once it stands still.
     """
@@ -110,6 +112,7 @@ class Chip:
         self.reads_left = 0
         self.disturbances = self.detours = 0
         self.clock_asks = 0
+        self.accesses_left = -1
         self.stores_changed = False
         vector_table = image.vector_table if image.vector_table is not None else 0
         around = Surroundings(self.tell_cycles, self.events, spec.clock_hz)

@@ -106,6 +106,11 @@ class KernelFinder:
                 models += find_models(bank.bytes[offset : offset + min(size, _LARGEST_SCAN_BYTES)].tobytes(), bank.spec.address + offset)
         return tuple(sorted(models, key=lambda model: model.address))
 
+    def has_model(self) -> bool:
+        """Tell whether the memory holds a model, searching it if none was found yet."""
+        self.models = self.models or self._scan()
+        return bool(self.models)
+
     def operators_of(self, call: KernelCall) -> int:
         """Return how many operators the call's subgraph has, 0 if unknown."""
         if call.operator is None:

@@ -108,6 +108,7 @@ class Machine(Chip):
         def read(uc: Any, offset: int, width: int, _data: Any) -> int:
             engine.clear_it_state(uc)
             engine.is_accessing = engine.is_running
+            self._count_access()
             value = self.processor.read(start + offset, width)
             if value is None:
                 value = devices.read(start + offset, width)
@@ -122,6 +123,7 @@ class Machine(Chip):
         def write(uc: Any, offset: int, width: int, value: int, _data: Any) -> None:
             engine.clear_it_state(uc)
             engine.is_accessing = engine.is_running
+            self._count_access()
             is_the_cores = self.processor.write(start + offset, width, value)
             if not is_the_cores:
                 devices.write(start + offset, width, value)
@@ -177,7 +179,7 @@ class Machine(Chip):
 
     # -- running -----------------------------------------------------------------------------------------------------------------
 
-    def run(self, budget_cycles: int, on_slice: Callable[[int], None] | None = None) -> Stop:
+    def run(self, budget_cycles: int, on_slice: Callable[[int], None] | None = None, most_accesses: int | None = None) -> Stop:
         """Run until something stops the machine.
 
         Parameters
@@ -186,6 +188,8 @@ class Machine(Chip):
             Most cycles of virtual time, under the machine's prices.
         on_slice : callable, optional
             Called every few million cycles with the cycles so far.
+        most_accesses : int, optional
+            Most reads and writes of registers, which take far longer than other code; any number if it is not given.
 
         Returns
         -------
@@ -194,6 +198,7 @@ class Machine(Chip):
         """
         counters, events, processor = self.counters, self.events, self.processor
         limit = budget_cycles * TICKS_PER_CYCLE
+        self.accesses_left = -1 if most_accesses is None else most_accesses
         self._stop = None
         slice_end = counters.ticks + _SLICE_TICKS
         while True:
@@ -231,6 +236,8 @@ class Machine(Chip):
                 continue
             if counters.ticks >= limit:
                 return Stop(StopReason.BUDGET, self._pc, backtrace=self.backtrace())
+            if most_accesses is not None and self.accesses_left <= 0:
+                return Stop(StopReason.BUDGET, self._pc, f"{most_accesses:,} accesses to devices", self.backtrace())
             if processor.has_trap:
                 continue
             if hook_stopped:
@@ -247,6 +254,11 @@ class Machine(Chip):
                 slice_end = counters.ticks + _SLICE_TICKS
                 if on_slice is not None:
                     on_slice(counters.ticks // TICKS_PER_CYCLE)
+
+    def _count_access(self) -> None:
+        self.accesses_left -= 1
+        if not self.accesses_left:
+            self.counters.set_deadline(0)
 
     def _asked_stop(self) -> Stop | None:
         return self._stop

@@ -246,6 +246,10 @@ class Observer:
         self._kernels[row - 1].executions += 1
         return row
 
+    def has_model(self) -> bool:
+        """Tell whether the memory holds a model that could run."""
+        return self._finder.has_model()
+
     @property
     def _has_kernels(self) -> bool:
         return len(self._kernels) > len(self._special_rows)

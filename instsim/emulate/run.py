@@ -35,6 +35,9 @@ _HINTS_BY_ACCESS = {
     "controller that is not modelled; --stub leaves a function out",
     "unaligned": "this core loads and stores only at multiples of the access's size: look for casts of byte pointers",
 }
+_ACCESS_CYCLES = 3000
+"""What an access to a device counts in a budget: cycles of other code that are emulated while one is followed."""
+
 _STACK_HINT = "give the firmware more stack, in its linker script or in the set-up of its threads"
 _FOREIGN_INSTRUCTION = "this instruction belongs to an extension that is not emulated (MVE, for one): build for a core that is, see 'instsim cores'"
 _ROM_HINT = "--stub leaves out a function of the image that leads there, if symbols name one; --entry starts at another function"
@@ -151,7 +154,7 @@ def _profile(machine: Machine, options: RunOptions) -> BlockProfile:
     if options.serial is not None:
         host = _connect(machine, observer, options.serial, ends=options.region.rule is RegionRule.SERIAL)
     QuietWatch(machine, spin, lambda: host is None or host.is_done)
-    stop = machine.run(options.budget_cycles, options.on_progress)
+    stop = machine.run(options.budget_cycles, options.on_progress, options.budget_cycles // _ACCESS_CYCLES + 1)
     overflow = "" if paint is None else paint.overflow
     if machine.memory_trace is not None:
         machine.memory_trace.keep()
@@ -170,8 +173,12 @@ def _profile(machine: Machine, options: RunOptions) -> BlockProfile:
             options.on_peek(peek, data)
     warnings = [overflow, *trouble] if overflow else trouble
     if stop.reason is StopReason.WAITING:
-        place = _names(machine.boot_rom.named_image, (stop.pc,))[0]
-        warnings.append(f"the run ended where the firmware waits for something that never comes, at {place}: {stop.message}")
+        warnings.append(f"the run ended where the firmware waits for something that never comes, at {_place(machine, stop)}: {stop.message}")
+    if stop.reason is StopReason.BUDGET and not observer.is_done:
+        warnings.append(
+            f"the firmware did not end: measured is what ran from reset until the {_used_budget(options, stop)}, at {_place(machine, stop)}; "
+            "--region, or --from and --to, measure a part of it, --budget says how much is run"
+        )
     stand_ins = sorted({*missing.used(), *machine.boot_rom.used(frozenset(machine.counters.addresses.tolist()))})
     if stand_ins:
         names = ", ".join(stand_ins)
@@ -217,6 +224,15 @@ def _describe(request: RegionRequest, rule: RegionRule) -> str:
             return f"call {request.call} of {request.name}"
 
 
+def _place(machine: Machine, stop: Stop) -> str:
+    return _names(machine.boot_rom.named_image, (stop.pc,))[0]
+
+
+def _used_budget(options: RunOptions, stop: Stop) -> str:
+    note = f" ({stop.message} count as {_ACCESS_CYCLES:,} each)" if stop.message else ""
+    return f"budget of {options.budget_cycles:,} cycles was used up{note}"
+
+
 def _check(machine: Machine, observer: Observer, options: RunOptions, stop: Stop, *, overflow: str, trouble: list[str]) -> None:
     """Refuse to answer for a region that was not measured from its start to its end."""
     request = options.region
@@ -226,14 +242,19 @@ def _check(machine: Machine, observer: Observer, options: RunOptions, stop: Stop
     complete = stop.reason in (StopReason.EXIT, StopReason.IDLE, StopReason.WAITING) or (
         stop.reason is StopReason.DEADLOCK and not stop.message.startswith("the emulator")
     )
-    if not wanted and request.fall_back and complete:
+    # Firmware that does the same for ever has no other end; where a model or kernels are known, an inference is missing.
+    has_no_inference = request.rule is RegionRule.KERNELS and options.watch == KernelWatch() and not observer.has_model()
+    is_endless = stop.reason is StopReason.BUDGET and has_no_inference
+    if not wanted and request.fall_back and (complete or is_endless):
         return
     if wanted and observer.rule in (RegionRule.WHOLE_RUN, RegionRule.KERNELS) and complete:
+        return
+    if request.rule is RegionRule.WHOLE_RUN and stop.reason is StopReason.BUDGET:
         return
     where = "before it was done" if wanted else "before it began"
     what = {
         StopReason.EXIT: f"the firmware ended (exit code {machine.semihosting.exit_code})",
-        StopReason.BUDGET: f"the budget of {options.budget_cycles:,} cycles was used up",
+        StopReason.BUDGET: f"the {_used_budget(options, stop)}",
         StopReason.DEADLOCK: f"the firmware is stuck: {stop.message}",
         StopReason.IDLE: f"the firmware waits: {stop.message}",
         StopReason.WAITING: f"the firmware waits for something that never comes: {stop.message}",

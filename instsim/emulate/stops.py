@@ -36,7 +36,7 @@ class Stop:
     pc : int
         Where.
     message : str
-        What happened, for a fault or deadlock, how long the firmware has been idle, or what it waits for.
+        What happened, for a fault or deadlock, how long the firmware has been idle, what it waits for, or what used a budget up.
     backtrace : tuple of int
         Addresses of the calls that led there, innermost first: the program counter, then return addresses found on the stack.
     """

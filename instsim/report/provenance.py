@@ -23,7 +23,7 @@ _RULES = {
 _STOPS = {
     "region-done": "the region had ended",
     "exit": "the firmware exited",
-    "budget": "the instruction budget was used up",
+    "budget": "the budget of cycles was used up",
     "deadlock": "the firmware waited for something that never comes",
     "idle": "the firmware came to rest: it waits, and only its timers wake it",
     "waiting": "the firmware waited in a loop for something that never comes",

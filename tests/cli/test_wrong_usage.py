@@ -120,6 +120,14 @@ def test_a_budget_that_is_used_up_is_told_as_it_was_given(instsim, images):
     refusal(ran, 1, "the budget of 1,000 cycles was used up", "hint: raise --budget")
 
 
+@pytest.mark.parametrize("region", [(), ("--region", "all")])
+def test_firmware_that_never_ends_and_holds_no_model_is_measured_until_the_budget(instsim, images, region):
+    ran = instsim("estimate", images / "endless-count-cortex-m4.elf", "--board", "nucleo-l4r5zi", "--budget", "1M", *region)
+    assert ran.code == 0
+    assert re.search(r"cycles +1,[03]\d\d,\d\d\d", ran.out)
+    assert "the firmware did not end" in ran.err + ran.out
+
+
 @pytest.mark.parametrize("clock", ["0", "banana", "-5", "1e999", "1..2MHz", "nan", "", "80 parsec"])
 def test_a_clock_that_is_none_is_refused(instsim, images, clock):
     refusal(instsim("estimate", images / "kws-cortex-m4.elf", "--clock", clock), 2, "clock")

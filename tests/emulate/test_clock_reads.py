@@ -7,8 +7,9 @@ from contextlib import closing
 
 import pytest
 
+from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.access_place import AccessPlace
-from instsim.emulate.machine import Machine
+from instsim.emulate.machine import Machine, StopReason
 from instsim.emulate.spec import MachineSpec, MemoryKind, MemorySpec
 from instsim.image.firmware import FirmwareImage, Segment
 from instsim.isa import Isa
@@ -59,6 +60,14 @@ def test_two_reads_of_the_cycle_counter_in_a_block_are_apart_by_what_lies_betwee
     with closing(run_thumb([NOP, LDR_R1, NOP, NOP, NOP, LDR_R2, LDR_R3, NOP, NOP, LOOP], DWT_CYCCNT)) as machine:
         values = registers(machine)
     assert values[1:4] == [1 * PRICE, 5 * PRICE, 6 * PRICE]
+
+
+def test_accesses_to_devices_use_a_budget_up() -> None:
+    with closing(thumb_machine([NOP, LDR_R1, 0xE7FC], DWT_CYCCNT)) as machine:
+        stops = [machine.run(30_000_000, None, 1000) for _ in range(2)]
+        assert [stop.reason for stop in stops] == [StopReason.BUDGET] * 2
+        assert stops[0].message == "1,000 accesses to devices"
+        assert machine.counters.ticks == 2 * 1000 * 3 * PRICE * TICKS_PER_CYCLE
 
 
 def test_without_prices_a_block_passes_evenly() -> None:
