@@ -233,6 +233,15 @@ def _used_budget(options: RunOptions, stop: Stop) -> str:
     return f"budget of {options.budget_cycles:,} cycles was used up{note}"
 
 
+def _ends_with_budget(observer: Observer, options: RunOptions) -> bool:
+    """Tell whether firmware that never ends is measured until its budget is used up: not where a region, kernels or a model promise an inference."""
+    request = options.region
+    if request.rule is RegionRule.WHOLE_RUN:
+        return True
+    is_open = request.rule is RegionRule.KERNELS and request.fall_back and options.watch == KernelWatch()
+    return is_open and not observer.region_started and not observer.has_model()
+
+
 def _check(machine: Machine, observer: Observer, options: RunOptions, stop: Stop, *, overflow: str, trouble: list[str]) -> None:
     """Refuse to answer for a region that was not measured from its start to its end."""
     request = options.region
@@ -242,14 +251,11 @@ def _check(machine: Machine, observer: Observer, options: RunOptions, stop: Stop
     complete = stop.reason in (StopReason.EXIT, StopReason.IDLE, StopReason.WAITING) or (
         stop.reason is StopReason.DEADLOCK and not stop.message.startswith("the emulator")
     )
-    # Firmware that does the same for ever has no other end; where a model or kernels are known, an inference is missing.
-    has_no_inference = request.rule is RegionRule.KERNELS and options.watch == KernelWatch() and not observer.has_model()
-    is_endless = stop.reason is StopReason.BUDGET and has_no_inference
-    if not wanted and request.fall_back and (complete or is_endless):
+    if not wanted and request.fall_back and complete:
         return
     if wanted and observer.rule in (RegionRule.WHOLE_RUN, RegionRule.KERNELS) and complete:
         return
-    if request.rule is RegionRule.WHOLE_RUN and stop.reason is StopReason.BUDGET:
+    if stop.reason is StopReason.BUDGET and _ends_with_budget(observer, options):
         return
     where = "before it was done" if wanted else "before it began"
     what = {
