@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from contextlib import closing
 
 import pytest
@@ -10,20 +9,9 @@ import pytest
 from instsim.dynamics.memory_layout import TICKS_PER_CYCLE
 from instsim.emulate.access_place import AccessPlace
 from instsim.emulate.machine import Machine, StopReason
-from instsim.emulate.spec import MachineSpec, MemoryKind, MemorySpec
-from instsim.image.firmware import FirmwareImage, Segment
-from instsim.isa import Isa
 from tests.emulate.riscv_assembler import C_NOP, SELF_LOOP, assemble, machine_of
+from tests.emulate.thumb_program import CODE, machine_of_thumb
 
-FLASH, RAM = 0x08000000, 0x20000000
-CHIP = MachineSpec(
-    "test",
-    Isa.THUMB,
-    "cortex-m4",
-    (MemorySpec("flash", MemoryKind.FLASH, FLASH, 0x10000), MemorySpec("ram", MemoryKind.RAM, RAM, 0x10000)),
-    ((0xE0000000, 0x100000),),
-    1e6,
-)
 PRICE = 3
 """Cycles of each two bytes of code."""
 NOP = 0xBF00
@@ -36,11 +24,7 @@ def price(_address: int, code: bytes) -> float:
 
 
 def thumb_machine(halves: list[int], r0: int, priced: bool = True) -> Machine:
-    code = struct.pack(f"<II{len(halves)}H", RAM + 0x1000, FLASH + 8 | 1, *halves)
-    image = FirmwareImage("test.bin", "bin", "0" * 64, Isa.THUMB, (Segment(FLASH, FLASH, code, len(code)),), entry=FLASH + 8, vector_table=FLASH)
-    machine = Machine(image, CHIP, block_cycles=price if priced else None)
-    machine.engine.write_register(machine.engine.registers.general[0], r0)
-    return machine
+    return machine_of_thumb(halves, (r0,), devices=((0xE0000000, 0x100000),), block_cycles=price if priced else None)
 
 
 def run_thumb(halves: list[int], r0: int, priced: bool = True) -> Machine:
@@ -93,7 +77,7 @@ def test_code_that_is_translated_anew_is_told_the_same_times() -> None:
 def test_a_device_that_no_load_or_store_reaches_leaves_the_program_counter_alone() -> None:
     seen: list[tuple[int, int]] = []
     with closing(thumb_machine([LDR_R1, NOP, NOP, 0xE7FF, NOP, NOP, LOOP], DWT_CYCCNT)) as machine:
-        hooked = FLASH + 8 + 10
+        hooked = CODE + 10
 
         def ask(_address: int) -> None:
             machine.engine.read_device(DWT_CYCCNT, 4)

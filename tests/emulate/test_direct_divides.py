@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
 from contextlib import closing
 
@@ -12,24 +11,12 @@ from instsim.dynamics.divider import pack_operands
 from instsim.emulate import divides
 from instsim.emulate.direct_divides import DirectDivides
 from instsim.emulate.machine import Machine
-from instsim.emulate.spec import MachineSpec, MemoryKind, MemorySpec
-from instsim.image.firmware import FirmwareImage, Segment
-from instsim.isa import Isa
 from tests.emulate.riscv_assembler import SELF_LOOP, addi, assemble, bne, machine_of, set_registers, wide
+from tests.emulate.thumb_program import CODE, machine_of_thumb
 
-FLASH, RAM = 0x08000000, 0x20000000
-CHIP = MachineSpec(
-    "test",
-    Isa.THUMB,
-    "cortex-m4",
-    (MemorySpec("flash", MemoryKind.FLASH, FLASH, 0x10000), MemorySpec("ram", MemoryKind.RAM, RAM, 0x10000)),
-    (),
-    1e6,
-)
 DIVISOR, TIMES = 3, 40
-THUMB_UDIV, THUMB_SDIV = FLASH + 8, FLASH + 16
-THUMB_CODE = struct.pack(
-    "<11H",
+THUMB_UDIV, THUMB_SDIV = CODE, CODE + 8
+THUMB_CODE = (
     *(0xFBB0, 0xF4F1),  # again: udiv r4, r0, r1
     0x07C5,  # lsls r5, r0, #31
     0xBF08,  # it eq
@@ -50,12 +37,7 @@ def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def thumb_machine() -> Machine:
-    code = struct.pack("<II", RAM + 0x1000, FLASH + 8 | 1) + THUMB_CODE
-    image = FirmwareImage("test.bin", "bin", "0" * 64, Isa.THUMB, (Segment(FLASH, FLASH, code, len(code)),), entry=FLASH + 8, vector_table=FLASH)
-    machine = Machine(image, CHIP)
-    machine.engine.write_register(machine.engine.registers.general[0], TIMES)
-    machine.engine.write_register(machine.engine.registers.general[1], DIVISOR)
-    return machine
+    return machine_of_thumb(THUMB_CODE, (TIMES, DIVISOR))
 
 
 def riscv_machine() -> Machine:
